@@ -1,0 +1,1 @@
+"""mailtwist: real two-factor authentication and automatic TLS on SMTP, IMAP and POP3, in one Twisted process."""

@@ -1,0 +1,1 @@
+"""The program: the twistd plugin's maker, assembly, the command line."""

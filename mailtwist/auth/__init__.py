@@ -1,0 +1,1 @@
+"""Who gets in: one decision behind every door."""

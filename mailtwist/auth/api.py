@@ -1,0 +1,104 @@
+"""The words of the decision: who asks, what a directory and a factor are, what comes back."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from mailtwist.kit.trouble import Trouble
+
+DoorName = Literal["imap", "pop3", "smtp", "http", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """One attempt.  `user` and `secret` are the octets the client sent; `address` is the client's, as text;
+    `trusted` says that the network is listed as trusted, which lifts TLS and address limits, never the factor."""
+
+    protocol: DoorName
+    user: bytes
+    secret: bytes = field(repr=False)
+    address: str = ""
+    tls: bool = False
+    trusted: bool = False
+    authzid: bytes = b""
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The way in.  `account` is the immutable account id; `name` the canonical login name; `password` what is
+    left of the secret without the second factor; `device` the remembered device's id or ''.
+    `opened` is what the decision opened on the way (in the gateway: the session at the backend)."""
+
+    account: str
+    name: str
+    password: bytes = field(repr=False)
+    device: str = ""
+    opened: Any = None
+
+
+class LoginRefused(Trouble):
+    """Wrong anything: one face for all reasons.  The reason is for the audit log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("5.7.8", "Authentication failed", reason)
+        self.reason = reason
+
+
+class LoginUnavailable(Trouble):
+    """Something we need is away: never looks like a wrong password."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("4.7.0", "Temporary authentication failure", reason)
+        self.reason = reason
+
+
+class EncryptionRequired(Trouble):
+    def __init__(self) -> None:
+        super().__init__("5.7.11", "Encryption required for authentication")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account as a directory knows it.  `addresses` are full addresses in canonical form, the first is
+    the one mail is sent from by default."""
+
+    account: str
+    name: str
+    addresses: tuple[str, ...] = ()
+    enabled: bool = True
+
+
+class Directory(Protocol):
+    """Who has an account here.  Every directory passes `testing.directory.DirectoryContract`.
+    A directory that is away raises `LoginUnavailable`, never answers None."""
+
+    async def find(self, name: str) -> Person | None:
+        """By canonical login name, address or alias."""
+
+    async def accepts(self, person: Person, password: bytes) -> bool:
+        """The bare password is right.  Never called with an empty one."""
+
+    async def recipient(self, address: str) -> Person | None:
+        """Who gets mail for an address (canonical form)."""
+
+
+class Factor(Protocol):
+    """One kind of second factor.  Every factor passes `testing.factor.FactorContract`."""
+
+    def looks_like(self, text: str) -> bool:
+        """The suffix can be a code of this kind; anything else is never taken from the password."""
+
+    async def enrolled(self, account: str) -> bool:
+        """The account has a confirmed token of this kind."""
+
+    async def verify(self, account: str, code: str) -> "Proof | None":
+        """Which token and step the code belongs to; None when it is wrong.  The same work for accounts
+        without a token.  Does not use the code up: the decision does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`token` is the id of the token, `step` grows with each code that it can give (rfc6238#4.2)."""
+
+    token: str
+    step: int

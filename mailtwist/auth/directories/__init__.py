@@ -1,0 +1,1 @@
+"""Directories: who has an account, and is the password right."""

@@ -1,0 +1,1 @@
+"""Second factors, one kind per file."""

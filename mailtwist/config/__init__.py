@@ -1,0 +1,1 @@
+"""The ini file: sections, settings, values, and every problem told at once."""

@@ -1,0 +1,87 @@
+"""What an extension hands over: settings and how to build from them; found by entry point, imported by nobody."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.files import Files
+from mailtwist.kit.threads import Threads
+
+S = TypeVar("S")
+
+ROOMS = ("service", "directory", "factor", "state", "store", "tls", "check", "target", "upstream")
+GROUPS = tuple(f"mailtwist.{room}" for room in (*ROOMS, "imap", "smtp", "pop3", "sasl", "page", "command"))
+
+
+class Assembly(Protocol):
+    """What a part may ask of the process it becomes a part of.  Each part gets its own, with its own `name`."""
+
+    @property
+    def name(self) -> str:
+        """The part after the colon of the section: `imaps` in `[service:imaps]`."""
+
+    @property
+    def hostname(self) -> str: ...
+
+    @property
+    def folder(self) -> Path:
+        """The state folder; it exists, mode 0700."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def files(self) -> Files: ...
+
+    @property
+    def threads(self) -> Threads: ...
+
+    def part(self, room: str, name: str) -> Any:
+        """What the section `[room:name]` builds; the same object for everybody who asks."""
+
+    def parts(self, room: str) -> Mapping[str, Any]:
+        """All parts of a room in the order of the file."""
+
+
+@runtime_checkable
+class SupportsStart(Protocol):
+    """A built part that has a beginning; started in the order of building, before services listen."""
+
+    async def start(self) -> None: ...
+
+
+@runtime_checkable
+class SupportsStop(Protocol):
+    """A built part that has an end; stopped in reverse order, after services have stopped."""
+
+    async def stop(self) -> None: ...
+
+
+@runtime_checkable
+class SupportsReload(Protocol):
+    """A built part that reads files again on SIGHUP; on trouble it keeps what it had and says so."""
+
+    async def reload(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Part(Generic[S]):
+    """One kind of thing for one section prefix.
+
+    `settings` is a frozen dataclass made with `config.settings.setting`; `build` makes the part and does
+    nothing else (no file, no network: that is `start`); `check` tries it without serving and returns one
+    sentence per problem, as (setting, sentence).
+    """
+
+    settings: type[S]
+    build: Callable[[S, Assembly], Any]
+    check: Callable[[S, Assembly], Awaitable[list[tuple[str, str]]]] | None = None
+
+
+def installed(group: str) -> dict[str, EntryPoint]:
+    """Entry points of a group by name, sorted; `.load()` gives a `Part` or an `Extension`."""
+    found = {point.name: point for point in entry_points(group=group)}
+    return dict(sorted(found.items()))

@@ -1,0 +1,1 @@
+"""Small things every room stands on: trouble, time, files, threads, events."""

@@ -1,0 +1,34 @@
+"""What time it is: one clock for everything that decides by time, so that tests can set it."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall
+
+
+class Clock(Protocol):
+    """`now` is seconds since 1970 UTC; `seconds` is monotonic and goes with `later`."""
+
+    def now(self) -> float: ...
+
+    def seconds(self) -> float: ...
+
+    def later(self, seconds: float, call: Callable[..., object], *args: object) -> IDelayedCall: ...
+
+
+class SystemClock:
+    """The machine's clock and the reactor's."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def seconds(self) -> float:
+        from twisted.internet import reactor
+
+        return float(reactor.seconds())  # type: ignore[attr-defined]
+
+    def later(self, seconds: float, call: Callable[..., object], *args: object) -> IDelayedCall:
+        from twisted.internet import reactor
+
+        return reactor.callLater(seconds, call, *args)  # type: ignore[attr-defined,no-any-return]

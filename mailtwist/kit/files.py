@@ -1,0 +1,108 @@
+"""Files written whole and synced, or not at all: the only place that calls fsync."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from mailtwist.kit.ids import new_id
+from mailtwist.kit.trouble import Trouble
+
+
+class Files(Protocol):
+    """The calls durability depends on; tests record them.  All of them block: use `kit.threads`."""
+
+    def create(self, path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
+        """A new file with all of `chunks`, synced.  FileExistsError when there is one."""
+
+    def append(self, path: Path, chunks: Iterable[bytes]) -> None:
+        """`chunks` at the end of `path`, not yet synced."""
+
+    def sync(self, path: Path) -> None:
+        """What was written to `path` is on the disk."""
+
+    def rename(self, old: Path, new: Path) -> None: ...
+
+    def unlink(self, path: Path) -> None: ...
+
+    def make_folder(self, path: Path, mode: int = 0o700) -> None:
+        """The folder and its parents exist, their entries synced."""
+
+    def sync_folder(self, path: Path) -> None:
+        """The names in `path` are on the disk."""
+
+
+class DiskFiles:
+    """The real thing."""
+
+    def create(self, path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            _write_all(fd, chunks)
+            os.fsync(fd)
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(fd)
+
+    def append(self, path: Path, chunks: Iterable[bytes]) -> None:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            _write_all(fd, chunks)
+        finally:
+            os.close(fd)
+
+    def sync(self, path: Path) -> None:
+        _sync(path, os.O_RDONLY)
+
+    def rename(self, old: Path, new: Path) -> None:
+        os.rename(old, new)
+
+    def unlink(self, path: Path) -> None:
+        os.unlink(path)
+
+    def make_folder(self, path: Path, mode: int = 0o700) -> None:
+        if path.is_dir():
+            return
+        self.make_folder(path.parent, mode)
+        try:
+            os.mkdir(path, mode)
+        except FileExistsError:
+            return
+        self.sync_folder(path.parent)
+
+    def sync_folder(self, path: Path) -> None:
+        _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def write_whole(files: Files, path: Path, data: bytes, mode: int = 0o600) -> None:
+    """`path` holds `data`, synced with its folder; a reader sees the old file or the new one, never less."""
+    draft = path.with_name(f".{path.name}.{new_id()}")
+    files.create(draft, [data], mode)
+    try:
+        files.rename(draft, path)
+    except BaseException:
+        files.unlink(draft)
+        raise
+    files.sync_folder(path.parent)
+
+
+def disk_trouble(error: OSError) -> Trouble:
+    """What a peer hears of a disk that is full or broken: temporary, never a lost message."""
+    return Trouble("4.3.1", "Insufficient system storage, try again later", str(error))
+
+
+def _write_all(fd: int, chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+
+
+def _sync(path: Path, how: int) -> None:
+    fd = os.open(path, how | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,47 @@
+"""Start a coroutine: one of the two places in mailtwist where that is done (the other is a connection's turns)."""
+
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+_log = Logger()
+
+
+def started(work: Coroutine[Any, Any, T]) -> Deferred[T]:
+    """`work`, begun; whoever gets the Deferred owns its errors."""
+    return Deferred.fromCoroutine(work)
+
+
+def spawn(work: Coroutine[Any, Any, object], purpose: str) -> Deferred[object]:
+    """`work`, begun and left alone: a failure is logged as a failure, being cancelled is not one."""
+
+    def failed(failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            _log.failure("{purpose} failed", failure=failure, purpose=purpose)
+
+    done: Deferred[object] = Deferred.fromCoroutine(work)
+    done.addErrback(failed)
+    return done
+
+
+async def together(*work: Awaitable[T]) -> list[T]:
+    """The results of all, in order; the first error after all have ended."""
+    begun = [Deferred.fromCoroutine(_wait(w)) for w in work]
+    results: list[T] = []
+    error: BaseException | None = None
+    for one in begun:
+        try:
+            results.append(await one)
+        except Exception as failed:
+            error = error or failed
+    if error is not None:
+        raise error
+    return results
+
+
+async def _wait(work: Awaitable[T]) -> T:
+    return await work

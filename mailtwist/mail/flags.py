@@ -1,0 +1,14 @@
+"""Message flags: system flags in their one spelling, keywords as they came.  rfc3501#2.3.2"""
+
+SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = "\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"
+SYSTEM = (SEEN, ANSWERED, FLAGGED, DELETED, DRAFT)
+RECENT = "\\Recent"
+
+_BY_LOWER = {flag.lower(): flag for flag in (*SYSTEM, RECENT)}
+
+Flags = frozenset[str]
+
+
+def canonical(flag: str) -> str:
+    """System flags compare without case; keywords keep theirs."""
+    return _BY_LOWER.get(flag.lower(), flag)

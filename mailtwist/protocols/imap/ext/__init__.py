@@ -1,0 +1,1 @@
+"""IMAP extensions, one file each.  rfc3501"""

@@ -1,0 +1,1 @@
+"""The commands of POP3, one file each.  rfc1939"""

@@ -1,0 +1,1 @@
+"""POP3 extensions, one file each.  rfc2449"""

@@ -1,0 +1,1 @@
+"""SMTP and submission.  rfc5321 rfc6409"""

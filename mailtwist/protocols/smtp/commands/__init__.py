@@ -1,0 +1,1 @@
+"""The commands of SMTP, one file each.  rfc5321"""

@@ -1,0 +1,1 @@
+"""One file per door: what listens, and what it is made of."""

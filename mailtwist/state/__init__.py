@@ -1,0 +1,1 @@
+"""What is shared between connections and what must last."""

@@ -1,0 +1,1 @@
+"""State that must last: seeds, devices, last steps."""

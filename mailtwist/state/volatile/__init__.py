@@ -1,0 +1,1 @@
+"""State that may be lost with the process or the machine: single use, joins, limits."""

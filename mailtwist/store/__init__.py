@@ -1,0 +1,1 @@
+"""Where mail is kept: accounts, mailboxes, messages."""

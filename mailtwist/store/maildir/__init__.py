@@ -1,0 +1,1 @@
+"""Maildir++ as the truth, with an index that can be rebuilt."""

@@ -1,0 +1,1 @@
+"""For tests, ours and those of extensions: transcripts, fakes, contract suites."""

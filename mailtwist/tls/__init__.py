@@ -1,0 +1,1 @@
+"""Certificates and TLS contexts, chosen by server name."""
