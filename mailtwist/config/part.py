@@ -1,4 +1,4 @@
-"""What an extension hands over: settings and how to build from them; found by entry point, imported by nobody."""
+"""What an extension hands over: settings, and how to build from them; found by its entry point."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

@@ -26,9 +26,9 @@ class SystemClock:
     def seconds(self) -> float:
         from twisted.internet import reactor
 
-        return float(reactor.seconds())  # type: ignore[attr-defined]
+        return float(reactor.seconds())
 
     def later(self, seconds: float, call: Callable[..., object], *args: object) -> IDelayedCall:
         from twisted.internet import reactor
 
-        return reactor.callLater(seconds, call, *args)  # type: ignore[attr-defined,no-any-return]
+        return reactor.callLater(seconds, call, *args)

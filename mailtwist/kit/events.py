@@ -40,7 +40,8 @@ class Event:
 
     def failure(self, failure: Failure | None = None, **fields: Any) -> None:
         """Logged with the traceback, so that trial fails the test in which it happens."""
-        _log.failure(self.words, failure or Failure(), event_id=self.id, **_ids(), **fields)
+        known = {**_ids(), **fields}
+        _log.failure(self.words, failure or Failure(), LogLevel.critical, event_id=self.id, **known)
 
 
 def _ids() -> dict[str, str]:

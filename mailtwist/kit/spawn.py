@@ -1,4 +1,4 @@
-"""Start a coroutine: one of the two places in mailtwist where that is done (the other is a connection's turns)."""
+"""Start a coroutine: one of the two places where that is done (the other is a connection's turns)."""
 
 from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar

@@ -1,7 +1,7 @@
 """Work that would hold up the reactor: slow hashes, SQLite, fsync."""
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -32,7 +32,7 @@ class Threads:
         from twisted.internet import reactor
 
         self.start()
-        return await _shielded(deferToThreadPool(reactor, self._pool, work, *args, **kw))
+        return await _shielded(deferToThreadPool(cast(Any, reactor), self._pool, work, *args, **kw))
 
 
 def _shielded(work: Deferred[T]) -> Deferred[T]:
@@ -40,7 +40,7 @@ def _shielded(work: Deferred[T]) -> Deferred[T]:
 
     def done(value: T | Failure) -> None:
         if not result.called:
-            result.callback(value)  # type: ignore[arg-type]
+            result.callback(value)
 
     work.addBoth(done)
     return result

@@ -16,7 +16,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One mail transaction.  `helo`, `peer` and `login` say who brought it; `login` is an account id or ''."""
+    """One mail transaction.  `helo`, `peer`, `login` (an account id or '') say who brought it."""
 
     sender: Address
     recipients: tuple[Recipient, ...]

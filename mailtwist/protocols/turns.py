@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
-from twisted.internet.protocol import Protocol as TwistedProtocol, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -258,7 +258,7 @@ class TakesTurns(TwistedProtocol):
     def callLater(self, period: float, func: Callable[..., object], *a: object) -> IDelayedCall:
         from twisted.internet import reactor
 
-        return reactor.callLater(period, func, *a)  # type: ignore[attr-defined,no-any-return]
+        return reactor.callLater(period, func, *a)
 
     def makeConnection(self, transport: Any) -> None:
         self.turns = Turns(transport, self.callLater, self.timeoutConnection, self.refuse)

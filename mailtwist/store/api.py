@@ -1,4 +1,4 @@
-"""What a store is: accounts with mailboxes with messages.  Every store passes `testing.store.StoreContract`."""
+"""What a store is: accounts with mailboxes with messages.  All stores pass `testing.store.StoreContract`."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -135,7 +135,7 @@ class Upload(Protocol):
     async def write(self, chunk: bytes) -> None: ...
 
     async def prepare(self) -> None:
-        """All octets are synced; what can fail for want of room has failed now.  `commit` calls it if nobody did."""
+        """All octets are synced; what fails for want of room has failed now.  `commit` calls it too."""
 
     async def commit(
         self, flags: Flags = frozenset(), received: float | None = None, zone: int = 0

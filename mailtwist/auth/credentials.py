@@ -1,0 +1,31 @@
+"""What a mail server hands to twisted.cred: user name and password, with everything a decision needs to know."""
+
+from hmac import compare_digest
+
+from twisted.cred.credentials import IUsernamePassword
+from zope.interface import implementer
+
+from mailtwist.auth.api import LoginRequest
+
+
+@implementer(IUsernamePassword)
+class MailLogin:
+    """An `IUsernamePassword` that any checker of twisted.cred understands; ours finds the whole `request`."""
+
+    def __init__(self, request: LoginRequest) -> None:
+        self.request = request
+
+    @property
+    def username(self) -> bytes:
+        return self.request.user
+
+    @property
+    def password(self) -> bytes:
+        return self.request.secret
+
+    def checkPassword(self, password: bytes | str) -> bool:
+        given = password.encode() if isinstance(password, str) else password
+        return compare_digest(given, self.request.secret)
+
+    def __repr__(self) -> str:
+        return f"<MailLogin {self.request!r}>"

@@ -1,0 +1,1 @@
+"""Tests mirror `mailtwist/`; run them with `python -m twisted.trial tests`."""
