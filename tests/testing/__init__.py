@@ -1,0 +1,1 @@
+"""The test tools that mailtwist ships, tested."""
