@@ -11,13 +11,14 @@ from mailtwist.kit.files import Files
 from mailtwist.kit.threads import Threads
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 ROOMS = ("service", "directory", "factor", "state", "store", "tls", "check", "target", "upstream")
 GROUPS = tuple(f"mailtwist.{room}" for room in (*ROOMS, "imap", "smtp", "pop3", "sasl", "page", "command"))
 
 
 class Assembly(Protocol):
-    """What a part may ask of the process it becomes a part of.  Each part gets its own, with its own `name`."""
+    """What a part may ask of the process it is made for.  Each part gets its own, with its own `name`."""
 
     @property
     def name(self) -> str:
@@ -44,6 +45,10 @@ class Assembly(Protocol):
 
     def parts(self, room: str) -> Mapping[str, Any]:
         """All parts of a room in the order of the file."""
+
+    def one(self, make: "Callable[[Assembly], T]") -> T:
+        """What `make` builds, once for the whole process: for what no section names, such as the decision.
+        It begins and ends as parts do."""
 
 
 @runtime_checkable

@@ -1,0 +1,157 @@
+"""From a checked config to the parts it names: each built once, started and stopped together."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mailtwist.config.part import SupportsReload, SupportsStart, SupportsStop
+from mailtwist.kit.clock import Clock, SystemClock
+from mailtwist.kit.events import Event
+from mailtwist.kit.files import DiskFiles, Files
+from mailtwist.kit.threads import Threads
+
+if TYPE_CHECKING:
+    from mailtwist.config.load import Config, Section
+
+T = TypeVar("T")
+Key = tuple[str, str]
+
+NOT_RELOADED = Event("part-not-reloaded", "{part} keeps what it had: {error}", "error")
+NOT_STOPPED = Event("part-not-stopped", "{part} did not stop cleanly", "error")
+
+
+class CannotAssemble(Exception):
+    """The sections are right one by one but do not fit together: one sentence for the operator."""
+
+
+class Assembled:
+    """The parts of one process.
+
+    Parts are built when somebody asks for them (`part`, `parts`) or by `build`; nothing touches a file or the
+    network before `start`.  The CLI asks for the parts it needs and starts only those.
+    """
+
+    def __init__(self, config: "Config", *, clock: Clock | None = None, files: Files | None = None) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.files = files or DiskFiles()
+        self.threads = Threads("mailtwist", 8)
+        self._sections: dict[Key, Section] = {(s.room, s.name): s for s in config.sections}
+        self._built: dict[Key, Any] = {}
+        self._shared: dict[Callable[..., Any], Any] = {}
+        self._order: list[tuple[str, Any]] = []
+        self._begun: list[tuple[str, Any]] = []
+        self._under_way: list[str] = []
+
+    # -- building
+    @property
+    def hostname(self) -> str:
+        return self.config.server.hostname
+
+    @property
+    def folder(self) -> Path:
+        """The state folder; `make_folder` makes it."""
+        return self.config.server.state
+
+    def part(self, room: str, name: str) -> Any:
+        """What `[room:name]` builds, the same object for everybody.  `CannotAssemble` when there is no such
+        section, or when building it needs itself."""
+        key = (room, name)
+        if key not in self._built:
+            section = self._sections.get(key)
+            if section is None:
+                raise CannotAssemble(f"there is no section [{room}:{name}]")
+            words = f"[{room}:{name}]"
+            self._built[key] = self._make(
+                words, lambda: section.part.build(section.settings, PartView(self, name))
+            )
+        return self._built[key]
+
+    def parts(self, room: str) -> Mapping[str, Any]:
+        """All parts of a room by name, in the order of the file."""
+        return {s.name: self.part(room, s.name) for s in self.config.sections if s.room == room}
+
+    def one(self, make: Callable[[Any], T]) -> T:
+        """What `make(assembly)` builds, once for the whole process: for what no section names, such as the
+        decision."""
+        if make not in self._shared:
+            words = make.__name__
+            self._shared[make] = self._make(words, lambda: make(PartView(self, words)))
+        made: T = self._shared[make]
+        return made
+
+    def build(self) -> None:
+        """All sections are built, services last."""
+        for section in sorted(self.config.sections, key=lambda s: s.room == "service"):
+            self.part(section.room, section.name)
+
+    def _make(self, words: str, build: Callable[[], Any]) -> Any:
+        if words in self._under_way:
+            circle = [*self._under_way[self._under_way.index(words) :], words]
+            raise CannotAssemble(" needs ".join(circle) + ": that is a circle")
+        self._under_way.append(words)
+        try:
+            made = build()
+        finally:
+            self._under_way.pop()
+        self._order.append((words, made))
+        return made
+
+    # -- the life of the process
+    def make_folder(self) -> None:
+        """The state folder exists and is nobody else's to read.  Blocks."""
+        self.files.make_folder(self.folder, 0o700)
+        if self.folder.stat().st_mode & 0o077:
+            self.folder.chmod(0o700)
+
+    async def start(self) -> None:
+        """What is built has begun, in the order of building.  What fails to begin ends what had begun."""
+        self.make_folder()
+        try:
+            for words, part in self._order:
+                if isinstance(part, SupportsStart):
+                    await part.start()
+                self._begun.append((words, part))
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """What had begun has ended, in reverse order; one that fails does not keep the others."""
+        while self._begun:
+            words, part = self._begun.pop()
+            if isinstance(part, SupportsStop):
+                try:
+                    await part.stop()
+                except Exception:
+                    NOT_STOPPED.failure(part=words)
+        self.threads.stop()
+
+    async def reload(self) -> None:
+        """Parts read their files again; on trouble they keep what they had and the log says so."""
+        for words, part in list(self._begun):
+            if isinstance(part, SupportsReload):
+                try:
+                    await part.reload()
+                except Exception as error:
+                    NOT_RELOADED.log(part=words, error=str(error))
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """Every part built so far with its section's words, in the order of building."""
+        return iter(self._order)
+
+
+class PartView:
+    """The process as one part sees it: `config.part.Assembly`."""
+
+    def __init__(self, whole: Assembled, name: str) -> None:
+        self._whole = whole
+        self.name = name
+        self.hostname = whole.hostname
+        self.folder = whole.folder
+        self.clock = whole.clock
+        self.files = whole.files
+        self.threads = whole.threads
+        self.part = whole.part
+        self.parts = whole.parts
+        self.one = whole.one
