@@ -1,0 +1,1 @@
+"""Engine, grammar, commands and servers."""
