@@ -1,0 +1,69 @@
+"""Several sections as one: every listener that names this one shows the certificates of all of them."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from mailtwist.config.part import Assembly, Part
+from mailtwist.config.settings import setting
+from mailtwist.kit.events import Event
+from mailtwist.tls.certificates import BadCertificate
+from mailtwist.tls.contexts import ServerContexts
+from mailtwist.tls.names import ServerName
+
+NOT_TOGETHER = Event("tls.not_together", "[tls:{section}]: nothing changed: {setting}: {words}", "error")
+
+
+class Sections(tuple[str, ...]):
+    """Names of `[tls:...]` sections, separated by commas or blanks."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        names = [word for word in re.split(r"[\s,]+", text.strip()) if word]
+        if not names:
+            raise ValueError("write the name of a [tls:...] section, or several with commas between them")
+        return cls(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Several tls sections as one."""
+
+    sections: Sections = setting(
+        words="The tls sections whose certificates are served together; for a name that two of them have, the"
+        " certificate that was issued later.",
+        example="public, partners",
+    )
+    default_name: ServerName = setting(
+        ServerName(""),
+        words="The name whose certificate is shown to clients that ask for none, or for one that is not here;"
+        " by default the first name of the first section.",
+    )
+    session_tickets: bool = setting(True, words="Clients may resume a TLS session by a ticket.")
+
+
+class Several(ServerContexts):
+    """A context factory that follows others."""
+
+    def __init__(self, settings: Settings, assembly: Assembly) -> None:
+        super().__init__(settings.default_name, settings.session_tickets)
+        self._name = assembly.name
+        self._members = [assembly.part("tls", name) for name in settings.sections]
+
+    async def start(self) -> None:
+        """The members have started before: they were built before."""
+        self._together()
+        for member in self._members:
+            member.listen(self._follow)
+
+    def _follow(self) -> None:
+        try:
+            self._together()
+        except BadCertificate as bad:
+            NOT_TOGETHER.log(section=self._name, setting=bad.setting, words=bad.words)
+
+    def _together(self) -> None:
+        self.serve([bundle for member in self._members for bundle in member.bundles])
+
+
+part = Part(Settings, Several)
