@@ -6,7 +6,6 @@ VENV ?= .venv
 TESTS ?= tests
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml README.rst $(shell find mailtwist twisted tap-examples -name '*.py' -o -name '*.ini')
-export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: run test check soak fmt docs bench peers metadata clean
 
