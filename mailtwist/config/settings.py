@@ -1,4 +1,4 @@
-"""Settings are frozen dataclasses: the parser, the error text, the sample and the docs page come from them."""
+"""Settings are frozen dataclasses: parser, error text, sample and docs page come from them."""
 
 from dataclasses import MISSING, field
 from typing import Any

@@ -1,0 +1,71 @@
+"""What is wrong with an ini file: where, what was written, and what to write instead."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+SENTENCES: dict[str, "Sentence"] = {}
+LONGEST = 100  # characters of the operator's own text that a sentence repeats
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One thing an operator can be told.  `name` is that of its golden file in tests/config/bad;
+    `words` is a format string: what is wrong, and what to write instead."""
+
+    name: str
+    words: str
+
+    def __post_init__(self) -> None:
+        if self.name in SENTENCES:
+            raise ValueError(f"two sentences are called {self.name}")
+        SENTENCES[self.name] = self
+
+    def said(self, **fields: object) -> str:
+        """The words with these fields: on one line, printable, however hostile the fields are."""
+        return self.words.format(**{name: shown(str(value)) for name, value in fields.items()})
+
+    def wrong(self, **fields: object) -> ValueError:
+        """What a value's `parse` raises."""
+        return ValueError(self.said(**fields))
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One line for the operator.  `line` counts from 1, 0 is the file as a whole; `section` is what stands in
+    the brackets, `setting` what stands before the `=`; both may be ''."""
+
+    file: str
+    line: int
+    section: str
+    setting: str
+    words: str
+
+    def __str__(self) -> str:
+        where = f"{shown(self.file, 1000)}:{self.line}:" if self.line else f"{shown(self.file, 1000)}:"
+        section = f" [{shown(self.section)}]" if self.section else ""
+        setting = f" {shown(self.setting)}:" if self.setting else ""
+        return f"{where}{section}{setting} {self.words}"
+
+
+class BadConfig(Exception):
+    """All that is wrong with a config, sorted by place; `str` has one line for each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def shown(text: str, longest: int = LONGEST) -> str:
+    """`text` on one line, printable, not too long."""
+    cut = text if len(text) <= longest else text[: longest - 3] + "..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a word that is not known: the word that was meant, or all there are."""
+    words = sorted(known)
+    near = get_close_matches(word, words, 1) if len(word) <= LONGEST else []
+    if near:
+        return f'; did you mean "{near[0]}"?'
+    return f"; there are: {', '.join(words)}" if words else "; there are none"
