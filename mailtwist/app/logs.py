@@ -1,0 +1,106 @@
+"""The log: one line per event, as text or as JSON, to stderr or to a file that can be reopened."""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
+from zope.interface import implementer
+
+Shape = Literal["text", "json"]
+Level = Literal["debug", "info", "warn", "error", "critical"]
+
+_LEVELS = [LogLevel.debug, LogLevel.info, LogLevel.warn, LogLevel.error, LogLevel.critical]
+_OWN = "mailtwist"
+
+
+@implementer(ILogObserver)
+class Log:
+    """An observer of twisted.logger.  A line is written with one call, so that lines of several processes do
+    not mix; a disk that is full loses the line and nothing else."""
+
+    def __init__(self, path: Path | None, shape: Shape, level: Level) -> None:
+        self._path = path
+        self._write_line = _SHAPES[shape]
+        self._least = _LEVELS.index(LogLevel.levelWithName(level))
+        self._fd = 2 if path is None else _opened(path)
+
+    def __call__(self, event: LogEvent) -> None:
+        level = level_of(event)
+        if _LEVELS.index(level) < self._least:
+            return
+        line = self._write_line(event, level.name)
+        with suppress(OSError):
+            os.write(self._fd, line.encode("utf-8", "backslashreplace"))
+
+    def reopen(self) -> None:
+        """The file by this name now, after a rotation; OSError leaves the old one in use."""
+        if self._path is not None:
+            before, self._fd = self._fd, _opened(self._path)
+            os.close(before)
+
+    def belongs_to(self, uid: int, gid: int) -> None:
+        """A process that is about to give up root can still reopen its log afterwards."""
+        if self._path is not None:
+            os.chown(self._fd, uid, gid)
+
+
+def level_of(event: LogEvent) -> Any:
+    """What others call info is debug here: Twisted tells of every port and factory."""
+    level = event.get("log_level") or LogLevel.info
+    own = str(event.get("log_namespace", "")).startswith(_OWN)
+    return LogLevel.debug if level is LogLevel.info and not own else level
+
+
+def as_text(event: LogEvent, level: str) -> str:
+    """`2026-01-31T12:00:00.000Z warn login-refused [connection login] words`, a traceback below it."""
+    ids = " ".join(str(event[key]) for key in ("connection", "login") if event.get(key))
+    parts = [_time(event), level, str(event.get("event_id") or event.get("log_namespace", "-"))]
+    if ids:
+        parts.append(f"[{ids}]")
+    lines = [" ".join([*parts, _one_line(formatEvent(event))])]
+    lines += [f"    {line}" for line in _traceback(event)]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(event: LogEvent, level: str) -> str:
+    """One object per line: time, level, event, message, and the event's own fields."""
+    told: dict[str, Any] = {
+        "time": _time(event),
+        "level": level,
+        "event": event.get("event_id") or event.get("log_namespace", "-"),
+        "message": formatEvent(event),
+    }
+    for key, value in event.items():
+        if not key.startswith("log_") and key not in (*told, "event_id", "isError") and value != "":
+            told[key] = value if isinstance(value, int | float | bool) else str(value)
+    if trace := _traceback(event):
+        told["traceback"] = trace
+    return json.dumps(told, ensure_ascii=False, default=str) + "\n"
+
+
+_SHAPES: dict[str, Callable[[LogEvent, str], str]] = {"text": as_text, "json": as_json}
+
+
+def _time(event: LogEvent) -> str:
+    seconds = cast(float, event.get("log_time") or 0.0)
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def _one_line(text: str) -> str:
+    """What strangers send cannot begin a line of its own."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _traceback(event: LogEvent) -> list[str]:
+    failure = event.get("log_failure")
+    return [] if failure is None else [_one_line(line) for line in failure.getTraceback().splitlines()]
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)

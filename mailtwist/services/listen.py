@@ -1,0 +1,128 @@
+"""Ports: bound while the process still may, served once everything is ready."""
+
+import os
+import socket
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address
+from typing import Any, Protocol, cast
+
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+
+BACKLOG = 511
+
+
+class CannotListen(Exception):
+    """One sentence: which address, and why not."""
+
+
+class Place(Protocol):
+    """`config.values.Endpoint`: a host and a port, or the path of a Unix socket."""
+
+    @property
+    def host(self) -> str:
+        """An address, a name, or '' for all addresses of both families."""
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def path(self) -> str: ...
+
+
+def bind(place: Place) -> list[socket.socket]:
+    """Sockets that take connections into their queue; nobody answers before `serve`.  Blocks on names.
+    `CannotListen` when one of them is not to be had, and then none is left open."""
+    made: list[socket.socket] = []
+    try:
+        for family, address in _addresses(place):
+            made.append(_bound(family, address))
+    except OSError as error:
+        for one in made:
+            one.close()
+        raise CannotListen(f"cannot listen on {place}: {_reason(error)}") from None
+    return made
+
+
+def serve(bound: socket.socket, factory: IProtocolFactory) -> IListeningPort:
+    """Connections that wait and those to come are `factory`'s.  `bound` is closed with the port."""
+    from twisted.internet import reactor
+
+    with bound:
+        port: IListeningPort = cast(Any, reactor).adoptStreamPort(bound.fileno(), bound.family, factory)
+    return port
+
+
+def spoken(bound: Sequence[socket.socket]) -> list[str]:
+    """Where they really are: `127.0.0.1:2525`, `[::]:25`, `/run/x.sock`."""
+    return [_spoken(one) for one in bound]
+
+
+def plain(address: str) -> str:
+    """An address as everything compares it: no scope, and IPv4 seen through IPv6 is IPv4."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return str(parsed)
+
+
+def _addresses(place: Place) -> list[tuple[int, Any]]:
+    if place.path:
+        return [(socket.AF_UNIX, place.path)]
+    if not place.host:
+        return [_any(place.port)]
+    found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
+
+
+def _any(port: int) -> tuple[int, Any]:
+    """Both families through one socket, where the machine has both."""
+    return (socket.AF_INET6, ("::", port)) if socket.has_dualstack_ipv6() else (socket.AF_INET, ("", port))
+
+
+def _bound(family: int, address: Any) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family == socket.AF_UNIX:
+            _clear(address)
+        else:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+        made.bind(address)
+        made.listen(BACKLOG)
+        made.setblocking(False)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _clear(path: str) -> None:
+    """A socket that a process left behind is removed; one that somebody answers is not."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                os.unlink(path)
+
+
+def _spoken(bound: socket.socket) -> str:
+    name = bound.getsockname()
+    if bound.family == socket.AF_UNIX:
+        return str(name)
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)"
+    return error.strerror or str(error)
+

@@ -1,0 +1,1 @@
+"""The program: assembly, logs, the plugin, whole servers."""

@@ -1,0 +1,1 @@
+"""From reception to the mailbox."""

@@ -1,0 +1,1 @@
+"""The doors: ports, limits, services."""

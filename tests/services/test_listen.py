@@ -1,0 +1,112 @@
+"""Ports are bound first and served later; addresses have one spelling."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from mailtwist.services.listen import CannotListen, bind, plain, serve, spoken
+
+
+@dataclass(frozen=True)
+class At:
+    host: str = "127.0.0.1"
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        return self.path or f"{self.host}:{self.port}"
+
+
+class Hello(Protocol):
+    def connectionMade(self) -> None:
+        self.transport.write(b"hello\r\n")
+        self.transport.loseConnection()
+
+
+def heard(family: int, address: object) -> bytes:
+    with socket.socket(family) as client:
+        client.settimeout(10)
+        client.connect(address)
+        return client.makefile("rb").readline()
+
+
+def has_ipv6_loopback() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return socket.has_dualstack_ipv6()
+
+
+class Listening(TestCase):
+    def bound(self, place: At) -> list[socket.socket]:
+        made = bind(place)
+        for one in made:
+            self.addCleanup(one.close)
+        return made
+
+    async def served(self, place: At) -> bytes:
+        (one,) = self.bound(place)
+        family, address = one.family, one.getsockname()
+        factory = ServerFactory.forProtocol(Hello)
+        factory.noisy = False
+        port = serve(one, factory)
+        self.addCleanup(port.stopListening)
+        return await deferToThread(heard, family, address)
+
+    async def test_a_connection_that_came_early_waits_for_its_greeting(self) -> None:
+        (one,) = self.bound(At())
+        with socket.create_connection(one.getsockname()) as early:
+            factory = ServerFactory.forProtocol(Hello)
+            factory.noisy = False
+            port = serve(one, factory)
+            self.addCleanup(port.stopListening)
+            early.settimeout(10)
+            self.assertEqual(await deferToThread(early.recv, 100), b"hello\r\n")
+
+    async def test_unix_sockets_are_places_too(self) -> None:
+        path = os.path.join(os.path.relpath(self.mktemp_folder()), "s")
+        self.assertEqual(await self.served(At(path=path)), b"hello\r\n")
+
+    async def test_a_dead_unix_socket_is_replaced_and_a_living_one_is_not(self) -> None:
+        path = os.path.join(os.path.relpath(self.mktemp_folder()), "s")
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(path)
+        self.bound(At(path=path))
+        error = self.assertRaises(CannotListen, bind, At(path=path))
+        self.assertIn("in use", str(error))
+
+    def mktemp_folder(self) -> str:
+        folder = self.mktemp()
+        os.makedirs(folder)
+        return folder
+
+    def test_a_taken_port_is_said_in_a_sentence(self) -> None:
+        (one,) = self.bound(At())
+        port = one.getsockname()[1]
+        error = self.assertRaises(CannotListen, bind, At(port=port))
+        self.assertEqual(str(error), f"cannot listen on 127.0.0.1:{port}: Address already in use")
+
+    def test_no_host_means_both_families(self) -> None:
+        (one,) = self.bound(At(host=""))
+        hosts = {socket.AF_INET: "127.0.0.1"}
+        if has_ipv6_loopback():
+            hosts[socket.AF_INET6] = "::1"
+        for family, host in hosts.items():
+            with socket.socket(family) as client:
+                client.connect((host, one.getsockname()[1]))
+
+    def test_the_real_port_is_told(self) -> None:
+        made = self.bound(At())
+        self.assertEqual(spoken(made), [f"127.0.0.1:{made[0].getsockname()[1]}"])
+
+    def test_addresses_have_one_spelling(self) -> None:
+        self.assertEqual(plain("::ffff:192.0.2.7"), "192.0.2.7")
+        self.assertEqual(plain("2001:DB8:0::1"), "2001:db8::1")
+        self.assertEqual(plain("fe80::1%eth0"), "fe80::1")
+        self.assertEqual(plain(""), "")
