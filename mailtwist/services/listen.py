@@ -1,43 +1,35 @@
 """Ports: bound while the process still may, served once everything is ready."""
 
+import errno
 import os
 import socket
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
+from mailtwist.config.network import Endpoint
+
 BACKLOG = 511
+_NOT_HERE = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 class CannotListen(Exception):
     """One sentence: which address, and why not."""
 
 
-class Place(Protocol):
-    """`config.values.Endpoint`: a host and a port, or the path of a Unix socket."""
-
-    @property
-    def host(self) -> str:
-        """An address, a name, or '' for all addresses of both families."""
-
-    @property
-    def port(self) -> int: ...
-
-    @property
-    def path(self) -> str: ...
-
-
-def bind(place: Place) -> list[socket.socket]:
-    """Sockets that take connections into their queue; nobody answers before `serve`.  Blocks on names.
+def bind(place: Endpoint) -> list[socket.socket]:
+    """Sockets that take connections into their queue; nobody answers before `serve`.
     `CannotListen` when one of them is not to be had, and then none is left open."""
     made: list[socket.socket] = []
     try:
-        for family, address in _addresses(place):
-            made.append(_bound(family, address))
+        if place.path is not None:
+            made.append(_bound(socket.AF_UNIX, str(place.path)))
+        for host in place.hosts:
+            _bind_one(place, host, made)
     except OSError as error:
         for one in made:
             one.close()
@@ -70,18 +62,16 @@ def plain(address: str) -> str:
     return str(parsed)
 
 
-def _addresses(place: Place) -> list[tuple[int, Any]]:
-    if place.path:
-        return [(socket.AF_UNIX, place.path)]
-    if not place.host:
-        return [_any(place.port)]
-    found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
-
-
-def _any(port: int) -> tuple[int, Any]:
-    """Both families through one socket, where the machine has both."""
-    return (socket.AF_INET6, ("::", port)) if socket.has_dualstack_ipv6() else (socket.AF_INET, ("", port))
+def _bind_one(place: Endpoint, host: str, made: list[socket.socket]) -> None:
+    """One address of `place`; of several, a family that the machine has not is left out."""
+    port = made[0].getsockname()[1] if made else place.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        made.append(_bound(family, (host, port)))
+    except OSError as error:
+        last = host == place.hosts[-1] and not made
+        if last or len(place.hosts) == 1 or error.errno not in _NOT_HERE:
+            raise
 
 
 def _bound(family: int, address: Any) -> socket.socket:
@@ -92,7 +82,7 @@ def _bound(family: int, address: Any) -> socket.socket:
         else:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
         made.listen(BACKLOG)
         made.setblocking(False)
@@ -125,4 +115,3 @@ def _reason(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)"
     return error.strerror or str(error)
-

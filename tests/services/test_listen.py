@@ -2,23 +2,18 @@
 
 import os
 import socket
-from dataclasses import dataclass
 
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from mailtwist.config.network import Endpoint
+from mailtwist.config.places import File
 from mailtwist.services.listen import CannotListen, bind, plain, serve, spoken
 
 
-@dataclass(frozen=True)
-class At:
-    host: str = "127.0.0.1"
-    port: int = 0
-    path: str = ""
-
-    def __str__(self) -> str:
-        return self.path or f"{self.host}:{self.port}"
+def at(host: str = "127.0.0.1", port: int = 0, path: str = "") -> Endpoint:
+    return Endpoint(host, port, File(path) if path else None)
 
 
 class Hello(Protocol):
@@ -44,13 +39,13 @@ def has_ipv6_loopback() -> bool:
 
 
 class Listening(TestCase):
-    def bound(self, place: At) -> list[socket.socket]:
+    def bound(self, place: Endpoint) -> list[socket.socket]:
         made = bind(place)
         for one in made:
             self.addCleanup(one.close)
         return made
 
-    async def served(self, place: At) -> bytes:
+    async def served(self, place: Endpoint) -> bytes:
         (one,) = self.bound(place)
         family, address = one.family, one.getsockname()
         factory = ServerFactory.forProtocol(Hello)
@@ -60,7 +55,7 @@ class Listening(TestCase):
         return await deferToThread(heard, family, address)
 
     async def test_a_connection_that_came_early_waits_for_its_greeting(self) -> None:
-        (one,) = self.bound(At())
+        (one,) = self.bound(at())
         with socket.create_connection(one.getsockname()) as early:
             factory = ServerFactory.forProtocol(Hello)
             factory.noisy = False
@@ -71,14 +66,14 @@ class Listening(TestCase):
 
     async def test_unix_sockets_are_places_too(self) -> None:
         path = os.path.join(os.path.relpath(self.mktemp_folder()), "s")
-        self.assertEqual(await self.served(At(path=path)), b"hello\r\n")
+        self.assertEqual(await self.served(at(path=path)), b"hello\r\n")
 
     async def test_a_dead_unix_socket_is_replaced_and_a_living_one_is_not(self) -> None:
         path = os.path.join(os.path.relpath(self.mktemp_folder()), "s")
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(path)
-        self.bound(At(path=path))
-        error = self.assertRaises(CannotListen, bind, At(path=path))
+        self.bound(at(path=path))
+        error = self.assertRaises(CannotListen, bind, at(path=path))
         self.assertIn("in use", str(error))
 
     def mktemp_folder(self) -> str:
@@ -87,13 +82,13 @@ class Listening(TestCase):
         return folder
 
     def test_a_taken_port_is_said_in_a_sentence(self) -> None:
-        (one,) = self.bound(At())
+        (one,) = self.bound(at())
         port = one.getsockname()[1]
-        error = self.assertRaises(CannotListen, bind, At(port=port))
+        error = self.assertRaises(CannotListen, bind, at(port=port))
         self.assertEqual(str(error), f"cannot listen on 127.0.0.1:{port}: Address already in use")
 
     def test_no_host_means_both_families(self) -> None:
-        (one,) = self.bound(At(host=""))
+        one, *_ = self.bound(at(host=""))
         hosts = {socket.AF_INET: "127.0.0.1"}
         if has_ipv6_loopback():
             hosts[socket.AF_INET6] = "::1"
@@ -102,7 +97,7 @@ class Listening(TestCase):
                 client.connect((host, one.getsockname()[1]))
 
     def test_the_real_port_is_told(self) -> None:
-        made = self.bound(At())
+        made = self.bound(at())
         self.assertEqual(spoken(made), [f"127.0.0.1:{made[0].getsockname()[1]}"])
 
     def test_addresses_have_one_spelling(self) -> None:
