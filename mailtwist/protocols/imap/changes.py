@@ -1,0 +1,198 @@
+"""The selected mailbox as one session was told of it: numbers stay while changes wait.  rfc3501#7.4.1"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from mailtwist.mail.flags import RECENT, SYSTEM, Flags
+from mailtwist.protocols.errors import Malformed
+from mailtwist.protocols.imap.message_set import MessageSet, picked
+from mailtwist.store.api import Arrived, Change, Entry, Flagged, Mailbox
+
+REMEMBERED = 1_000
+
+
+@lru_cache(maxsize=1024)
+def flag_words(flags: Flags, recent: bool = False) -> bytes:
+    """`(\\Seen keyword)`"""
+    words = sorted(flags) + [RECENT] * recent
+    return f"({' '.join(words)})".encode("ascii")
+
+
+class Selected:
+    """A mailbox with this session's sequence numbers.
+
+    Numbers are those the client was told of; only `changes` moves them.  However many changes wait, they take
+    bounded space: what arrived is what lies behind the last UID told; of changed flags and of expunged
+    messages `REMEMBERED` are kept one by one, more are found by comparing with the mailbox.
+    """
+
+    def __init__(self, mailbox: Mailbox, *, read_only: bool, changed: Callable[[], None]) -> None:
+        """`changed` is called whenever there is something to be told."""
+        self.mailbox = mailbox
+        self.read_only = read_only
+        self.recent: set[int] = set()
+        self._changed = changed
+        self._flagged, self._gone = _Few(), _Few()
+        self._since = 0
+        self._stop = mailbox.listen(self._hear)
+        self._uids = array("I", [entry.uid for entry in mailbox.entries()])
+        self._keywords = frozenset(mailbox.keywords)
+        self._claim()
+        self._recent_told = self.recent_count
+
+    def leave(self) -> None:
+        """Nothing more is heard of the mailbox."""
+        self._stop()
+
+    # -- what the client knows
+    @property
+    def exists(self) -> int:
+        return len(self._uids)
+
+    @property
+    def uids(self) -> Sequence[int]:
+        """Ascending; the message number n is at n - 1."""
+        return self._uids
+
+    @property
+    def recent_count(self) -> int:
+        return self.mailbox.recent() if self.read_only else len(self.recent)
+
+    def number(self, uid: int) -> int | None:
+        at = bisect_left(self._uids, uid)
+        return at + 1 if at < len(self._uids) and self._uids[at] == uid else None
+
+    def wanted(self, messages: MessageSet, *, by_uid: bool) -> list[tuple[int, int]]:
+        """(number, UID) of all that are meant, ascending.  UIDs that are not there do not matter; a number
+        that is not there is the peer's fault (rfc3501#9, seq-number)."""
+        uids = self._uids
+        if by_uid:
+            found = picked(uids, messages.merged(uids[-1] if uids else 0))
+            return [(at + 1, uids[at]) for at in found]
+        if messages.beyond(len(uids)):
+            raise Malformed("There is no such message")
+        ranges = messages.merged(len(uids))
+        return [(number, uids[number - 1]) for low, high in ranges for number in range(low, high + 1)]
+
+    def entry(self, uid: int) -> Entry | None:
+        """None when it is gone, which the client may not know yet."""
+        return self.mailbox.entry(uid)
+
+    def flags(self, entry: Entry) -> bytes:
+        """Its flags with \\Recent, in parentheses."""
+        return flag_words(entry.flags, entry.uid in self.recent)
+
+    def all_flags(self) -> bytes:
+        """The flags that may be met here, in parentheses (rfc3501#7.2.6)."""
+        return f"({' '.join((*SYSTEM, *sorted(self._keywords)))})".encode("ascii")
+
+    # -- what it does not know yet
+    @property
+    def waiting(self) -> bool:
+        """There may be something to tell."""
+        return bool(self._flagged or self._gone) or self._unheard()
+
+    def changes(self, *, expunged: bool) -> Iterator[bytes]:
+        """The untagged answers, without `* ` and CRLF, that bring the client up to date.  Numbers move when
+        the first is taken; without `expunged` they only grow."""
+        if expunged and self._gone:
+            yield from self._expunge()
+        if self._unheard():
+            yield from self._arrive()
+        if (recent := self.recent_count) != self._recent_told:
+            self._recent_told = recent
+            yield b"%d RECENT" % recent
+        if self._flagged:
+            yield from self._reflag()
+
+    def flags_told(self, entries: Iterable[Entry]) -> None:
+        """The client has these flags already: its own STORE, the \\Seen of its own FETCH."""
+        for entry in entries:
+            now = self.mailbox.entry(entry.uid)
+            if now is not None and now.modseq == entry.modseq:
+                self._flagged.uids.discard(entry.uid)
+
+    # -- underneath
+    def _hear(self, change: Change) -> None:
+        if not isinstance(change, Arrived):
+            uid = change.entry.uid if isinstance(change, Flagged) else change.uid
+            if not self._uids or uid > self._uids[-1]:
+                return
+            if isinstance(change, Flagged):
+                self._since = min(self._since or change.entry.modseq, change.entry.modseq)
+                self._flagged.add(uid)
+            else:
+                self._gone.add(uid)
+        self._changed()
+
+    def _claim(self) -> None:
+        if not self.read_only:
+            self.recent.update(self.mailbox.claim_recent())
+
+    def _unheard(self) -> bool:
+        entries = self.mailbox.entries()
+        return bool(entries) and entries[-1].uid > (self._uids[-1] if self._uids else 0)
+
+    def _expunge(self) -> Iterator[bytes]:
+        if self._gone.many:
+            alive = {entry.uid for entry in self.mailbox.entries()}
+            at = [n for n, uid in enumerate(self._uids) if uid not in alive]
+        else:
+            at = picked(self._uids, [(uid, uid) for uid in sorted(self._gone.uids)])
+        self._gone.forget()
+        gone = {self._uids[n] for n in at}
+        self._uids = array("I", [uid for uid in self._uids if uid not in gone])
+        self.recent -= gone
+        for n in reversed(at):  # from the end, so that no number moves another
+            yield b"%d EXPUNGE" % (n + 1)
+
+    def _arrive(self) -> Iterator[bytes]:
+        entries = self.mailbox.entries()
+        last = self._uids[-1] if self._uids else 0
+        first = bisect_right(entries, last, key=lambda entry: entry.uid)
+        self._uids.extend(entry.uid for entry in entries[first:])
+        self._claim()
+        yield b"%d EXISTS" % len(self._uids)
+        self._recent_told = self.recent_count
+        yield b"%d RECENT" % self._recent_told
+
+    def _reflag(self) -> Iterator[bytes]:
+        since, self._since = self._since, 0
+        if self._flagged.many:
+            uids: Iterable[int] = [e.uid for e in self.mailbox.entries() if e.modseq >= since]
+        else:
+            uids = sorted(self._flagged.uids)
+        self._flagged.forget()
+        if not self._keywords.issuperset(self.mailbox.keywords):
+            self._keywords |= frozenset(self.mailbox.keywords)
+            yield b"FLAGS " + self.all_flags()
+        for uid in uids:
+            number, entry = self.number(uid), self.mailbox.entry(uid)
+            if number is not None and entry is not None:
+                yield b"%d FETCH (FLAGS %b)" % (number, self.flags(entry))
+
+
+class _Few:
+    """Up to REMEMBERED numbers, or only that there were more."""
+
+    __slots__ = ("many", "uids")
+
+    def __init__(self) -> None:
+        self.uids: set[int] = set()
+        self.many = False
+
+    def __bool__(self) -> bool:
+        return self.many or bool(self.uids)
+
+    def add(self, uid: int) -> None:
+        if not self.many:
+            self.uids.add(uid)
+            if len(self.uids) > REMEMBERED:
+                self.uids.clear()
+                self.many = True
+
+    def forget(self) -> None:
+        """There are none any more."""
+        self.uids, self.many = set(), False

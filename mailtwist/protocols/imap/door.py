@@ -1,0 +1,108 @@
+"""What commands may ask of the server.  rfc3501#2.2"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from mailtwist.protocols.imap.changes import Selected
+from mailtwist.protocols.imap.command import State
+from mailtwist.protocols.imap.extension import Dialect
+from mailtwist.protocols.imap.limits import Limits
+from mailtwist.store.api import Account, Mailbox
+
+
+class Incoming(Protocol):
+    """A literal that was announced and not yet read: the message of APPEND.  Who does not want it leaves it
+    alone: the client is not asked for it, or what it sends is dropped."""
+
+    @property
+    def size(self) -> int: ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """All of it; the client is asked to go on if it waits for that (rfc3501#4.3)."""
+
+    async def end(self) -> None:
+        """The command ends behind the literal, else `Malformed`."""
+
+
+class Door(Protocol):
+    """The connection."""
+
+    @property
+    def encrypted(self) -> bool: ...
+
+    @property
+    def trusted(self) -> bool:
+        """The peer's network may log in without TLS."""
+
+    @property
+    def may_start_tls(self) -> bool: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    # -- output: complete lines with CRLF
+    def write(self, octets: bytes) -> None:
+        """Gathered, and sent in batches, at the latest with the tagged answer."""
+
+    async def drained(self) -> None:
+        """There is room for more; call it after every message of an answer (it costs next to nothing)."""
+
+    # -- input
+    async def ask(self, words: str = "") -> bytes:
+        """`+ words`, and the line with which the client answers."""
+
+    async def line_or_change(self, patience: float) -> bytes | None:
+        """What comes first: a line of the client, or (None) a change of the selected mailbox.  What was
+        written goes out."""
+
+    # -- the connection's life
+    async def sign_in(self, user: bytes, secret: bytes, authzid: bytes = b"", mechanism: str = "") -> None:
+        """The session belongs to an account.  `No` where that fails."""
+
+    def start_tls(self) -> None:
+        """For `Answer.then`.  What the client has already sent is forgotten (rfc3501#6.2.1)."""
+
+    def close(self) -> None:
+        """For `Answer.then`."""
+
+
+class Session(Door, Protocol):
+    """The connection, and what it has reached."""
+
+    client: dict[str, str | None]
+    """What the client said about itself (rfc2971#3.3), empty until then."""
+
+    @property
+    def state(self) -> State:
+        """One of the three, never a combination."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    @property
+    def capabilities(self) -> list[str]:
+        """What CAPABILITY tells now."""
+
+    @property
+    def account(self) -> Account:
+        """Only after login."""
+
+    @property
+    def selected(self) -> Selected:
+        """Only in the state SELECTED."""
+
+    @property
+    def incoming(self) -> Incoming:
+        """Only for a command that `streams`."""
+
+    def untagged(self, words: bytes) -> None:
+        """`* words`, CRLF."""
+
+    async def select(self, mailbox: Mailbox, *, read_only: bool) -> Selected:
+        """The state is SELECTED; an earlier mailbox has been left."""
+
+    async def unselect(self) -> None:
+        """The state is AUTHENTICATED; nothing was expunged."""
+
+    async def tell_changes(self, *, expunged: bool = True) -> None:
+        """The client is told what has changed in the selected mailbox since it was last told."""

@@ -1,0 +1,88 @@
+"""What a part of IMAP hands over, and the dialect that a choice of parts makes.  rfc3501#7.2.1"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from mailtwist.config.part import installed
+from mailtwist.protocols.imap.command import Command, State
+
+if TYPE_CHECKING:
+    from mailtwist.protocols.imap.door import Session
+
+GROUP = "mailtwist.imap"
+
+
+class Named(Protocol):
+    """A row of a table: `name` is upper case."""
+
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """One part of the protocol; the base commands are parts too.
+
+    `capabilities` are told in the states `told_in`; `telling` adds those that depend on the session.
+    `needs` are runtime-checkable Protocols that the account must have: where it lacks one, the part is
+    neither told nor understood.  `fetch_items` and `search_keys` are rows of the tables of FETCH and SEARCH.
+    """
+
+    name: str
+    rfc: int
+    capabilities: tuple[str, ...] = ()
+    commands: tuple[type[Command], ...] = ()
+    needs: tuple[type, ...] = ()
+    told_in: State = State.ANY
+    telling: "Callable[[Session], Sequence[str]] | None" = None
+    fetch_items: tuple[Named, ...] = ()
+    search_keys: tuple[Named, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Dialect:
+    """The parts one service speaks.  What is advertised and what is understood come from the same list."""
+
+    extensions: tuple[Extension, ...]
+    commands: Mapping[str, type[Command]] = field(init=False)
+    fetch_items: Mapping[str, Any] = field(init=False)
+    search_keys: Mapping[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for table in ("commands", "fetch_items", "search_keys"):
+            rows = [row for part in self.extensions for row in getattr(part, table)]
+            object.__setattr__(self, table, _by_name(table, rows))
+
+    @classmethod
+    def installed(cls, without: Iterable[str] = ()) -> "Dialect":
+        """Every installed part but those named in `without`."""
+        left_out = set(without)
+        return cls(tuple(p.load() for name, p in installed(GROUP).items() if name not in left_out))
+
+    def fitting(self, account: object) -> "Dialect":
+        """What of it this account can do."""
+        fit = tuple(p for p in self.extensions if all(isinstance(account, need) for need in p.needs))
+        return self if fit == self.extensions else Dialect(fit)
+
+    def capabilities(self, session: "Session") -> list[str]:
+        """What CAPABILITY tells now; IMAP4rev1 comes first."""
+        told: dict[str, None] = {"IMAP4rev1": None}
+        for part in self.extensions:
+            if session.state in part.told_in:
+                told.update(dict.fromkeys(part.capabilities))
+            if part.telling is not None:
+                told.update(dict.fromkeys(part.telling(session)))
+        return list(told)
+
+
+def _by_name(table: str, rows: Sequence[N]) -> dict[str, N]:
+    found: dict[str, N] = {}
+    for row in rows:
+        if row.name in found:
+            raise ValueError(f"two {table} are called {row.name}")
+        found[row.name] = row
+    return found
