@@ -1,7 +1,8 @@
 """The words of the decision: who asks, what a directory and a factor are, what comes back."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from mailtwist.kit.trouble import Trouble
 
@@ -76,10 +77,49 @@ class Directory(Protocol):
         """By canonical login name, address or alias."""
 
     async def accepts(self, person: Person, password: bytes) -> bool:
-        """The bare password is right.  Never called with an empty one."""
+        """The bare password is right.  Never called with an empty one.  For a person that is not here: the
+        same work, False."""
 
     async def recipient(self, address: str) -> Person | None:
         """Who gets mail for an address (canonical form)."""
+
+
+@runtime_checkable
+class SupportsOpening(Protocol):
+    """A directory whose verdict opens something that the realm goes on with: a session at an upstream, the
+    avatar id of a foreign checker.  The decision calls `open` instead of `accepts`."""
+
+    async def open(self, person: Person, password: bytes, request: LoginRequest) -> Any | None:
+        """What the login opened, for this connection alone; None when the password is wrong."""
+
+
+@runtime_checkable
+class SupportsDomains(Protocol):
+    """A directory that knows for which domains it answers."""
+
+    async def domains(self) -> Collection[str]:
+        """Lower case, A-labels."""
+
+
+@runtime_checkable
+class SupportsPeople(Protocol):
+    """A directory whose people are ours to change: `mailtwist user`.  Names and addresses are canonical;
+    `Trouble` 5.x says in `public` why something cannot be."""
+
+    async def people(self) -> Sequence[Person]:
+        """All, by name."""
+
+    async def add(
+        self, name: str, password: bytes, addresses: Sequence[str] = (), aliases: Sequence[str] = ()
+    ) -> Person:
+        """A new account.  A name that is an address is its first address; aliases only log in."""
+
+    async def set_password(self, person: Person, password: bytes) -> None: ...
+
+    async def set_enabled(self, person: Person, enabled: bool) -> None: ...
+
+    async def remove(self, person: Person) -> None:
+        """The account id is never given out again."""
 
 
 class Factor(Protocol):

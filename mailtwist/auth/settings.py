@@ -1,0 +1,46 @@
+"""How the decision decides: the section `[login]`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from mailtwist.config.settings import setting
+from mailtwist.config.values import AtLeast, AtMost, Duration, Hostname
+
+HOUR, DAY = 3600.0, 86400.0
+
+
+@dataclass(frozen=True)
+class LoginSettings:
+    """Who may log in, for all services."""
+
+    factor: Literal["required", "optional"] = setting(
+        "required",
+        words="Whether an account needs a second factor; with `optional`, one that has enrolled none logs in"
+        " by its password alone.",
+    )
+    default_domain: Hostname | None = setting(
+        None,
+        words="The domain of a login name that is written without one.",
+        example="example.org",
+    )
+    remember: Annotated[Duration, AtMost(365 * DAY, "a static suffix has a bounded life")] = setting(
+        Duration(90 * DAY),
+        words="How long a saved `password@code` goes on working in its network; 0 remembers nothing.",
+    )
+    idle: Annotated[Duration, AtLeast(HOUR)] = setting(
+        Duration(30 * DAY), words="A saved `password@code` that was not used for so long is forgotten."
+    )
+    devices: Annotated[int, AtLeast(1), AtMost(64)] = setting(
+        8, words="Saved strings per account; beyond that the one that was idle for longest is revoked."
+    )
+    join: Annotated[Duration, AtMost(30)] = setting(
+        Duration(20),
+        words="How long other connections from the same address may use the code that the first one used,"
+        " with the same string: mail programs open several at once.",
+    )
+    refusal: Annotated[Duration, AtMost(8)] = setting(
+        Duration(2), words="A failed login is answered no sooner than this, whatever was wrong."
+    )
+    quantum: Annotated[Duration, AtLeast(0.05), AtMost(4)] = setting(
+        Duration(0.5), words="After that, at the next multiple of this: time tells nothing about the reason."
+    )
