@@ -28,6 +28,22 @@ def spawn(work: Coroutine[Any, Any, object], purpose: str) -> Deferred[object]:
     return done
 
 
+def to_its_end(work: Deferred[T]) -> Deferred[T]:
+    """The result of `work`; who stops waiting leaves it to end by itself, and then a failure is logged."""
+    result: Deferred[T] = Deferred(lambda waiter: None)
+
+    def done(value: T | Failure) -> T | Failure:
+        if not result.called:
+            result.callback(value)
+        elif isinstance(value, Failure):
+            _log.failure("work that nobody waits for failed", failure=value)
+        return value
+
+    work.addBoth(done)
+    work.addErrback(lambda failure: None)
+    return result
+
+
 async def together(*work: Awaitable[T]) -> list[T]:
     """The results of all, in order; the first error after all have ended."""
     begun = [Deferred.fromCoroutine(_wait(w)) for w in work]
