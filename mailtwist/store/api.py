@@ -69,7 +69,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """rfc3501#6.3.10"""
+    """rfc3501#6.3.10, and rfc9051#6.3.11: `size` of all messages together, how many are `deleted`."""
 
     messages: int
     recent: int
@@ -77,6 +77,8 @@ class Status:
     uid_validity: int
     unseen: int
     highest_modseq: int
+    size: int = 0
+    deleted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +220,18 @@ class Account(Protocol):
     def id(self) -> str: ...
 
     async def mailboxes(self) -> Sequence[Listed]:
-        """All that exist, and subscribed names that do not (not selectable), INBOX first, then by name."""
+        """All that exist; not selectable: names above them that do not, and subscribed names that do not.
+        INBOX first, then by name."""
 
     async def open(self, name: str) -> Mailbox: ...
 
     async def status(self, name: str) -> Status: ...
 
-    async def create(self, name: str, special_use: str | None = None) -> None: ...
+    async def create(self, name: str, special_use: str | None = None) -> None:
+        """Names above it are made too.  A separator at the end is the caller's to take off."""
 
-    async def delete(self, name: str) -> None: ...
+    async def delete(self, name: str) -> None:
+        """What lies below it stays; sessions that have it open see its messages go."""
 
     async def rename(self, old: str, new: str) -> None:
         """With everything below it; INBOX moves its messages and stays (rfc3501#6.3.5)."""
