@@ -4,6 +4,7 @@ from pathlib import Path, PosixPath
 from typing import Protocol, Self, runtime_checkable
 
 from mailtwist.config.problems import Sentence
+from mailtwist.config.words import split
 
 TILDE = Sentence("path-tilde", '"{text}": "~" has no meaning here; write the whole path')
 NUL_IN_PATH = Sentence("path-nul", '"{text}" cannot be a path; it has a control character in it')
@@ -43,3 +44,17 @@ class File(_Place):
     """The path of a file; see `Folder`."""
 
     __slots__ = ()
+
+
+class Files(tuple[File, ...]):
+    """The paths of files; written with commas or on lines of their own."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(map(File.parse, split(text)))
+
+    def within(self, folder: Path) -> Self:
+        return type(self)(file.within(folder) for file in self)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, Protocol, Self, runtime_checkable
 
 from mailtwist.config.network import Endpoint, Endpoints, Hostname, Hostnames, Networks
-from mailtwist.config.places import File, Folder, Placed
+from mailtwist.config.places import File, Files, Folder, Placed
 from mailtwist.config.problems import Sentence, shown
 from mailtwist.config.secret import Secret
 from mailtwist.config.words import repeated, split
@@ -20,6 +20,7 @@ __all__ = [
     "Endpoint",
     "Endpoints",
     "File",
+    "Files",
     "Folder",
     "Hostname",
     "Hostnames",
