@@ -35,7 +35,7 @@ class Assembled:
         self.config = config
         self.clock = clock or SystemClock()
         self.files = files or DiskFiles()
-        self.threads = Threads("mailtwist", 8)
+        self.threads = Threads("mailtwist", config.server.threads)
         self._sections: dict[Key, Section] = {(s.room, s.name): s for s in config.sections}
         self._built: dict[Key, Any] = {}
         self._shared: dict[Callable[..., Any], Any] = {}

@@ -37,6 +37,10 @@ class Log:
         with suppress(OSError):
             os.write(self._fd, line.encode("utf-8", "backslashreplace"))
 
+    @property
+    def on_stderr(self) -> bool:
+        return self._path is None
+
     def reopen(self) -> None:
         """The file by this name now, after a rotation; OSError leaves the old one in use."""
         if self._path is not None:

@@ -1,0 +1,35 @@
+"""One server per state folder."""
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class Taken(Exception):
+    """Another server has the folder: one sentence."""
+
+
+class FolderLock:
+    """Held from `take` to `release`, or to the end of the process.  The command line's words do without."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lock"
+        self._fd: int | None = None
+
+    def take(self) -> None:
+        """`Taken` when another process has it."""
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = os.read(fd, 20).decode("ascii", "replace").strip()
+            os.close(fd)
+            raise Taken(f"another mailtwist (process {who}) uses {self._path.parent}") from None
+        os.ftruncate(fd, 0)
+        os.write(fd, b"%d\n" % os.getpid())
+        self._fd = fd
+
+    def release(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None

@@ -1,0 +1,158 @@
+"""The server process: ports first, then privileges go, then everything begins; signals; a clean end."""
+
+import atexit
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
+
+from mailtwist.app.assemble import Assembled, CannotAssemble
+from mailtwist.app.lock import FolderLock, Taken
+from mailtwist.app.logs import Log
+from mailtwist.kit.events import Event
+from mailtwist.kit.files import write_whole
+from mailtwist.kit.spawn import spawn, started, together
+from mailtwist.kit.trouble import Trouble
+from mailtwist.services.listen import CannotListen
+
+LISTENING = Event("app.listening", "[service:{service}] listens on {places}")
+READY = Event("app.ready", "ready")
+STOPPING = Event("app.stopping", "stopping: {connections} connections have {grace:g} s to finish")
+STOPPED = Event("app.stopped", "stopped")
+RELOADED = Event("app.reloaded", "reloaded: logs and certificates are read again")
+LOG_NOT_REOPENED = Event("app.log_not_reopened", "the log stays the old file: {error}", "error")
+NOT_STARTED = Event("app.not_started", "{words}", "critical")
+BROKEN_START = Event("app.broken_start", "the start failed")
+
+
+class GivenUp(SystemExit, Exception):
+    """Ends twistd without a traceback.  As an `Exception` too, twistd removes its pid file and a daemon's
+    parent says why."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.code = 1
+
+
+class MailServer(Service):
+    """What twistd starts.  `ready` is a file that is written when the last port is served: a JSON object,
+    service name to places."""
+
+    name = "mailtwist"
+
+    def __init__(self, assembled: Assembled, log: Log | None = None, ready: Path | None = None) -> None:
+        self.assembled = assembled
+        self._log = log
+        self._ready = ready
+        self._lock = FolderLock(assembled.folder)
+        self._starting: Deferred[Any] | None = None
+
+    @property
+    def services(self) -> dict[str, Any]:
+        return dict(self.assembled.parts("service"))
+
+    def setServiceParent(self, parent: Any) -> None:
+        cast(Any, super()).setServiceParent(parent)
+        if self._log is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._log)
+
+    # -- beginning
+    def privilegedStartService(self) -> None:
+        signal.signal(signal.SIGHUP, self._hang_up)
+        try:
+            for service in self.services.values():
+                service.bind()
+        except CannotListen as error:
+            self._give_up(str(error))
+
+    def startService(self) -> None:
+        self.running = True
+        try:
+            self.assembled.make_folder()
+            self._lock.take()
+        except OSError as error:
+            self._give_up(f"the state folder {self.assembled.folder} cannot be used: {error.strerror}")
+        except Taken as error:
+            self._give_up(str(error))
+        self._starting = spawn(self._start(), "starting")
+
+    async def _start(self) -> None:
+        try:
+            await self.assembled.start()
+        except (CannotAssemble, Trouble, OSError, ValueError) as error:
+            NOT_STARTED.log(words=str(error))
+            return _stop_with_status_1()
+        except Exception:
+            BROKEN_START.failure()
+            return _stop_with_status_1()
+        places = {name: service.places for name, service in self.services.items()}
+        for name, where in places.items():
+            LISTENING.log(service=name, places=", ".join(where))
+        if self._ready is not None:
+            write_whole(self.assembled.files, self._ready, json.dumps(places).encode())
+        READY.log()
+
+    def _give_up(self, words: str) -> None:
+        NOT_STARTED.log(words=words)
+        if self._log is None or not self._log.on_stderr:
+            print(words, file=sys.stderr)
+        raise GivenUp(words)
+
+    # -- signals
+    def _hang_up(self, number: int, frame: object) -> None:
+        _in_reactor(spawn, self.reload, "reloading")
+
+    async def reload(self) -> None:
+        if self._log is not None:
+            try:
+                self._log.reopen()
+            except OSError as error:
+                LOG_NOT_REOPENED.log(error=str(error))
+        await self.assembled.reload()
+        RELOADED.log()
+
+    # -- end
+    def stopService(self) -> Deferred[None]:
+        self.running = False
+        return started(self._stop())
+
+    async def _stop(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+        services = self.services.values()
+        grace = self.assembled.config.server.shutdown_deadline
+        STOPPING.log(connections=sum(len(one.present) for one in services), grace=grace)
+        for number in (signal.SIGINT, signal.SIGTERM):  # once more: no patience
+            signal.signal(number, lambda *_: _in_reactor(self._hurry))
+        await together(*(one.finish(grace) for one in services))
+        await self.assembled.stop()
+        if self._ready is not None:
+            self._ready.unlink(missing_ok=True)
+        self._lock.release()
+        STOPPED.log()
+
+    def _hurry(self) -> None:
+        for one in self.services.values():
+            one.abort()
+
+
+def _in_reactor(call: Callable[..., object], *args: object) -> None:
+    from twisted.internet import reactor
+
+    cast(Any, reactor).callFromThread(call, *args)
+
+
+def _stop_with_status_1() -> None:
+    """twistd has no exit status of its own."""
+    from twisted.internet import reactor
+
+    atexit.register(os._exit, 1)
+    reactor.callWhenRunning(reactor.stop)

@@ -1,0 +1,68 @@
+"""A mail service as a part: its ports, its door, its beginning and its end."""
+
+import socket
+from collections.abc import Collection
+from typing import Any
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from mailtwist.config.network import Endpoints
+from mailtwist.services.door import Door, Guest
+from mailtwist.services.listen import bind, serve, spoken
+
+
+class MailService:
+    """One section `[service:...]`.  In this order: `bind` (it may need privileges), `start`, `finish`."""
+
+    def __init__(self, listen: Endpoints, door: Door, implicit_tls: Any = None) -> None:
+        """`implicit_tls` is the context factory of connections that begin with TLS, None when they do not."""
+        self._listen = listen
+        self._door = door
+        self._factory: Any = door
+        if implicit_tls is not None:
+            self._factory = TLSMemoryBIOFactory(implicit_tls, False, door)
+            self._factory.noisy = False
+        self._bound: list[socket.socket] = []
+        self._ports: list[IListeningPort] = []
+        self.places: list[str] = []
+
+    @property
+    def present(self) -> Collection[Guest]:
+        return self._door.present
+
+    def bind(self) -> None:
+        """Clients wait in the queue from now on.  `CannotListen`, and then nothing is bound."""
+        try:
+            for endpoint in self._listen:
+                self._bound += bind(endpoint)
+        except BaseException:
+            self._unbind()
+            raise
+        self.places = spoken(self._bound)
+
+    async def start(self) -> None:
+        """Binds what is not bound yet."""
+        if not self._bound:
+            self.bind()
+        while self._bound:
+            self._ports.append(serve(self._bound.pop(0), self._factory))
+
+    async def finish(self, grace: float) -> None:
+        """No new clients; those who are here have `grace` seconds."""
+        self._unbind()
+        while self._ports:
+            await maybeDeferred(self._ports.pop().stopListening)
+        await self._door.finish(grace)
+
+    async def stop(self) -> None:
+        """At once."""
+        await self.finish(0)
+
+    def abort(self) -> None:
+        self._door.abort()
+
+    def _unbind(self) -> None:
+        while self._bound:
+            self._bound.pop().close()
