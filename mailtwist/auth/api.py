@@ -12,7 +12,7 @@ DoorName = Literal["imap", "pop3", "smtp", "http", "other"]
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
     """One attempt.  `user` and `secret` are the octets the client sent; `address` is the client's, as text;
-    `trusted` says that the network is listed as trusted, which lifts TLS and address limits, never the factor."""
+    `trusted`: the network is listed as trusted, which lifts TLS and address limits, never the factor."""
 
     protocol: DoorName
     user: bytes

@@ -1,4 +1,4 @@
-"""What a mail server hands to twisted.cred: user name and password, with everything a decision needs to know."""
+"""What a mail server hands to twisted.cred: user name and password, with all a decision needs."""
 
 from hmac import compare_digest
 

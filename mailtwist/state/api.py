@@ -1,0 +1,169 @@
+"""What must last and what is shared: tokens, devices, used codes; refused secrets, logins under way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol, runtime_checkable
+
+from mailtwist.kit.trouble import Trouble
+
+
+class StateAway(Trouble):
+    """The state cannot be read or written: temporary, never a wrong password."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("4.3.0", "Temporary failure, try again later", detail)
+
+
+class StateUnusable(Trouble):
+    """The state is not one this program can go on with: one sentence for the operator in `detail`."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("5.3.5", "System incorrectly configured", detail)
+
+
+class Use(Enum):
+    """What became of a code: used now, used by the same client a moment ago, or long gone."""
+
+    NEW = "new"
+    JOINED = "joined"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Something an account makes codes with.  `sealed` is its seed, encrypted (`state.keys`); `drift` is how
+    many steps its clock is ahead; it counts only once it is `active`."""
+
+    id: str
+    account: str
+    kind: str
+    sealed: bytes = field(repr=False)
+    key_version: int
+    created: float
+    label: str = ""
+    digits: int = 6
+    period: int = 30
+    algorithm: str = "SHA1"
+    drift: int = 0
+    active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network in which a device's string is honoured: `192.0.2.0/24`, with the first and last login."""
+
+    net: str
+    first: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A string that passed the second factor once and is honoured again where it was learned.  `lookup` is a
+    keyed hash of it; times are seconds since 1970; no `protocols` means all.  A revoked device stays for a
+    while, so that who still polls with its string is known."""
+
+    id: str
+    account: str
+    kind: str
+    lookup: bytes = field(repr=False)
+    key_version: int
+    created: float
+    last_used: float
+    expires_at: float
+    idle: float
+    last_address: str = ""
+    networks: tuple[Network, ...] = ()
+    protocols: tuple[str, ...] = ()
+    client: str = ""
+    label: str = ""
+    uses: int = 1
+    revoked_at: float | None = None
+
+    def alive(self, now: float) -> bool:
+        """Neither revoked, nor expired, nor idle for too long."""
+        return self.revoked_at is None and now < min(self.expires_at, self.last_used + self.idle)
+
+    def knows(self, net: str) -> bool:
+        return any(network.net == net for network in self.networks)
+
+
+@runtime_checkable
+class Durable(Protocol):
+    """Facts that outlive the process; on the disk before a call returns.  `StateAway` when that is not
+    possible.  Every durable state passes `testing.state.DurableContract`."""
+
+    async def tokens(self, account: str, kind: str) -> Sequence[Token]:
+        """The oldest first."""
+
+    async def add_token(self, token: Token) -> None: ...
+
+    async def activate_token(self, account: str, token: str, drift: int) -> bool:
+        """From now on it counts; False when there is no such token."""
+
+    async def remove_token(self, account: str, token: str) -> bool: ...
+
+    async def last_step(self, account: str, token: str) -> int:
+        """The last step of this token that was used, -1 when none was."""
+
+    async def advance(self, account: str, token: str, step: int, by: bytes) -> Use:
+        """An atomic compare and set: NEW when `step` is beyond every step used so far, and from now on it is
+        used; JOINED when it is the last one and `by` used it; else REPLAY."""
+
+    async def device(self, account: str, lookups: Sequence[bytes]) -> Device | None:
+        """The one with one of these lookups, in whatever state."""
+
+    async def devices(self, account: str) -> Sequence[Device]:
+        """All, in whatever state, the most recently used first."""
+
+    async def remember(self, device: Device, limit: int) -> Device:
+        """The device is kept, and its networks are added to those of the account's living devices and theirs
+        to its own.  What is kept is returned: an earlier record of the same string, if it lives; if it was
+        revoked, it stays so.  Living devices beyond `limit` are revoked, the least recently used first; what
+        ended more than 30 days ago is deleted."""
+
+    async def touch(self, account: str, device: str, now: float, address: str, net: str) -> None:
+        """It was used from there."""
+
+    async def revoke(self, account: str, device: str, now: float) -> bool:
+        """False when there is no such device, or it was revoked before."""
+
+    async def forget_account(self, account: str) -> None:
+        """Nothing about it is left."""
+
+    async def pins(self) -> Mapping[str, bytes]:
+        """Values pinned to this state, by name."""
+
+    async def pin(self, name: str, value: bytes) -> None:
+        """Pinned for good: nothing happens when the name has a value."""
+
+
+@runtime_checkable
+class Volatile(Protocol):
+    """What connections share and a restart may lose.  `StateAway` when it cannot be reached.
+    Every volatile state passes `testing.state.VolatileContract`."""
+
+    async def use_once(self, code: str, step: int, floor: int, by: bytes, address: str, join: float) -> Use:
+        """`code` names a token.  NEW when `step` is beyond `floor` and all steps seen here; JOINED when it is
+        the last one seen, from the same `by` and `address` within `join` seconds; else REPLAY.  Without an
+        `address` nobody joins."""
+
+    async def refuse(self, secret: bytes, seconds: float) -> None:
+        """This secret (a keyed hash) was wrong; known for so long from the first time on."""
+
+    async def refused(self, secret: bytes) -> float | None:
+        """How many seconds ago it was refused first, None when it is not known as wrong."""
+
+    async def forgive(self, secret: bytes) -> None:
+        """It is not known as wrong any more."""
+
+    async def lead(self, work: bytes, lease: float) -> str | None:
+        """The right to do `work` alone, until `settle` or for `lease` seconds; None when another has it."""
+
+    async def settle(self, work: bytes, leader: str, word: bytes | None) -> None:
+        """The leader's word for those who follow; None: one of them shall lead.  A leader whose lease is over
+        has nothing to say."""
+
+    async def follow(self, work: bytes) -> bytes | None:
+        """The leader's word, once it is said; None when there is none and somebody else should lead."""

@@ -1,0 +1,113 @@
+"""A SQLite file in the state folder: opened safely, used in threads, its trouble told as trouble."""
+
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+from mailtwist.kit.threads import Threads
+from mailtwist.state.api import StateAway
+from mailtwist.state.migrations import Migration, migrate
+
+T = TypeVar("T")
+
+BUSY = 10.0  # seconds that a writer waits for another process
+
+
+class Database:
+    """Connections to one file: WAL, `synchronous=FULL`, foreign keys; one per thread at work.
+
+    What `read` and `write` are given runs in a thread.  The file is made on first use, 0600, its folder must
+    exist.  Several processes may use it at once.
+    """
+
+    def __init__(self, path: Path, threads: Threads, migrations: Sequence[Migration]) -> None:
+        self._path = path
+        self._threads = threads
+        self._migrations = migrations
+        self._free: deque[sqlite3.Connection] = deque()
+        self._writing = Lock()
+        self._opening = Lock()
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns, within one transaction that sees one state of the file."""
+        return await self._threads.run(self._read, work)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns, once what it wrote is on the disk.  All of it, or nothing when it raises."""
+        return await self._threads.run(self._write, work)
+
+    async def open(self) -> None:
+        """The file is there with the schema of today, or it is known why not."""
+        await self.read(lambda connection: None)
+
+    async def close(self) -> None:
+        """No connection is open; the next use opens one."""
+        await self._threads.run(self._close)
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._connection() as connection, _transaction(connection, "BEGIN"):
+            return work(connection)
+
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._writing, self._connection() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
+            return work(connection)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._taken()
+            try:
+                yield connection
+            except sqlite3.Error:
+                connection.close()
+                raise
+            except BaseException:
+                self._free.append(connection)
+                raise
+            self._free.append(connection)
+        except (sqlite3.Error, OSError) as error:
+            raise StateAway(f"{self._path}: {error}") from error
+
+    def _taken(self) -> sqlite3.Connection:
+        try:
+            return self._free.pop()
+        except IndexError:
+            with self._opening:
+                return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            connection.row_factory = sqlite3.Row
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            migrate(connection, self._migrations, str(self._path))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _close(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._free.pop().close()
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,193 @@
+"""The keys of this server: made at first start, kept beside the databases and never in them."""
+
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mailtwist.kit.files import Files
+from mailtwist.kit.ids import new_id
+from mailtwist.kit.threads import Threads
+from mailtwist.state.api import Durable, StateUnusable
+
+IDENTITY, DEVICES, SEEDS = "identity", "devices", "seeds"
+NAMES = (IDENTITY, DEVICES, SEEDS)
+"""What strings are hashed with to be compared; what devices' strings are looked up with; what seals seeds."""
+
+SIZE = 32
+_NONCE = 12
+_FILE = re.compile(r"([a-z]+)\.([1-9][0-9]{0,8})")
+_HEAD = "mailtwist keys"
+
+KeySet = Mapping[tuple[str, int], bytes]
+"""By name and version; versions count from 1."""
+
+
+class BadKeys(ValueError):
+    """Key files, or a backup of them, that are not what they should be: one sentence for the operator."""
+
+
+class KeyFolder:
+    """`<state>/keys/`: one file per key, `name.version`, in hex.  Everything blocks."""
+
+    def __init__(self, folder: Path, files: Files) -> None:
+        self.folder = folder
+        self._files = files
+
+    def read(self) -> KeySet:
+        """All keys that are there; none when there is no folder."""
+        if not self.folder.is_dir():
+            return {}
+        names = sorted(path.name for path in self.folder.iterdir())
+        found = [match for name in names if (match := _FILE.fullmatch(name))]
+        return {(match[1], int(match[2])): _key(self.folder / match[0]) for match in found}
+
+    def add(self, keys: KeySet) -> None:
+        """Each becomes a file, 0600, synced.  A key that is there stays (BadKeys): another in its place would
+        be the end of all that was made with it."""
+        known = self.read()
+        for one in sorted(set(known) & set(keys)):
+            if not hmac.compare_digest(known[one], keys[one]):
+                raise BadKeys(f"{self.folder / _name(one)} is another key; move it away first")
+        self._write(self.folder, {one: key for one, key in keys.items() if one not in known})
+
+    def make(self) -> None:
+        """The first version of every key, all or none; nothing happens when there is a key."""
+        draft = self.folder.with_name(f"{self.folder.name}.{new_id()}")
+        self._write(draft, {(name, 1): secrets.token_bytes(SIZE) for name in NAMES})
+        try:
+            self._files.rename(draft, self.folder)
+        except OSError:
+            for path in draft.iterdir():
+                self._files.unlink(path)
+            draft.rmdir()
+            if not self.read():
+                raise
+        self._files.sync_folder(self.folder.parent)
+
+    def _write(self, folder: Path, keys: KeySet) -> None:
+        self._files.make_folder(folder, 0o700)
+        for one, key in sorted(keys.items()):
+            self._files.create(folder / _name(one), [key.hex().encode() + b"\n"], 0o600)
+        self._files.sync_folder(folder)
+
+
+def backup(keys: KeySet) -> bytes:
+    """All of `keys` as one file."""
+    by_name = {_name(one): key.hex() for one, key in sorted(keys.items())}
+    told = {"what": _HEAD, "keys": by_name, "sum": _sum(by_name)}
+    return json.dumps(told, indent=1).encode() + b"\n"
+
+
+def from_backup(data: bytes) -> KeySet:
+    """What `backup` was made of; BadKeys when it is not whole."""
+    try:
+        told = json.loads(data)
+        by_name = dict(told["keys"])
+        if told["what"] != _HEAD or told["sum"] != _sum(by_name):
+            raise BadKeys("the backup is damaged: its sum is wrong")
+        found = [(_FILE.fullmatch(name), key) for name, key in by_name.items()]
+        return {(match[1], int(match[2])): _sized(bytes.fromhex(key)) for match, key in found if match}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise error if isinstance(error, BadKeys) else BadKeys("this is no backup of keys") from None
+
+
+class Keys:
+    """The keys in use.  `load` first; after that everything is quick."""
+
+    def __init__(self, folder: KeyFolder, durable: Durable, threads: Threads) -> None:
+        self._folder = folder
+        self._durable = durable
+        self._threads = threads
+        self._keys: dict[tuple[str, int], bytes] = {}
+
+    async def start(self) -> None:
+        """The keys are loaded, and made when this is the first start.  StateUnusable when they are gone or
+        are not those with which the state was made."""
+        pins = await self._durable.pins()
+        pinned = {name: value for name, value in pins.items() if name.startswith("key:")}
+        self._keys = dict(await self._threads.run(self._loaded, bool(pinned)))
+        for one in self._keys:
+            name, value = f"key:{_name(one)}", self._fingerprint(one)
+            await self._durable.pin(name, value)
+            if not hmac.compare_digest(pinned.get(name, value), value):
+                raise StateUnusable(self._sentence(f"{_name(one)} is not the key this state was made with"))
+
+    def _loaded(self, used: bool) -> KeySet:
+        try:
+            known = self._folder.read()
+            if not known and not used:
+                self._folder.make()
+                known = self._folder.read()
+        except (OSError, BadKeys) as error:
+            raise StateUnusable(str(error)) from error
+        missing = [name for name in NAMES if not any(name == have for have, _ in known)]
+        if missing:
+            raise StateUnusable(self._sentence(f"there is no key {', '.join(missing)}"))
+        return known
+
+    def _sentence(self, what: str) -> str:
+        return f"{self._folder.folder}: {what}; bring the keys back with: mailtwist keys restore FILE"
+
+    def versions(self, name: str) -> tuple[int, ...]:
+        """The newest first."""
+        return tuple(sorted((version for have, version in self._keys if have == name), reverse=True))
+
+    def mac(self, name: str, version: int, *fields: str | bytes) -> bytes:
+        """HMAC-SHA256 over all fields; two different lists of fields never give the same input."""
+        mac = hmac.new(self._keys[name, version], digestmod=sha256)
+        for one in fields:
+            octets = one.encode() if isinstance(one, str) else one
+            mac.update(len(octets).to_bytes(8, "big") + octets)
+        return mac.digest()
+
+    def seal(self, data: bytes, *about: str) -> tuple[int, bytes]:
+        """The key version and AES-256-GCM's nonce and text, bound to what it is `about`."""
+        version = self.versions(SEEDS)[0]
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = AESGCM(self._keys[SEEDS, version]).encrypt(nonce, data, _bound(about, version))
+        return version, nonce + sealed
+
+    def unseal(self, version: int, sealed: bytes, *about: str) -> bytes:
+        """What was sealed; StateUnusable when the key is missing, or the record was changed or moved."""
+        key = self._keys.get((SEEDS, version))
+        if key is None:
+            raise StateUnusable(self._sentence(f"there is no key {SEEDS}.{version}"))
+        try:
+            return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound(about, version))
+        except (InvalidTag, ValueError):
+            raise StateUnusable(f"a seed in the state of {about[0]} does not open: it was changed") from None
+
+    def _fingerprint(self, one: tuple[str, int]) -> bytes:
+        return hmac.digest(self._keys[one], b"mailtwist fingerprint", "sha256")[:8]
+
+
+def _bound(about: tuple[str, ...], version: int) -> bytes:
+    return json.dumps([*about, version]).encode()
+
+
+def _name(one: tuple[str, int]) -> str:
+    return f"{one[0]}.{one[1]}"
+
+
+def _sum(by_name: Mapping[str, str]) -> str:
+    return sha256(json.dumps(sorted(by_name.items())).encode()).hexdigest()
+
+
+def _key(path: Path) -> bytes:
+    try:
+        return _sized(bytes.fromhex(path.read_text("ascii").strip()))
+    except (ValueError, OSError) as error:
+        raise BadKeys(f"{path} cannot be read: {error}") from None
+
+
+def _sized(key: bytes) -> bytes:
+    if len(key) != SIZE:
+        raise BadKeys(f"a key has {SIZE} octets")
+    return key

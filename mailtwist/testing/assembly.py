@@ -1,0 +1,62 @@
+"""A process in memory for one part: its folder, clock and threads, and other parts by hand."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mailtwist.config.part import Assembly, SupportsStart, SupportsStop
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.files import DiskFiles, Files
+from mailtwist.kit.threads import Threads
+from mailtwist.testing.clock import ManualClock
+
+T = TypeVar("T")
+
+
+class OnePart:
+    """`config.part.Assembly` for tests.  `parts` are what `part` and `parts` answer, by room and name;
+    `start` and `stop` are for what `one` made."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock | None = None,
+        files: Files | None = None,
+        parts: Mapping[str, Mapping[str, Any]] | None = None,
+        name: str = "test",
+        hostname: str = "mail.example.org",
+    ) -> None:
+        self.name = name
+        self.hostname = hostname
+        self.folder = folder
+        self.clock: Clock = clock or ManualClock()
+        self.files: Files = files or DiskFiles()
+        self.threads = Threads("test", 4)
+        self.made: list[Any] = []
+        self._parts = parts or {}
+        self._one: dict[Callable[..., Any], Any] = {}
+
+    def part(self, room: str, name: str) -> Any:
+        return self._parts[room][name]
+
+    def parts(self, room: str) -> Mapping[str, Any]:
+        return self._parts.get(room, {})
+
+    def one(self, make: Callable[[Assembly], T]) -> T:
+        if make not in self._one:
+            self._one[make] = make(self)
+            self.made.append(self._one[make])
+        made: T = self._one[make]
+        return made
+
+    async def start(self) -> None:
+        for part in self.made:
+            if isinstance(part, SupportsStart):
+                await part.start()
+
+    async def stop(self) -> None:
+        for part in reversed(self.made):
+            if isinstance(part, SupportsStop):
+                await part.stop()
+        self.threads.stop()

@@ -1,0 +1,1 @@
+"""Durable and volatile state, keys, migrations."""

@@ -1,0 +1,83 @@
+"""SQLite in threads."""
+
+import sqlite3
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from mailtwist.kit.spawn import together
+from mailtwist.kit.threads import Threads
+from mailtwist.state.api import StateAway
+from mailtwist.state.database import Database
+
+SCHEMA = (("CREATE TABLE numbers (n INTEGER PRIMARY KEY)",),)
+
+
+def count(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM numbers").fetchone()[0])
+
+
+class DatabaseTests(TestCase):
+    def setUp(self) -> None:
+        self.threads = Threads("test", 4)
+        self.addCleanup(self.threads.stop)
+        self.path = Path(self.mktemp())
+        self.db = Database(self.path, self.threads, SCHEMA)
+        self.addCleanup(self.db._close)
+
+    async def add(self, number: int) -> None:
+        await self.db.write(lambda db: db.execute("INSERT INTO numbers VALUES (?)", (number,)))
+
+    async def test_what_is_written_is_synced_fully(self) -> None:
+        await self.add(1)
+        modes = await self.db.read(
+            lambda db: [
+                db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+            ]
+        )
+        self.assertEqual(modes, ["wal", 2])
+
+    async def test_many_threads_write_at_once(self) -> None:
+        await together(*(self.add(n) for n in range(40)))
+        self.assertEqual(await self.db.read(count), 40)
+
+    async def test_work_that_fails_leaves_nothing(self) -> None:
+        def half(db: sqlite3.Connection) -> None:
+            db.execute("INSERT INTO numbers VALUES (1)")
+            raise KeyError("half way")
+
+        for _ in range(10):
+            with self.assertRaises(KeyError):
+                await self.db.write(half)
+        self.assertEqual(await self.db.read(count), 0)
+
+    async def test_what_sqlite_cannot_do_is_temporary_trouble(self) -> None:
+        await self.add(1)
+        with self.assertRaises(StateAway):
+            await self.add(1)
+        await self.add(2)
+        self.assertEqual(await self.db.read(count), 2)
+
+    async def test_a_full_disk_is_temporary_trouble_and_passes(self) -> None:
+        await self.add(1)
+
+        def fill(db: sqlite3.Connection) -> None:
+            db.execute("PRAGMA max_page_count = 1")
+            for n in range(10, 20000):
+                db.execute("INSERT INTO numbers VALUES (?)", (n,))
+
+        with self.assertRaises(StateAway) as away:
+            await self.db.write(fill)
+        self.assertIn("full", away.exception.detail)
+        await self.add(2)
+        self.assertEqual(await self.db.read(count), 2)
+
+    async def test_a_file_that_is_no_database_is_trouble(self) -> None:
+        self.path.write_bytes(b"no database, " * 1000)
+        with self.assertRaises(StateAway):
+            await self.db.open()
+
+    async def test_a_closed_database_opens_again(self) -> None:
+        await self.add(1)
+        await self.db.close()
+        self.assertEqual(await self.db.read(count), 1)
