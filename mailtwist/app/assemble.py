@@ -149,6 +149,7 @@ class PartView:
         self.name = name
         self.hostname = whole.hostname
         self.folder = whole.folder
+        self.login = whole.config.login
         self.clock = whole.clock
         self.files = whole.files
         self.threads = whole.threads

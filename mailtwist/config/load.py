@@ -10,6 +10,7 @@ from typing import Any
 
 from mailtwist.config.fields import BrokenSettings
 from mailtwist.config.fill import Filled, fill, tell
+from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import ROOMS, Part, installed
 from mailtwist.config.problems import BadConfig, Clean, Problem, Problems, Sentence, shown
 from mailtwist.config.reader import LARGEST, WrittenSection, read
@@ -31,7 +32,9 @@ BROKEN_PART = Sentence("type-broken", 'the type "{type}" is installed and cannot
 NO_REFERENCE = Sentence("reference-missing", "there is no section [{room}:{name}]{hint}")
 CIRCLE = Sentence("reference-circle", "sections need each other in a circle: {circle}; take one of them out")
 
-SERVER = "server"
+SERVER, LOGIN = "server", "login"
+ONCE: Mapping[str, type[Any]] = {SERVER: ServerSettings, LOGIN: LoginSettings}
+"""Sections that the process has once; they may be left out."""
 Parts = Callable[[str], Mapping[str, EntryPoint]]
 Key = tuple[str, str]  # room, name
 
@@ -97,24 +100,25 @@ class _Loading:
     def config(self, octets: bytes) -> Config | None:
         """None when there are problems."""
         sections = read(octets, self.problems)
-        server, lines = self._server(next((s for s in sections if s.name == SERVER), None))
-        titled = [one for section in sections if section.name != SERVER for one in self._titled(section)]
+        server, lines = self._once(SERVER, sections)
+        login, _ = self._once(LOGIN, sections)
+        titled = [one for section in sections if section.name not in ONCE for one in self._titled(section)]
         self._needs = {(one.room, one.name): {} for one in titled}
         loaded = [section for one in titled for section in self._section(one)]
         self._circle({(one.room, one.name): one.written for one in titled})
-        if self.problems.found or server is None:
+        if self.problems.found:
             return None
-        return Config(Path(self.problems.file), server, tuple(loaded), lines)
+        return Config(Path(self.problems.file), server, tuple(loaded), lines, login)
 
-    def _server(self, written: WrittenSection | None) -> tuple[ServerSettings | None, dict[str, int]]:
-        section = written or WrittenSection(SERVER, 0)
-        filled = fill(ServerSettings, section, self._folder, self.problems)
+    def _once(self, name: str, sections: list[WrittenSection]) -> tuple[Any, dict[str, int]]:
+        section = next((s for s in sections if s.name == name), WrittenSection(name, 0))
+        filled = fill(ONCE[name], section, self._folder, self.problems)
         return filled.settings, {"": section.line, **_lines(section)}
 
     def _titled(self, written: WrittenSection) -> list[_Titled]:
         room, _, name = written.name.partition(":")
         if room not in ROOMS:
-            titles = [SERVER, *(f"{known}:{shown(name) or '...'}" for known in ROOMS)]
+            titles = [*ONCE, *(f"{known}:{shown(name) or '...'}" for known in ROOMS)]
             tell(self.problems, written, "", NO_ROOM.said(hint=self.problems.hint(written.name, titles)))
         elif not name:
             example = next(iter(self._installed(room)), "name")

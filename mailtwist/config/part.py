@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from mailtwist.config.login import LoginSettings
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.files import Files
 from mailtwist.kit.threads import Threads
@@ -30,6 +31,10 @@ class Assembly(Protocol):
     @property
     def folder(self) -> Path:
         """The state folder; it exists, mode 0700."""
+
+    @property
+    def login(self) -> LoginSettings:
+        """[login]"""
 
     @property
     def clock(self) -> Clock: ...

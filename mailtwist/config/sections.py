@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Part
 from mailtwist.config.problems import Problem
 from mailtwist.config.server import ServerSettings
@@ -30,13 +31,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Config:
-    """`path` is that of the ini file; `sections` has those of the rooms in the order of the file;
-    `server_lines` says where the settings of `[server]` stand, under '' where the section begins."""
+    """`path` is that of the ini file; `server` and `login` are [server] and [login]; `sections` has those of
+    the rooms in the order of the file; `server_lines` says where the settings of [server] stand, under ''
+    where the section begins."""
 
     path: Path
     server: ServerSettings
     sections: tuple[Section, ...]
     server_lines: Mapping[str, int] = field(default_factory=dict, repr=False)
+    login: LoginSettings = field(default_factory=LoginSettings)
 
     @property
     def folder(self) -> Path:

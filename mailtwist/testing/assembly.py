@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly, SupportsStart, SupportsStop
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.files import DiskFiles, Files
@@ -26,10 +27,12 @@ class OnePart:
         parts: Mapping[str, Mapping[str, Any]] | None = None,
         name: str = "test",
         hostname: str = "mail.example.org",
+        login: LoginSettings | None = None,
     ) -> None:
         self.name = name
         self.hostname = hostname
         self.folder = folder
+        self.login = login or LoginSettings()
         self.clock: Clock = clock or ManualClock()
         self.files: Files = files or DiskFiles()
         self.threads = Threads("test", 4)

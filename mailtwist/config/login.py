@@ -1,4 +1,4 @@
-"""How the decision decides: the section `[login]`."""
+"""The section [login]: how the decision decides, for all services."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ HOUR, DAY = 3600.0, 86400.0
 
 @dataclass(frozen=True)
 class LoginSettings:
-    """Who may log in, for all services."""
+    """Who may log in, for all services.  The section may be left out."""
 
     factor: Literal["required", "optional"] = setting(
         "required",
