@@ -48,6 +48,7 @@ class SettingField:
     example: str
     notes: tuple[Any, ...]
     make_default: Callable[[], Any] | None
+    varies: bool  # the default is another on every machine
 
     @property
     def required(self) -> bool:
@@ -56,6 +57,21 @@ class SettingField:
     @property
     def room(self) -> str:
         return next((note.room for note in self.notes if isinstance(note, PartName)), "")
+
+    @property
+    def limits(self) -> str:
+        """Its bounds in words: `at least 100 (rfc5321#4.5.3.1.8)`, or ''."""
+        told = []
+        for note in self.notes:
+            if isinstance(note, AtLeast | AtMost):
+                side = "at least" if isinstance(note, AtLeast) else "at most"
+                told.append(f"{side} {written(self.type(note.number))}{_because(note)}")
+        return ", ".join(told)
+
+    @property
+    def takes(self) -> str:
+        """Its kind and its bounds."""
+        return ", ".join(filter(None, (self.kind, self.limits)))
 
     def default(self, folder: Path) -> Any:
         """Its value where nothing is written, in an ini file in `folder`."""
@@ -75,7 +91,8 @@ class SettingField:
             return f"the name of a [{self.room}:...] section" + (", or several" if self.many else "")
         if choices := _choices(self.type):
             return " or ".join(choices)
-        return _KINDS.get(self.type) or _HUMP.sub(" ", self.type.__name__).lower()
+        own = _KINDS.get(self.type) or getattr(self.type, "kind", None)
+        return own or _HUMP.sub(" ", self.type.__name__).lower()
 
     def value(self, text: str, folder: Path, further: int = 0) -> Any:
         """What `text` means; `further` is the line number of its second line.  ValueError says what to write
@@ -102,9 +119,12 @@ class SettingField:
         for note in self.notes:
             for bound, sentence, beyond in _BOUNDS:
                 if isinstance(note, bound) and beyond(value, note.number):
-                    because = f" ({note.because})" if note.because else ""
                     limit = written(self.type(note.number))
-                    raise sentence.wrong(text=text, limit=limit, because=Clean(because))
+                    raise sentence.wrong(text=text, limit=limit, because=Clean(_because(note)))
+
+
+def _because(note: AtLeast | AtMost) -> str:
+    return f" ({note.because})" if note.because else ""
 
 
 def written(value: Any) -> str:
@@ -154,6 +174,7 @@ def _described(field: dataclasses.Field[Any], hint: Any, settings: type[Any]) ->
         example=field.metadata.get("example", ""),
         notes=notes,
         make_default=_default(field),
+        varies=field.default_factory is not dataclasses.MISSING,
     )
 
 

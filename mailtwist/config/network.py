@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from mailtwist.config.places import File
 from mailtwist.config.problems import Sentence
@@ -39,6 +39,8 @@ class Endpoint:
     """One place to listen: a host and a port, or the path of a Unix socket.
 
     `host` is '' for all addresses, `localhost`, or an address as text; port 0 is any free one."""
+
+    kind: ClassVar[str] = "an endpoint"
 
     host: str
     port: int
@@ -98,6 +100,8 @@ def _listening(host: str, text: str, port: str) -> str:
 class Endpoints(tuple[Endpoint, ...]):
     """Places to listen, none twice; written with commas or on lines of their own."""
 
+    kind: ClassVar[str] = "endpoints"
+
     @classmethod
     def parse(cls, text: str) -> Self:
         found = cls(Endpoint.parse(item) for item in split(text))
@@ -114,6 +118,8 @@ class Endpoints(tuple[Endpoint, ...]):
 
 class Networks(tuple[IPv4Network | IPv6Network, ...]):
     """Networks and single addresses; written with commas or on lines of their own."""
+
+    kind: ClassVar[str] = "networks"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -151,6 +157,8 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 class Hostname(str):
     """The name of a host or a domain: lower case, A-labels, no dot at the end.  rfc5321#2.3.5"""
 
+    kind: ClassVar[str] = "a host name"
+
     __slots__ = ()
 
     @classmethod
@@ -175,6 +183,8 @@ def _ascii(text: str) -> str:
 
 class Hostnames(tuple[Hostname, ...]):
     """Names of hosts or domains, none twice; written with commas or on lines of their own."""
+
+    kind: ClassVar[str] = "host names"
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -1,13 +1,13 @@
 """Files and folders named in the ini file: relative ones are meant from the ini file's own folder."""
 
 from pathlib import Path, PosixPath
-from typing import Protocol, Self, runtime_checkable
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from mailtwist.config.problems import Sentence
 from mailtwist.config.words import split
 
 TILDE = Sentence("path-tilde", '"{text}": "~" has no meaning here; write the whole path')
-NUL_IN_PATH = Sentence("path-nul", '"{text}" cannot be a path; it has a control character in it')
+CONTROL_IN_PATH = Sentence("path-control", '"{text}" cannot be a path; it has a control character in it')
 
 
 @runtime_checkable
@@ -26,7 +26,7 @@ class _Place(PosixPath):
         if text.startswith("~"):
             raise TILDE.wrong(text=text)
         if not text.isprintable():
-            raise NUL_IN_PATH.wrong(text=text)
+            raise CONTROL_IN_PATH.wrong(text=text)
         return cls(text)
 
     def within(self, folder: Path) -> Self:
@@ -37,17 +37,23 @@ class Folder(_Place):
     """The path of a folder.  A part that keeps things in the state folder by default has `Folder | None`,
     default None: relative paths are meant from the ini file's folder, defaults too."""
 
+    kind: ClassVar[str] = "a folder"
+
     __slots__ = ()
 
 
 class File(_Place):
     """The path of a file; see `Folder`."""
 
+    kind: ClassVar[str] = "a file"
+
     __slots__ = ()
 
 
 class Files(tuple[File, ...]):
     """The paths of files; written with commas or on lines of their own."""
+
+    kind: ClassVar[str] = "files"
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from mailtwist.config.problems import Sentence
 
@@ -29,6 +29,8 @@ class Secret:
     """A secret that does not show itself.  `hunter2`, `inline:hunter2`, `file:/path`, `env:NAME`,
     `credential:NAME` (in systemd's $CREDENTIALS_DIRECTORY).  Read once, when the config is read; one line
     break at the end of a file does not count.  `str` parses back, except that of an inline secret."""
+
+    kind: ClassVar[str] = "a secret"
 
     __slots__ = ("_kind", "_value", "_where")
 
@@ -80,11 +82,11 @@ class Secret:
         return self._text(value)
 
     def _credential(self) -> str:
+        if "/" in self._where or self._where in (".", ".."):
+            raise BAD_CREDENTIAL.wrong(name=self._where)
         folder = os.environ.get("CREDENTIALS_DIRECTORY")
         if not folder:
             raise NO_CREDENTIALS.wrong(name=self._where)
-        if "/" in self._where or self._where in (".", ".."):
-            raise BAD_CREDENTIAL.wrong(name=self._where)
         return os.path.join(folder, self._where)
 
     def _file(self, path: str) -> str:

@@ -3,7 +3,7 @@
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from mailtwist.config.places import File, Folder
 from mailtwist.config.settings import setting
@@ -13,6 +13,8 @@ from mailtwist.config.values import AtLeast, AtMost, Duration, Hostname, Network
 @dataclass(frozen=True, slots=True)
 class LogTarget:
     """Where the log goes: the file `path`, or stderr when that is None."""
+
+    kind: ClassVar[str] = "stderr or a file"
 
     path: File | None = None
 

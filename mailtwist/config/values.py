@@ -4,11 +4,11 @@ import importlib
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from mailtwist.config.network import Endpoint, Endpoints, Hostname, Hostnames, Networks
 from mailtwist.config.places import File, Files, Folder, Placed
-from mailtwist.config.problems import Sentence, shown
+from mailtwist.config.problems import Clean, Sentence, hint, shown
 from mailtwist.config.secret import Secret
 from mailtwist.config.words import repeated, split
 
@@ -42,6 +42,11 @@ BLANK_IN_NAME = Sentence("names-blank", '"{text}" has a blank in it; names are s
 NAME_TWICE = Sentence("names-twice", '"{text}" is there twice; write it once')
 NOT_DOTTED = Sentence("dotted", '"{text}" is not the name of a Python object; write "package.module:object"')
 
+NO_MODULE = Sentence(
+    "dotted-module", 'the module "{module}" cannot be imported: {reason}; is it installed where mailtwist is?'
+)
+NO_OBJECT = Sentence("dotted-object", 'the module "{module}" has no "{name}"{hint}')
+
 _SIZES = {"TiB": 1 << 40, "GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 _SIZE_UNITS = {
     "": 1,
@@ -73,7 +78,8 @@ _DOTTED = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)
 @runtime_checkable
 class Value(Protocol):
     """A type that a setting may have.  `parse` takes what stands behind the `=` (stripped, not empty, lists
-    with line breaks) and raises ValueError with what to write instead; `str` parses back."""
+    with line breaks) and raises ValueError with what to write instead; `str` (or `written()`) parses back;
+    `kind`, if there is one, is what the manual calls it ("a size")."""
 
     @classmethod
     def parse(cls, text: str) -> Self: ...
@@ -81,6 +87,8 @@ class Value(Protocol):
 
 class Size(int):
     """Octets.  Stays a number when formatted (`SIZE 52428800`); `written` is the operator's form."""
+
+    kind: ClassVar[str] = "a size"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -100,6 +108,8 @@ class Size(int):
 
 class Duration(float):
     """Seconds, whole milliseconds.  Stays a number when formatted; `written` is the operator's form."""
+
+    kind: ClassVar[str] = "a duration"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -132,6 +142,8 @@ def _why_no_duration(unit: str, text: str) -> ValueError:
 class Names(tuple[str, ...]):
     """Names in the order of the file, none twice; written with commas or on lines of their own."""
 
+    kind: ClassVar[str] = "names"
+
     @classmethod
     def parse(cls, text: str) -> Self:
         names = split(text)
@@ -150,6 +162,8 @@ class Dotted(str):
     """The name of a Python object of the operator's own: `package.module:object`.  Nothing is imported
     before `resolve`."""
 
+    kind: ClassVar[str] = "a Python object"
+
     __slots__ = ()
 
     @classmethod
@@ -163,14 +177,15 @@ class Dotted(str):
         module, _, path = self.partition(":")
         try:
             found: Any = importlib.import_module(module)
-        except Exception as error:
-            why = f"{type(error).__name__}: {error}"
-            raise ValueError(f'module "{module}" cannot be imported: {shown(why, 300)}') from error
+        except (Exception, SystemExit) as error:
+            reason = Clean(shown(f"{type(error).__name__}: {error}", 300))
+            raise NO_MODULE.wrong(module=module, reason=reason) from error
         for name in path.split("."):
             try:
                 found = getattr(found, name)
             except AttributeError as error:
-                raise ValueError(f'module "{module}" has no "{path}"') from error
+                names = [known for known in dir(found) if known.isprintable() and known[0] != "_"]
+                raise NO_OBJECT.wrong(module=module, name=path, hint=hint(name, names)) from error
         return found
 
 

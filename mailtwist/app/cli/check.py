@@ -1,0 +1,96 @@
+"""`mailtwist check`: a config is read and each of its parts tries itself; nothing is served."""
+
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from mailtwist.app.assemble import Assembled, CannotAssemble, PartView
+from mailtwist.app.cli.command import Command
+from mailtwist.config.load import BadConfig, Config, Section, load
+from mailtwist.config.problems import Problem, shown
+from mailtwist.kit.spawn import started
+
+LONGEST = 600  # characters of what a part says
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("path", nargs="?", metavar="FILE", help="the ini file, instead of --config")
+
+
+def run(chosen: Namespace) -> int:
+    config = load(chosen.path or chosen.config)
+    found: list[Problem] = []
+
+    def begin(reactor: Any) -> Deferred[None]:
+        return started(_gather(config, found))
+
+    try:
+        react(begin, [])
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    if found:
+        raise BadConfig(found)
+    print("ok")
+    return 0
+
+
+async def _gather(config: Config, found: list[Problem]) -> None:
+    assembled = Assembled(config)
+    try:
+        found += await problems(config, assembled)
+    finally:
+        assembled.threads.stop()
+
+
+async def problems(config: Config, assembled: Assembled) -> list[Problem]:
+    """What `[server]` and the parts say when they try themselves.  Parts are built, not started."""
+    found = [config.problem(None, setting, words) for setting, words in _server(config)]
+    for section in config.sections:
+        found += [
+            config.problem(section, setting, shown(words, LONGEST))
+            for setting, words in await _tried(section, assembled)
+        ]
+    return found
+
+
+async def _tried(section: Section, assembled: Assembled) -> list[tuple[str, str]]:
+    try:
+        assembled.part(section.room, section.name)
+        if section.part.check is None:
+            return []
+        return await section.part.check(section.settings, PartView(assembled, section.name))
+    except (CannotAssemble, ValueError) as error:
+        return [("", str(error))]
+    except Exception as error:
+        return [("", f"it cannot be tried: {type(error).__name__}: {error}")]
+
+
+def _server(config: Config) -> list[tuple[str, str]]:
+    """The state folder is there or can be made; the log can be written."""
+    found = _folder("state", config.server.state)
+    log = config.server.log.path
+    if log is None:
+        return found
+    if os.path.exists(log):
+        writable = os.access(log, os.W_OK) and not log.is_dir()
+        return found if writable else [*found, ("log", f"{log} cannot be written")]
+    if not os.path.exists(log.parent):
+        return [*found, ("log", f"there is no folder {log.parent}; make it")]
+    return found + _folder("log", log.parent)
+
+
+def _folder(setting: str, folder: Path) -> list[tuple[str, str]]:
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path) or path == path.parent)
+    if not there.is_dir():
+        return [(setting, f"{there} is not a folder")]
+    if not os.access(there, os.W_OK | os.X_OK):
+        return [(setting, f"nothing can be written in {there}; give it to the user that runs mailtwist")]
+    return []
+
+
+command = Command("reads a config, lets each part try itself, and tells all problems", run, arguments)
