@@ -82,6 +82,10 @@ class MailServer(Service):
             self._give_up(f"the state folder {self.assembled.folder} cannot be used: {error.strerror}")
         except Taken as error:
             self._give_up(str(error))
+        _reactor().callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
+        """The reactor runs and takes signals."""
         self._starting = spawn(self._start(), "starting")
 
     async def _start(self) -> None:
@@ -108,7 +112,7 @@ class MailServer(Service):
 
     # -- signals
     def _hang_up(self, number: int, frame: object) -> None:
-        _in_reactor(spawn, self.reload, "reloading")
+        _in_reactor(lambda: spawn(self.reload(), "reloading"))
 
     async def reload(self) -> None:
         if self._log is not None:
@@ -144,15 +148,18 @@ class MailServer(Service):
             one.abort()
 
 
-def _in_reactor(call: Callable[..., object], *args: object) -> None:
+def _reactor() -> Any:
     from twisted.internet import reactor
 
-    cast(Any, reactor).callFromThread(call, *args)
+    return reactor
+
+
+def _in_reactor(call: Callable[[], object]) -> None:
+    """For signal handlers."""
+    _reactor().callFromThread(call)
 
 
 def _stop_with_status_1() -> None:
     """twistd has no exit status of its own."""
-    from twisted.internet import reactor
-
     atexit.register(os._exit, 1)
-    reactor.callWhenRunning(reactor.stop)
+    _reactor().callWhenRunning(_reactor().stop)

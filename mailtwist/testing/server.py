@@ -1,0 +1,167 @@
+"""A real server in a process and a folder of its own, for tests that speak to it over loopback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import mailtwist
+
+TWISTD = ("-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=", "mailtwist")
+PATIENCE = 60.0
+
+
+def _import_path() -> str:
+    """This very mailtwist, wherever the child begins; relative paths meant this process's first folder."""
+    here = str(Path(mailtwist.__file__).parent.parent)
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([here, *(path for path in inherited if os.path.isabs(path))])
+
+
+class DidNotStart(Exception):
+    """The log says why."""
+
+
+class RunningServer:
+    """`twistd -n mailtwist --config FOLDER/mailtwist.ini`, from `start` until `stop` (or as a `with` block).
+
+    Relative paths in `ini` are in `folder`; write `listen = 127.0.0.1:0` and ask `port` afterwards.
+    `program` is what Python is told to run in place of twistd.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ini: str,
+        *,
+        program: Sequence[str] = TWISTD,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder.absolute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config = self.folder / "mailtwist.ini"
+        self.config.write_text(ini)
+        self.places: dict[str, list[str]] = {}
+        self.lines: list[str] = []
+        self._program = program
+        self._environment = {**os.environ, "PYTHONPATH": _import_path(), **(environment or {})}
+        self._child: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._changed = threading.Condition()
+        self._ended = False
+
+    @property
+    def log(self) -> str:
+        """What it wrote to stdout and stderr so far."""
+        return "".join(self.lines)
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    def port(self, service: str) -> int:
+        """Where `[service:...]` listens."""
+        return int(self.places[service][0].rpartition(":")[2])
+
+    def start(self) -> Self:
+        """Returns when all ports are served; `DidNotStart` with the log otherwise."""
+        ready = self.folder / "ready.json"
+        ready.unlink(missing_ok=True)
+        self._run("--config", str(self.config), "--ready-file", str(ready))
+        self.wait_for(" app.ready ", '"app.ready"')
+        self.places = json.loads(ready.read_text())
+        return self
+
+    def run(self) -> int:
+        """Its exit status, when it is expected not to serve."""
+        self._run("--config", str(self.config))
+        return self.wait()
+
+    def wait_for(self, *words: str) -> str:
+        """The first line with one of `words` in it; `DidNotStart` when the process ends before."""
+
+        def found() -> str | None:
+            return next((line for line in self.lines if any(word in line for word in words)), None)
+
+        with self._changed:
+            self._changed.wait_for(lambda: found() is not None or self._ended, PATIENCE)
+            line = found()
+        if line is None:
+            self.kill()
+            raise DidNotStart(f"no line with {words} in:\n{self.log}")
+        return line
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """Its exit status, as `subprocess` tells it; everything it wrote is in `log`."""
+        assert self._child is not None and self._reader is not None
+        status = self._child.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return status
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit status.  Does nothing when it has ended."""
+        if self._child is not None and self._child.poll() is None:
+            self.send(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
+        self.wait()
+
+    def command(self, *words: str, typed: str = "") -> str:
+        """What `mailtwist WORDS` prints with this config; CalledProcessError when it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mailtwist.app.cli", *words],
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=self._environment,
+            cwd=self.folder,
+        )
+        if done.returncode:
+            raise subprocess.CalledProcessError(done.returncode, words, done.stdout, done.stderr)
+        return done.stdout
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def _run(self, *arguments: str) -> None:
+        self.lines.clear()
+        self._ended = False
+        self._child = subprocess.Popen(
+            [sys.executable, *self._program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=self._environment,
+            cwd=self.folder,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self._child,), daemon=True)
+        self._reader.start()
+
+    def _read(self, child: "subprocess.Popen[str]") -> None:
+        assert child.stdout is not None
+        with child.stdout:
+            for line in child.stdout:
+                with self._changed:
+                    self.lines.append(line)
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()

@@ -1,0 +1,105 @@
+"""The process: how it begins, what signals do, how it ends.  Every test runs a real twistd."""
+
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.testing.server import RunningServer
+
+SERVER = "[server]\nhostname = mail.example.org\nstate = state\n"
+
+
+class Process(SynchronousTestCase):
+    def server(self, ini: str = SERVER) -> RunningServer:
+        made = RunningServer(Path(self.mktemp()), ini)
+        self.addCleanup(lambda: made._child and made.kill())
+        return made
+
+
+class Beginning(Process):
+    def test_a_wrong_config_is_told_whole_and_ends_with_78(self) -> None:
+        server = self.server("[server]\nstat = x\n[store:memory]\ntipe = x\n")
+        self.assertEqual(server.run(), 78)
+        self.assertIn(f"{server.config}:2: [server] stat: ", server.log)
+        self.assertIn(f"{server.config}:4: [store:memory] tipe: ", server.log)
+        self.assertNotIn("Traceback", server.log)
+
+    def test_no_config_is_a_sentence_too(self) -> None:
+        server = self.server()
+        server.config.unlink()
+        self.assertEqual(server.run(), 78)
+        self.assertIn("there is no such file", server.log)
+        self.assertNotIn("Traceback", server.log)
+
+    def test_a_log_that_cannot_be_written_is_a_wrong_config(self) -> None:
+        server = self.server(SERVER + "log = nowhere/log\n")
+        self.assertEqual(server.run(), 78)
+        self.assertIn(":4: [server] log: ", server.log)
+
+    def test_the_state_folder_is_made_for_us_alone(self) -> None:
+        with self.server() as server:
+            self.assertEqual(stat.S_IMODE(os.stat(server.folder / "state").st_mode), 0o700)
+
+    def test_a_state_folder_that_cannot_be_is_a_sentence(self) -> None:
+        server = self.server()
+        (server.folder / "state").write_text("a file")
+        self.assertEqual(server.run(), 1)
+        self.assertIn("the state folder", server.log)
+        self.assertNotIn("Traceback", server.log)
+
+    def test_a_second_server_on_one_state_folder_is_refused(self) -> None:
+        with self.server() as first:
+            second = self.server(SERVER.replace("= state", f"= {first.folder}/state"))
+            self.assertEqual(second.run(), 1)
+            self.assertIn(f"another mailtwist (process {first.pid}) uses", second.log)
+            self.assertNotIn("Traceback", second.log)
+        with second:
+            pass
+
+    def test_a_killed_server_leaves_no_lock_behind(self) -> None:
+        server = self.server().start()
+        server.kill()
+        with server:
+            pass
+
+
+class Signals(Process):
+    def test_sigterm_ends_it_cleanly(self) -> None:
+        server = self.server().start()
+        self.assertEqual(server.stop(), -signal.SIGTERM)
+        self.assertIn(" app.stopped ", server.lines[-1])
+
+    def test_so_does_ctrl_c(self) -> None:
+        server = self.server().start()
+        server.send(signal.SIGINT)
+        self.assertEqual(server.wait(), -signal.SIGINT)
+        self.assertIn(" app.stopped ", server.lines[-1])
+
+    def test_sighup_reopens_the_log_and_never_kills(self) -> None:
+        server = self.server(SERVER + "log = log\nlog_format = json\n")
+        server._run("--config", str(server.config), "--ready-file", str(server.folder / "ready.json"))
+        self.addCleanup(server.kill)
+        log = server.folder / "log"
+        self.wait_for(log, "app.ready")
+        log.rename(server.folder / "log.1")
+        server.send(signal.SIGHUP)
+        self.wait_for(log, "app.reloaded")
+        server.send(signal.SIGHUP)
+        server.stop()
+        events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+        self.assertEqual(events[0], "app.reloaded")
+        self.assertEqual(events[-1], "app.stopped")
+        self.assertEqual(stat.S_IMODE(os.stat(log).st_mode) & 0o007, 0)
+
+    def wait_for(self, log: Path, event: str) -> None:
+        """The line is there; the process is not ours to be told by."""
+        import time
+
+        until = time.monotonic() + 30
+        while not log.exists() or event not in log.read_text():
+            self.assertLess(time.monotonic(), until, f"no {event}")
+            time.sleep(0.02)
