@@ -14,9 +14,9 @@ from mailtwist.kit.events import Event
 from mailtwist.tls.certificates import BadCertificate, Bundle
 from mailtwist.tls.names import asked_name, wildcard_of
 
-NAME_MISSING = Event("tls.name_missing", "a client asked for no server name: the default is shown", "debug")
-NAME_UNKNOWN = Event("tls.name_unknown", "a client asked for {name!r}: the default is shown", "debug")
-NAME_FAILED = Event("tls.name_failed", "choosing a certificate failed: the default is shown")
+NAME_MISSING = Event("tls-name-missing", "a client asked for no server name: the default is shown", "debug")
+NAME_UNKNOWN = Event("tls-name-unknown", "a client asked for {name!r}: the default is shown", "debug")
+NAME_FAILED = Event("tls-name-failed", "choosing a certificate failed: the default is shown")
 
 Found = Literal["exact", "wildcard", "missing", "unknown"]
 
@@ -81,9 +81,7 @@ class ServerContexts:
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         if self._table is None:
             raise RuntimeError("serving TLS before there is a certificate")
-        connection = SSL.Connection(self._table.default, None)
-        connection.set_app_data(getattr(getattr(protocol, "wrappedProtocol", None), "alpn", ALPN))
-        return connection
+        return SSL.Connection(self._table.default, None)
 
     def _build(self, bundles: Sequence[Bundle]) -> _Table:
         by_name = _best(bundles)
@@ -167,7 +165,8 @@ def _load(context: SSL.Context, bundles: Sequence[Bundle]) -> None:
 
 
 def _choose_alpn(connection: SSL.Connection, offered: list[bytes]) -> Any:
-    ours = connection.get_app_data() or ALPN
+    server = getattr(connection.get_app_data(), "wrappedProtocol", None)  # Twisted's TLS protocol is there
+    ours = getattr(server, "alpn", None) or ALPN
     for name in offered:
         if name in ours:
             return name

@@ -21,8 +21,8 @@ from mailtwist.tls.certificates import BadCertificate, Bundle, read_bundle
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.names import ServerName, ServerNames, covers, server_name
 
-MADE = Event("tls.self_signed", "{section}: made a certificate for {names}, valid until {until}: {path}")
-NOT_RENEWED = Event("tls.not_renewed", "{section}: no new certificate was made: {error}", "error")
+MADE = Event("tls-self-signed", "{section}: made a certificate for {names}, valid until {until}: {path}")
+NOT_RENEWED = Event("tls-not-renewed", "{section}: no new certificate was made: {error}", "error")
 
 LIFE = timedelta(days=397)  # clients refuse longer ones
 RENEW_BEFORE = 30 * 86400.0
@@ -80,7 +80,10 @@ class SelfSigned(ServerContexts):
     def _look_later(self) -> None:
         if self._next is not None and self._next.active():
             self._next.cancel()
-        self._next = self._assembly.clock.later(LOOK_EVERY, spawn, self.reload, "renewing a certificate")
+        self._next = self._assembly.clock.later(LOOK_EVERY, self._look_again)
+
+    def _look_again(self) -> None:
+        spawn(self.reload(), "renewing a certificate")
 
     def _bundle(self) -> Bundle:
         """In a thread."""

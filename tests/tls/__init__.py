@@ -1,0 +1,1 @@
+"""TLS: names, certificates, contexts, where certificates come from."""

@@ -1,0 +1,132 @@
+"""Certificates for tests: a small authority, and a process that parts can be built in."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from twisted.internet.task import Clock
+
+from mailtwist.kit.files import DiskFiles
+from mailtwist.tls.certificates import Bundle, read_bundle
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def new_key(kind: str = "EC") -> Any:
+    if kind == "RSA":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def pem_of(key: Any) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def subject(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+
+@dataclass
+class Authority:
+    """Signs leaves, and authorities below it."""
+
+    name: str = "Test root"
+    above: "Authority | None" = None
+    key: Any = field(default_factory=new_key)
+    certificate: x509.Certificate = field(init=False)
+
+    def __post_init__(self) -> None:
+        signer = self.above or self
+        self.certificate = (
+            _builder(
+                subject(self.name),
+                subject(signer.name),
+                self.key,
+                NOW - timedelta(400),
+                NOW + timedelta(4000),
+            )
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(signer.key, hashes.SHA256())
+        )
+
+    def leaf(
+        self,
+        *names: str,
+        kind: str = "EC",
+        begins: datetime = NOW - timedelta(1),
+        ends: datetime = NOW + timedelta(3650),
+        common: str = "",
+    ) -> tuple[bytes, bytes]:
+        """(certificate with chain, key) as PEM for `names`; none: no subjectAltName."""
+        key = new_key(kind)
+        builder = _builder(
+            subject(common or (names or ("nobody",))[0]), subject(self.name), key, begins, ends
+        )
+        if names:
+            san = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+            builder = builder.add_extension(san, critical=False)
+        chain = [builder.sign(self.key, hashes.SHA256())]
+        if self.above is not None:
+            chain.append(self.certificate)
+        return b"".join(one.public_bytes(Encoding.PEM) for one in chain), pem_of(key)
+
+    def bundle(self, *names: str, **how: Any) -> Bundle:
+        return read_bundle(*self.leaf(*names, **how))
+
+
+def _builder(whose: x509.Name, by: x509.Name, key: Any, begins: datetime, ends: datetime) -> Any:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(whose)
+        .issuer_name(by)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(ends)
+    )
+
+
+class SetClock:
+    """`kit.clock.Clock` that stands still until it is told otherwise."""
+
+    def __init__(self, at: datetime = NOW) -> None:
+        self.start = at.timestamp()
+        self.task = Clock()
+
+    def now(self) -> float:
+        return self.start + self.task.seconds()
+
+    def seconds(self) -> float:
+        return self.task.seconds()
+
+    def later(self, seconds: float, call: Any, *args: object) -> Any:
+        return self.task.callLater(seconds, call, *args)
+
+
+class AtOnce:
+    """`kit.threads.Threads` without threads."""
+
+    async def run(self, work: Any, *args: Any, **kw: Any) -> Any:
+        return work(*args, **kw)
+
+
+@dataclass
+class House:
+    """What a part may ask of its process."""
+
+    folder: Path
+    name: str = "public"
+    hostname: str = "mx.example.org"
+    clock: SetClock = field(default_factory=SetClock)
+    files: DiskFiles = field(default_factory=DiskFiles)
+    threads: AtOnce = field(default_factory=AtOnce)
+    built: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, room: str, name: str) -> Any:
+        assert room == "tls"
+        return self.built[name]

@@ -1,0 +1,53 @@
+"""Several sections as one: their certificates together, and their changes."""
+
+from pathlib import Path
+
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.kit.spawn import started
+from mailtwist.tls.certificates import BadCertificate
+from mailtwist.tls.contexts import ServerContexts
+from mailtwist.tls.sources.several import Sections, Settings, part
+from tests.tls.made import Authority, House
+
+ROOT = Authority()
+A, B, C = (ROOT.bundle(f"{letter}.example") for letter in "abc")
+
+
+class Together(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.one, self.two = ServerContexts(), ServerContexts()
+        self.house = House(Path("."), name="all", built={"one": self.one, "two": self.two})
+
+    def built(self, **settings: object):
+        return part.build(Settings(sections=Sections(["one", "two"]), **settings), self.house)
+
+    def test_all_are_served_and_changes_followed(self) -> None:
+        self.one.serve([A])
+        self.two.serve([B])
+        built = self.built()
+        self.successResultOf(started(built.start()))
+        self.assertEqual(built.bundles, (A, B))
+        self.two.serve([C])
+        self.assertEqual(built.bundles, (A, C))
+
+    def test_a_change_that_cannot_be_served_changes_nothing(self) -> None:
+        self.one.serve([A])
+        self.two.serve([B])
+        built = self.built(default_name="b.example")
+        self.successResultOf(started(built.start()))
+        events: list[dict] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.two.serve([C])
+        self.assertEqual(built.bundles, (A, B))
+        self.assertEqual([e["event_id"] for e in events if "event_id" in e], ["tls-not-together"])
+
+    def test_a_default_name_that_nobody_has_is_refused_at_the_start(self) -> None:
+        self.one.serve([A])
+        self.failureResultOf(started(self.built(default_name="z.example").start()), BadCertificate)
+
+    def test_sections_are_named(self) -> None:
+        self.assertEqual(Sections.parse("one, two three,one"), ("one", "two", "three"))
+        self.assertRaises(ValueError, Sections.parse, " , ")
