@@ -1,6 +1,7 @@
 """The one TLS context factory: names, ALPN, versions, and change while running, over loopback sockets."""
 
 import re
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
