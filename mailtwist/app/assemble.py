@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Key = tuple[str, str]
 
-NOT_RELOADED = Event("part-not-reloaded", "{part} keeps what it had: {error}", "error")
-NOT_STOPPED = Event("part-not-stopped", "{part} did not stop cleanly", "error")
+NOT_RELOADED = Event("app.part_not_reloaded", "{part} keeps what it had: {error}", "error")
+NOT_STOPPED = Event("app.part_not_stopped", "{part} did not stop cleanly", "error")
 
 
 class CannotAssemble(Exception):
@@ -150,6 +150,7 @@ class PartView:
         self.hostname = whole.hostname
         self.folder = whole.folder
         self.login = whole.config.login
+        self.trusted = whole.config.server.trusted_networks
         self.clock = whole.clock
         self.files = whole.files
         self.threads = whole.threads

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from mailtwist.config.login import LoginSettings
+from mailtwist.config.network import Networks
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.files import Files
 from mailtwist.kit.threads import Threads
@@ -35,6 +36,10 @@ class Assembly(Protocol):
     @property
     def login(self) -> LoginSettings:
         """[login]"""
+
+    @property
+    def trusted(self) -> Networks:
+        """Who may log in without TLS and is not limited by address; from `[server]`."""
 
     @property
     def clock(self) -> Clock: ...

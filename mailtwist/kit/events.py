@@ -36,7 +36,8 @@ class Event:
         EVENTS[self.id] = self
 
     def log(self, **fields: Any) -> None:
-        _log.emit(_LEVELS[self.level], self.words, event_id=self.id, **_ids(), **fields)
+        known = {**_ids(), **fields}
+        _log.emit(_LEVELS[self.level], self.words, event_id=self.id, **known)
 
     def failure(self, failure: Failure | None = None, **fields: Any) -> None:
         """Logged with the traceback, so that trial fails the test in which it happens."""

@@ -1,19 +1,18 @@
 """What every mail service does at its door: who may come in, who is here, and how everybody leaves."""
 
 from collections.abc import Callable
-from contextvars import copy_context
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
 from mailtwist.config.network import Networks
 from mailtwist.kit.clock import Clock
-from mailtwist.kit.events import Event, connection_id
-from mailtwist.kit.ids import new_id
+from mailtwist.kit.events import Event
+from mailtwist.protocols.turns import TakesTurns
 from mailtwist.services.limits import Connections
 from mailtwist.services.listen import plain
 
@@ -24,38 +23,24 @@ TOO_MANY = Event("connection.too_many", "{service}: {address} has too many conne
 PATIENCE_FOR_A_REFUSAL = 10.0
 
 
-class Guest(TwistedProtocol):
+class Guest(TakesTurns):
     """Stands first in the class of a service's server: its door learns who comes and who goes."""
 
     door: "Door"
     address = ""
     counted = False
-    transport: Any
 
     def makeConnection(self, transport: Any) -> None:
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
-        # What this connection starts, and nothing else, logs under its id.
-        self._context = copy_context()
-        self._context.run(self._come, transport)
-
-    def _come(self, transport: Any) -> None:
-        connection_id.set(new_id())
-        self.door.came(self)
-        cast(Any, super()).makeConnection(transport)
+        self.door.present.add(self)
+        super().makeConnection(transport)
+        OPENED.log(service=self.door.service, address=self.address, connection=self.turns.id)
         if self.door.closing:  # it was in the queue of a port that has just been closed
             self.finish()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._context.run(self._go, reason)
-
-    def _go(self, reason: Failure) -> None:
-        self.door.gone(self)
         super().connectionLost(reason)
-
-    def finish(self) -> None:
-        """The peer hears goodbye, at once or when its command has been answered, and the connection ends."""
-        raise NotImplementedError
+        CLOSED.log(service=self.door.service, address=self.address, connection=self.turns.id)
+        self.door.gone(self)
 
 
 class Door(ServerFactory):
@@ -74,7 +59,7 @@ class Door(ServerFactory):
         clock: Clock,
     ) -> None:
         self.present: set[Guest] = set()
-        self._service = service
+        self.service = service
         self._make = make
         self._connections = connections
         self._full = full
@@ -87,18 +72,14 @@ class Door(ServerFactory):
         address = plain(getattr(addr, "host", ""))
         counted = not self._trusted.contains(address)
         if counted and not self._connections.enter(address):
-            TOO_MANY.log(service=self._service, address=address)
+            TOO_MANY.log(service=self.service, address=address)
             return Refused(self._full, self._clock)
         guest = self._make()
-        guest.door, guest.factory, guest.address, guest.counted = self, self, address, counted
+        guest.door, guest.factory, guest.clock = self, self, self._clock
+        guest.address, guest.counted = address, counted
         return guest
 
-    def came(self, guest: Guest) -> None:
-        OPENED.log(service=self._service, address=guest.address)
-        self.present.add(guest)
-
     def gone(self, guest: Guest) -> None:
-        CLOSED.log(service=self._service, address=guest.address)
         self.present.discard(guest)
         if guest.counted:
             self._connections.leave(guest.address)

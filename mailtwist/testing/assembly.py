@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mailtwist.config.login import LoginSettings
+from mailtwist.config.network import Networks
 from mailtwist.config.part import Assembly, SupportsStart, SupportsStop
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.files import DiskFiles, Files
@@ -28,11 +29,13 @@ class OnePart:
         name: str = "test",
         hostname: str = "mail.example.org",
         login: LoginSettings | None = None,
+        trusted: Networks | None = None,
     ) -> None:
         self.name = name
         self.hostname = hostname
         self.folder = folder
         self.login = login or LoginSettings()
+        self.trusted = trusted or Networks()
         self.clock: Clock = clock or ManualClock()
         self.files: Files = files or DiskFiles()
         self.threads = Threads("test", 4)

@@ -1,14 +1,15 @@
 """Who comes in, who is told that it is full, and how everybody leaves."""
 
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.config.network import Networks
-from mailtwist.kit.events import connection_id
 from mailtwist.kit.spawn import started
 from mailtwist.services.door import Door, Guest
 from mailtwist.services.limits import Connections
@@ -20,20 +21,18 @@ class Ticking(Clock):
 
 
 class Plain(Guest):
-    """Says hello; leaves when asked, unless it is busy."""
-
-    busy = False
-    leaving = False
-    id = ""
+    """Says hello; a line keeps it busy until `done`."""
 
     def connectionMade(self):
-        self.id = connection_id.get()
-        self.transport.write(b"hello\r\n")
+        self.done = Deferred()
+        self.turns.write(b"hello\r\n")
+        super().connectionMade()
 
-    def finish(self):
-        self.leaving = True
-        if not self.busy:
-            self.transport.loseConnection()
+    async def turn(self, line):
+        await self.done
+
+    def farewell(self):
+        self.turns.write(b"bye\r\n")
 
 
 class TheDoor(SynchronousTestCase):
@@ -79,8 +78,9 @@ class TheDoor(SynchronousTestCase):
     def test_a_refused_one_that_goes_leaves_nothing_behind(self):
         door = self.made(most=1)
         self.come(door=door)
+        before = self.clock.getDelayedCalls()
         self.go(self.come(door=door))
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.clock.getDelayedCalls(), before)
 
     def test_trusted_networks_are_not_counted(self):
         door = self.made(most=1, trusted="192.0.2.0/24")
@@ -94,28 +94,29 @@ class TheDoor(SynchronousTestCase):
         self.assertEqual(self.come("::ffff:192.0.2.1", door).address, "192.0.2.1")
         self.assertEqual(self.come("192.0.2.1", door).transport.value(), b"421 full\r\n")
 
-    def test_each_connection_has_an_id_of_its_own(self):
-        ids = {self.come().id, self.come().id, connection_id.get()}
-        self.assertEqual(len(ids), 3)
+    def busy(self):
+        guest = self.come()
+        guest.dataReceived(b"work\r\n")
+        return guest
 
     def test_finishing_an_empty_door_is_done_at_once(self):
         self.assertIsNone(self.successResultOf(started(self.door.finish(30))))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_finishing_waits_for_who_is_busy(self):
-        idle, busy = self.come(), self.come()
-        busy.busy = True
+        idle, busy = self.come(), self.busy()
         done = started(self.door.finish(30))
-        self.assertTrue(idle.transport.disconnecting)
+        self.assertEqual(idle.transport.value(), b"hello\r\nbye\r\n")
         self.go(idle)
         self.assertNoResult(done)
-        self.assertTrue(busy.leaving)
+        self.assertEqual(busy.transport.value(), b"hello\r\n")
+        busy.done.callback(None)
+        self.assertEqual(busy.transport.value(), b"hello\r\nbye\r\n")
         self.go(busy)
         self.successResultOf(done)
 
     def test_who_is_busy_for_too_long_is_cut_off(self):
-        busy = self.come()
-        busy.busy = True
+        busy = self.busy()
         done = started(self.door.finish(30))
         self.clock.advance(29)
         self.assertFalse(busy.transport.disconnected)
@@ -125,7 +126,25 @@ class TheDoor(SynchronousTestCase):
         self.successResultOf(done)
 
     def test_who_was_in_the_queue_leaves_at_once(self):
-        busy = self.come()
-        busy.busy = True
+        self.busy()
         started(self.door.finish(30))
-        self.assertTrue(self.come().transport.disconnecting)
+        late = self.come()
+        self.assertEqual(late.transport.value(), b"hello\r\nbye\r\n")
+        self.assertTrue(late.transport.disconnecting)
+
+    def test_each_connection_is_logged_under_its_own_id(self):
+        told = []
+        globalLogPublisher.addObserver(told.append)
+        self.addCleanup(globalLogPublisher.removeObserver, told.append)
+        first, second = self.come(), self.come()
+        self.go(first)
+        events = [(e["event_id"], e["connection"]) for e in told if "event_id" in e]
+        self.assertEqual(
+            events,
+            [
+                ("connection.opened", first.turns.id),
+                ("connection.opened", second.turns.id),
+                ("connection.closed", first.turns.id),
+            ],
+        )
+        self.assertNotEqual(first.turns.id, second.turns.id)
