@@ -55,7 +55,7 @@ class Assembled:
 
     def part(self, room: str, name: str) -> Any:
         """What `[room:name]` builds, the same object for everybody.  `CannotAssemble` when there is no such
-        section, or when building it needs itself."""
+        section, when building it needs itself, or when it says by ValueError that it cannot be."""
         key = (room, name)
         if key not in self._built:
             section = self._sections.get(key)
@@ -92,6 +92,8 @@ class Assembled:
         self._under_way.append(words)
         try:
             made = build()
+        except ValueError as error:
+            raise CannotAssemble(f"{words}: {error}") from error
         finally:
             self._under_way.pop()
         self._order.append((words, made))

@@ -6,11 +6,15 @@ from typing import Annotated, Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from mailtwist.auth.names import canonical
+from mailtwist.config.network import Hostnames
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import PartName
+from mailtwist.delivery.recipients import Recipients
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import started, to_its_end
+from mailtwist.mail.address import Address
 from mailtwist.store.api import INBOX, Account, Store, Stored, Upload
 
 T = TypeVar("T")
@@ -26,6 +30,17 @@ class Settings:
 
     store: Annotated[str, PartName("store")] = setting(words="The store whose mailboxes get the mail.")
     mailbox: str = setting(INBOX, words="The mailbox of each account.")
+    domains: Hostnames = setting(
+        Hostnames(),
+        words="The domains whose mail is taken; by default those of the directories.",
+        example="example.org",
+    )
+    postmaster: str = setting(
+        "",
+        words="The login name of who gets mail for postmaster. While nobody has that name, the mail is kept"
+        " in an account called postmaster.",
+        example="ann@example.org",
+    )
 
 
 @dataclass
@@ -38,10 +53,21 @@ class _Copy:
 class MailboxTarget:
     """Each account gets its own copy in one of its mailboxes."""
 
-    def __init__(self, store: Store, mailbox: str = INBOX) -> None:
+    def __init__(self, store: Store, recipients: Recipients, mailbox: str = INBOX) -> None:
         self._store = store
+        self._recipients = recipients
         self._mailbox = mailbox
         self._unfinished: set[Deferred[None]] = set()
+
+    async def serves(self, domain: str) -> bool:
+        return await self._recipients.serves(domain)
+
+    async def account(self, address: Address) -> str:
+        return await self._recipients.account(address)
+
+    async def owns(self, account: str, address: Address) -> bool:
+        person = await self._recipients.person(address)
+        return person is not None and person.account == account
 
     async def begin(self, accounts: Sequence[str]) -> "MailboxTransfer":
         transfer = MailboxTransfer(self._mailbox, self._finish)
@@ -86,6 +112,10 @@ class MailboxTransfer:
         for copy in self._copies:
             await copy.upload.write(chunk)
 
+    async def prepare(self) -> None:
+        for copy in self._copies:
+            await copy.upload.prepare()
+
     async def commit(self) -> None:
         self._over = True
         await self._finish(self._commit())
@@ -99,8 +129,7 @@ class MailboxTransfer:
         """What fails for want of room fails in `prepare`, when nobody has anything yet.  Should one commit
         fail after others, theirs are taken back: the sender will try again for all."""
         try:
-            for copy in self._copies:
-                await copy.upload.prepare()
+            await self.prepare()
             for copy in self._copies:
                 copy.stored = await copy.upload.commit()
         except BaseException:
@@ -137,7 +166,10 @@ async def _remove(account: Account, name: str, stored: Stored) -> None:
 
 
 def _build(settings: Settings, assembly: Assembly) -> MailboxTarget:
-    return MailboxTarget(assembly.part("store", settings.store), settings.mailbox)
+    postmaster = settings.postmaster and canonical(settings.postmaster, assembly.login.default_domain or "")
+    directories = tuple(assembly.parts("directory").values())
+    recipients = Recipients(directories, settings.domains, postmaster)
+    return MailboxTarget(assembly.part("store", settings.store), recipients, settings.mailbox)
 
 
 part = Part(Settings, _build)
