@@ -17,7 +17,7 @@ NOT_YES_NO = Sentence("yes-no", '"{text}" is neither "yes" nor "no"; write one o
 NOT_A_CHOICE = Sentence("choice", '"{text}" cannot be chosen{hint}')
 TOO_SMALL = Sentence("too-small", '"{text}" is too small; write "{limit}" or more{because}')
 TOO_LARGE = Sentence("too-large", '"{text}" is too large; write "{limit}" or less{because}')
-NO_VALUE = Sentence("value-none", 'nothing stands behind the "="; write {kind}, or remove the line')
+NO_VALUE = Sentence("value-none", 'nothing stands behind the "="; write {kind}{otherwise}')
 ONE_LINE = Sentence(
     "value-lines", "it has one line only; line {line} is indented, so it counts as more of this setting"
 )
@@ -113,7 +113,8 @@ class SettingField:
                 return self.type()
             if written(default := self.make_default()) == "":
                 return default
-        raise NO_VALUE.wrong(kind=self.kind)
+        otherwise = Clean("" if self.required else ", or remove the line")
+        raise NO_VALUE.wrong(kind=self.kind, otherwise=otherwise)
 
     def _within_bounds(self, value: Any, text: str) -> None:
         for note in self.notes:

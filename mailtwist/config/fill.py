@@ -73,17 +73,17 @@ def _value(one: SettingField, written: WrittenSetting | None, folder: Path) -> A
     try:
         return one.value(written.text, folder, written.further)
     except ValueError as error:
-        raise _explained(error, written) from error
+        raise _explained(error, one, written) from error
     except Exception as error:
         raise BrokenSettings(f"{one.name}: {type(error).__name__}: {error}") from error
 
 
-def _explained(error: ValueError, written: WrittenSetting) -> ValueError:
+def _explained(error: ValueError, one: SettingField, written: WrittenSetting) -> ValueError:
     """With what the operator may have had in mind."""
     reason = Clean(error)
     if _COMMENT.search(written.text):
         return COMMENT.wrong(reason=reason)
-    if any("=" in line for line in written.lines[1:]):
+    if one.many and any("=" in line for line in written.lines[1:]):
         return INDENTED.wrong(reason=reason, line=written.further)
     return error
 

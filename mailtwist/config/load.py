@@ -96,6 +96,7 @@ class _Loading:
         self._parts = parts
         self._types: dict[str, Mapping[str, EntryPoint]] = {}
         self._needs: dict[Key, dict[Key, None]] = {}
+        self._names: dict[str, list[str]] = {}
 
     def config(self, octets: bytes) -> Config | None:
         """None when there are problems."""
@@ -104,6 +105,8 @@ class _Loading:
         login, _ = self._once(LOGIN, sections)
         titled = [one for section in sections if section.name not in ONCE for one in self._titled(section)]
         self._needs = {(one.room, one.name): {} for one in titled}
+        for one in titled:
+            self._names.setdefault(one.room, []).append(one.name)
         loaded = [section for one in titled for section in self._section(one)]
         self._circle({(one.room, one.name): one.written for one in titled})
         if self.problems.found:
@@ -131,8 +134,10 @@ class _Loading:
 
     def _section(self, one: _Titled) -> list[Section]:
         written = one.written
+        lines = _lines(written)
         try:
             type_ = self._type(one)
+            one.written.settings.pop("type", None)
             part, filled = self._part(one, type_)
         except _Untold as problem:
             if problem.words:
@@ -140,13 +145,12 @@ class _Loading:
             return []
         for setting, room, name in filled.names:
             self._refer(one, setting, (room, name))
-        lines = _lines(written)
         return [Section(one.room, one.name, type_, part, filled.settings, written.line, lines)]
 
     def _type(self, one: _Titled) -> str:
         """The type that is written, or the one that is called like the section."""
         known = self._installed(one.room)
-        written = one.written.settings.pop("type", None)
+        written = one.written.settings.get("type")
         if written is None:
             if one.name in known:
                 return one.name
@@ -180,8 +184,9 @@ class _Loading:
             self._needs[one.room, one.name][key] = None
             return
         room, name = key
-        there = [known for in_room, known in self._needs if in_room == room]
-        words = NO_REFERENCE.said(room=room, name=name, hint=self.problems.hint(name, there))
+        words = NO_REFERENCE.said(
+            room=room, name=name, hint=self.problems.hint(name, self._names.get(room, ()))
+        )
         tell(self.problems, one.written, setting, words)
 
     def _circle(self, written: dict[Key, WrittenSection]) -> None:

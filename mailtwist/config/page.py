@@ -1,5 +1,6 @@
 """The page of the operators' manual on the ini file: the same as the sample, in reStructuredText."""
 
+import re
 from importlib.metadata import EntryPoint
 
 from mailtwist.config.fields import SettingField
@@ -62,6 +63,7 @@ a Python object
 yes or no
     Also ``true``, ``on``, ``1`` and ``false``, ``off``, ``0``.
 """
+_TICK = re.compile(r"(?<!`)`(?!`)")
 
 
 def page() -> str:
@@ -87,7 +89,7 @@ def _section(chapter: Chapter) -> str:
 
 
 def _words(field: SettingField) -> str:
-    words = f"*{field.takes}.* {field.words}"
+    words = f"*{field.takes}.* {_TICK.sub('``', field.words)}"
     if field.required:
         return words + (f" Required; for example ``{field.example}``." if field.example else " Required.")
     default = usual(field)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 SENTENCES: dict[str, "Sentence"] = {}
 LONGEST = 100  # characters of the operator's own text that a sentence repeats
 MANY = 20  # words that a hint lists
+SEARCHED = 500  # words among which the one that was meant is looked for
 MOST = 100  # problems told one by one
 
 
@@ -100,7 +101,7 @@ def shown(text: str, longest: int = LONGEST) -> str:
 def hint(word: str, known: Iterable[str]) -> Clean:
     """The end of a sentence about a word that is not known: the word that was meant, or all there are."""
     words = sorted(known)
-    near = get_close_matches(word, words, 1) if len(word) <= LONGEST else []
+    near = get_close_matches(word, words[:SEARCHED], 1) if len(word) <= LONGEST else []
     if near:
         return Clean(f'; did you mean "{near[0]}"?')
     more = ", ..." if len(words) > MANY else ""

@@ -91,13 +91,13 @@ class _Reading:
         try:
             return octets.decode("utf-8")
         except UnicodeDecodeError as error:
-            self._tell(number, NOT_UTF_8.said(octet=f"0x{octets[error.start]:02X}"))
+            self._tell(number, NOT_UTF_8.said(octet=f"0x{octets[error.start]:02X}"), self._in())
             return octets.decode("utf-8", "replace")
 
     def _see(self, text: str, number: int) -> None:
         hidden = next((c for c in text if not c.isprintable() and c != "\t"), None)
         if hidden is not None and not self._broken:
-            self._tell(number, INVISIBLE.said(code=f"{ord(hidden):04X}"))
+            self._tell(number, INVISIBLE.said(code=f"{ord(hidden):04X}"), self._in())
 
     def _further(self, setting: WrittenSetting, text: str, number: int) -> None:
         setting.further = setting.further or number

@@ -55,7 +55,7 @@ _SIZE_UNITS = {
     **{name[0].lower(): size for name, size in _SIZES.items()},
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
 }
-_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) *([A-Za-z]{0,3})")
+_SIZE = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,6})?) *([A-Za-z]{0,3})")
 _LARGEST = (1 << 63) - 1
 
 _DURATIONS = {"d": 86400, "h": 3600, "min": 60, "s": 1}

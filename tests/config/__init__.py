@@ -1,0 +1,1 @@
+"""The ini file: read, refused, shown."""
