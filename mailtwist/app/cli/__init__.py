@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None, parts: Words = installed) -> int:
     except SystemExit as ended:  # argparse has spoken
         return ended.code if isinstance(ended.code, int) else FAILED
     except BadConfig as bad:
-        _complain(str(bad))
+        print(bad, file=sys.stderr)
         return BAD_CONFIG
     except (Trouble, CannotUse, OSError) as error:
         return _failed(error)
@@ -109,11 +109,5 @@ def _failed(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):  # `mailtwist sample | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
-    _complain(f"mailtwist: {error}")
+    print(f"mailtwist: {error}", file=sys.stderr)
     return FAILED
-
-
-def _complain(words: str) -> None:
-    """On stderr, in whatever characters it can."""
-    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
-    print(words.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)

@@ -13,6 +13,7 @@ from mailtwist.app.cli.command import Command
 from mailtwist.config.load import BadConfig, Config, Section, load
 from mailtwist.config.problems import Problem, shown
 from mailtwist.kit.spawn import started
+from mailtwist.kit.trouble import Trouble
 
 LONGEST = 600  # characters of what a part says
 
@@ -64,7 +65,7 @@ async def _tried(section: Section, assembled: Assembled) -> list[tuple[str, str]
         if section.part.check is None:
             return []
         return await section.part.check(section.settings, PartView(assembled, section.name))
-    except (CannotAssemble, ValueError) as error:
+    except (CannotAssemble, Trouble, ValueError) as error:
         return [("", str(error))]
     except Exception as error:
         return [("", f"it cannot be tried: {type(error).__name__}: {error}")]

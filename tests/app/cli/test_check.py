@@ -1,0 +1,153 @@
+"""`mailtwist check`: a config is read, its parts try themselves, all problems are told."""
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mailtwist.app.assemble import Assembled, CannotAssemble
+from mailtwist.app.cli import check
+from mailtwist.config.load import load_text
+from mailtwist.config.part import Part
+from mailtwist.config.settings import setting
+from tests.app.cli.words import ran
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A part that says what it is told to say."""
+
+    says: str = setting("", words="A problem.")
+    raises: str = setting("", words="An exception of `check`.")
+    refuses: str = setting("", words="An exception of `build`.")
+
+
+def build(settings: Settings, assembly: Any) -> object:
+    if settings.refuses:
+        raise CannotAssemble(settings.refuses)
+    return object()
+
+
+async def tried(settings: Settings, assembly: Any) -> list[tuple[str, str]]:
+    if settings.raises:
+        raise LookupError(settings.raises)
+    await assembly.threads.run(str)
+    return [("says", f"{assembly.name}: {settings.says}")] if settings.says else []
+
+
+talking = Part(Settings, build, tried)
+silent = Part(Settings, build)
+
+
+def parts(group: str) -> dict[str, EntryPoint]:
+    names = ("talking", "silent") if group == "mailtwist.tls" else ()
+    return {name: EntryPoint(name, f"tests.app.cli.test_check:{name}", group) for name in names}
+
+
+class TryingTests(TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+
+    async def told(self, text: str) -> list[str]:
+        config = load_text(text, self.folder / "x.ini", parts)
+        assembled = Assembled(config)
+        self.addCleanup(assembled.threads.stop)
+        found = await check.problems(config, assembled)
+        return [str(problem).replace(f"{self.folder}/", "") for problem in found]
+
+    async def test_a_good_config_has_no_problems(self) -> None:
+        self.assertEqual(
+            await self.told("[server]\nstate = new/state\nlog = log\n[tls:talking]\n[tls:silent]\n"), []
+        )
+
+    async def test_nothing_is_made(self) -> None:
+        await self.told("[server]\nstate = new/state\nlog = log\n")
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    async def test_what_a_part_says_has_its_line(self) -> None:
+        text = "[server]\nstate = s\n[tls:a]\ntype = talking\nsays = a problem\n[tls:talking]\nsays = b\n"
+        self.assertEqual(
+            await self.told(text),
+            [
+                "x.ini:5: [tls:a] says: a: a problem",
+                "x.ini:7: [tls:talking] says: talking: b",
+            ],
+        )
+
+    async def test_a_part_that_cannot_be_built_does_not_hide_others(self) -> None:
+        text = "[server]\nstate = s\n[tls:silent]\nrefuses = it does not fit\n[tls:talking]\nsays = b\n"
+        self.assertEqual(
+            await self.told(text),
+            ["x.ini:3: [tls:silent] it does not fit", "x.ini:6: [tls:talking] says: talking: b"],
+        )
+
+    async def test_a_part_that_breaks_is_told_in_a_sentence(self) -> None:
+        text = "[server]\nstate = s\n[tls:talking]\nraises = oh\n"
+        self.assertEqual(
+            await self.told(text), ["x.ini:3: [tls:talking] it cannot be tried: LookupError: oh"]
+        )
+
+    async def test_the_state_folder_is_a_folder(self) -> None:
+        (self.folder / "file").touch()
+        self.assertEqual(
+            await self.told("[server]\nstate = file/state\n"),
+            ["x.ini:2: [server] state: file is not a folder"],
+        )
+
+    async def test_the_state_folder_can_be_written(self) -> None:
+        self.patch(os, "access", lambda path, how: str(path) != str(self.folder))
+        [told] = await self.told("[server]\nstate = state\n")
+        self.assertIn("x.ini:2: [server] state: nothing can be written in", told)
+
+    async def test_the_log_can_be_written(self) -> None:
+        (self.folder / "folder").mkdir()
+        begin = "[server]\nstate = state\n"
+        self.assertEqual(
+            await self.told(begin + "log = folder\n"), ["x.ini:3: [server] log: folder cannot be written"]
+        )
+        self.assertEqual(
+            await self.told(begin + "log = none/log\n"),
+            ["x.ini:3: [server] log: there is no folder none; make it"],
+        )
+        self.assertEqual(await self.told(begin + "log = folder/log\n"), [])
+
+
+class CommandTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+
+    def check(self, text: str, *argv: str) -> tuple[int, str, str]:
+        """The real thing in a process of its own: it runs a reactor."""
+        (self.folder / "x.ini").write_text(text)
+        done = ran(self.folder, *(argv or ("check", "x.ini")))
+        return done.returncode, done.stdout, done.stderr
+
+    def test_a_good_config_is_ok(self) -> None:
+        good = "[server]\nstate = state\n[tls:self_signed]\n"
+        self.assertEqual(self.check(good), (0, "ok\n", ""))
+        self.assertEqual(self.check(good, "check", "--config", "x.ini"), (0, "ok\n", ""))
+
+    def test_a_bad_config_is_told_and_the_status_is_78(self) -> None:
+        self.assertEqual(
+            self.check("[server]\nstat = state\n"),
+            (78, "", 'x.ini:2: [server] stat: there is no such setting; did you mean "state"?\n'),
+        )
+
+    def test_what_a_part_finds_is_told_and_the_status_is_78(self) -> None:
+        status, out, err = self.check(
+            "[server]\nstate = s\n[tls:files]\ncertificate = none.pem\nkey = none.key\n"
+        )
+        self.assertEqual((status, out), (78, ""))
+        self.assertRegex(err, r"^x\.ini:4: \[tls:files\] certificate: .*none\.pem cannot be read: .*\n$")
+
+    def test_no_config_is_told(self) -> None:
+        status, _, err = self.check("", "check", "none.ini")
+        self.assertEqual(
+            (status, err),
+            (78, 'none.ini: there is no such file; "mailtwist sample" prints one to begin with\n'),
+        )
