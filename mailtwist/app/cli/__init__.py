@@ -6,6 +6,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint, version
 
+from mailtwist.app.assemble import CannotAssemble
 from mailtwist.app.cli.command import BAD_CONFIG, FAILED, Command, default_config
 from mailtwist.config.part import installed
 from mailtwist.config.problems import BadConfig, hint, shown
@@ -30,9 +31,12 @@ def main(argv: Sequence[str] | None = None, parts: Words = installed) -> int:
     asked = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(asked, known)
-    except SystemExit as ended:  # argparse has spoken
-        return ended.code if isinstance(ended.code, int) else FAILED
-    except BadConfig as bad:
+    except SystemExit as ended:  # argparse has spoken, or the command ends with a sentence
+        if isinstance(ended.code, str):
+            print(f"mailtwist: {ended.code}", file=sys.stderr)
+            return FAILED
+        return ended.code or 0
+    except (BadConfig, CannotAssemble) as bad:
         print(bad, file=sys.stderr)
         return BAD_CONFIG
     except (Trouble, CannotUse, OSError) as error:

@@ -18,7 +18,8 @@ def _none(parser: ArgumentParser) -> None:
 class Command:
     """`words` is one line of help.  `arguments` adds to the parser, which has `--config` already when
     `needs_config`: then `namespace.config` is the path of the ini file.  `run` returns the exit status; it
-    may raise `BadConfig` (printed, 78), `Trouble` and OSError (printed, 1)."""
+    may raise `BadConfig` and `CannotAssemble` (printed, 78), `Trouble`, OSError and SystemExit with a
+    sentence (printed, 1)."""
 
     words: str
     run: Callable[[Namespace], int]

@@ -84,6 +84,12 @@ class MainTests(SynchronousTestCase):
         status, _, err = said("say", "disk")
         self.assertEqual((status, err), (1, "mailtwist: [Errno 28] No space left on device\n"))
 
+    def test_a_command_may_end_with_a_sentence(self) -> None:
+        self.assertEqual(said("say", "sentence"), (1, "", "mailtwist: there is no such user\n"))
+
+    def test_sections_that_do_not_fit_together_are_a_bad_config(self) -> None:
+        self.assertEqual(said("say", "circle"), (78, "", "[tls:a] needs [tls:a]\n"))
+
     def test_ctrl_c_is_no_traceback(self) -> None:
         self.assertEqual(said("say", "key"), (130, "", ""))
 

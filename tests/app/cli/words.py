@@ -10,6 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+from mailtwist.app.assemble import CannotAssemble
 from mailtwist.app.cli import main
 from mailtwist.app.cli.command import Command
 from mailtwist.config.problems import BadConfig, Problem
@@ -22,7 +23,8 @@ RAISED: dict[str, BaseException] = {
     "trouble": Trouble("4.3.0", "Try later", "the disk is full"),
     "disk": OSError(28, "No space left on device"),
     "key": KeyboardInterrupt(),
-    "pipe": BrokenPipeError(),
+    "sentence": SystemExit("there is no such user"),
+    "circle": CannotAssemble("[tls:a] needs [tls:a]"),
 }
 
 
