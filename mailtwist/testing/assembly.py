@@ -62,7 +62,7 @@ class OnePart:
                 await part.start()
 
     async def stop(self) -> None:
-        for part in reversed(self.made):
-            if isinstance(part, SupportsStop):
+        while self.made:
+            if isinstance(part := self.made.pop(), SupportsStop):
                 await part.stop()
         self.threads.stop()

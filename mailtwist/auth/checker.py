@@ -1,0 +1,92 @@
+"""twisted.cred's door to the decision: a checker for our servers and for any other Twisted application."""
+
+from typing import Any
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from mailtwist.auth.api import Accepted, LoginRefused, LoginRequest
+from mailtwist.auth.credentials import MailLogin
+from mailtwist.auth.decision import Decision, the_decision
+from mailtwist.config.part import Assembly
+from mailtwist.kit.events import login_id
+from mailtwist.kit.spawn import started
+
+
+class LoginTicket(str):
+    """The avatar id: the account id, with what else the decision knows.
+
+    `name` is the canonical login name, `device` the id of the remembered device or '', `login` the id under
+    which the decision is in the log.  `take` is for the realm."""
+
+    name: str
+    device: str
+    login: str
+    _accepted: Accepted | None
+
+    def __new__(cls, accepted: Accepted, login: str = "") -> "LoginTicket":
+        ticket = super().__new__(cls, accepted.account)
+        ticket.name, ticket.device, ticket.login = accepted.name, accepted.device, login
+        ticket._accepted = accepted
+        return ticket
+
+    def take(self) -> Accepted | None:
+        """What the decision opened, and the bare password.  Whoever asks first gets it, nobody after him."""
+        accepted, self._accepted = self._accepted, None
+        return accepted
+
+
+@implementer(ICredentialsChecker)
+class DecisionChecker:
+    """Takes `MailLogin`, which has all the decision wants to know, and any other `IUsernamePassword` with
+    `username` and `password`: where the client is remains unknown then, so codes count but no string is
+    remembered, and it is for the application to see that passwords do not come in clear.
+
+    A refusal is `UnauthorizedLogin`; `LoginUnavailable` and `EncryptionRequired` stay what they are."""
+
+    credentialInterfaces = (IUsernamePassword,)
+
+    def __init__(self, decision: Decision) -> None:
+        self._decision = decision
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+        """A `LoginTicket`.  Cancelling ends the login."""
+        return started(self._login(credentials))
+
+    async def _login(self, credentials: Any) -> LoginTicket:
+        try:
+            accepted = await self._decision.decide(_request(credentials))
+        except LoginRefused as refused:
+            raise UnauthorizedLogin(refused.public) from None
+        return LoginTicket(accepted, login_id.get())
+
+
+def foreign_avatar_id(avatar_id: Any) -> Any:
+    """What a realm that is not ours should get for a ticket: the avatar id that its own checker gave, when a
+    directory of type `cred` asked that one; else the account id as a plain str."""
+    if not isinstance(avatar_id, LoginTicket):
+        return avatar_id
+    accepted = avatar_id.take()
+    return str(avatar_id) if accepted is None or accepted.opened is None else accepted.opened
+
+
+def the_checker(assembly: Assembly) -> DecisionChecker:
+    """For `assembly.one`."""
+    return DecisionChecker(assembly.one(the_decision))
+
+
+def _request(credentials: Any) -> LoginRequest:
+    if isinstance(credentials, MailLogin):
+        return credentials.request
+    try:
+        user, secret = _octets(credentials.username), _octets(credentials.password)
+    except (AttributeError, TypeError):
+        raise UnauthorizedLogin("the credentials have no password to see") from None
+    return LoginRequest("other", user, secret, tls=True)
+
+
+def _octets(text: bytes | str) -> bytes:
+    return text.encode() if isinstance(text, str) else bytes(text)

@@ -1,0 +1,80 @@
+"""Passwords that are kept as argon2id hashes: slow on purpose, in threads of their own, once in a while."""
+
+import base64
+import hmac
+import secrets
+from collections import OrderedDict
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+from mailtwist.auth.api import LoginUnavailable
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.threads import Threads
+
+MOST = 10_000
+AT_ONCE = 2
+"""Hashes made at the same time: each takes memory, and other work waits for the same processors."""
+
+
+class Passwords:
+    """`memory` in octets and `passes` are argon2's cost; a password that was right needs no hash for
+    `remembered` seconds.  What is remembered is a keyed hash of password and stored hash together: after a
+    change, by whatever process, it is worth nothing."""
+
+    def __init__(self, clock: Clock, memory: int, passes: int, remembered: float) -> None:
+        self._clock = clock
+        self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory // 1024, parallelism=1)
+        self._remembered = remembered
+        self._right: OrderedDict[bytes, float] = OrderedDict()
+        self._key = secrets.token_bytes(32)
+        self._threads = Threads("passwords", AT_ONCE)
+
+    def stop(self) -> None:
+        self._threads.stop()
+
+    async def hashed(self, password: bytes) -> str:
+        """What to store."""
+        return await self._threads.run(self._hasher.hash, password)
+
+    async def is_right(self, stored: str | None, password: bytes) -> bool:
+        """`password` has this hash.  Without one it takes as long, and is wrong."""
+        mark = self._mark(stored or "", password)
+        if self._right.get(mark, 0.0) > self._clock.seconds():
+            return True
+        right = await self._threads.run(self._verified, stored or self._nobodys(), password)
+        if right:
+            self._remember(mark)
+        return right
+
+    def outdated(self, stored: str) -> bool:
+        """It was made at another cost than is asked for today."""
+        return self._hasher.check_needs_rehash(stored)
+
+    def _verified(self, stored: str, password: bytes) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except VerifyMismatchError:
+            return False
+        except (VerificationError, InvalidHashError) as error:
+            raise LoginUnavailable(f"a stored password hash cannot be used: {error}") from None
+
+    def _nobodys(self) -> str:
+        """A hash of no password, at today's cost."""
+        hasher = self._hasher
+        cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+        salt, value = (_base64(secrets.token_bytes(size)) for size in (hasher.salt_len, hasher.hash_len))
+        return f"$argon2id$v=19${cost}${salt}${value}"
+
+    def _remember(self, mark: bytes) -> None:
+        self._right[mark] = self._clock.seconds() + self._remembered
+        self._right.move_to_end(mark)
+        if len(self._right) > MOST:
+            self._right.popitem(last=False)
+
+    def _mark(self, stored: str, password: bytes) -> bytes:
+        return hmac.digest(self._key, stored.encode() + b"\0" + password, "sha256")
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode().rstrip("=")

@@ -1,0 +1,165 @@
+"""People in a SQLite file of the state folder, kept with `mailtwist user`."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from mailtwist.auth.api import Person
+from mailtwist.auth.directories.passwords import Passwords
+from mailtwist.config.part import Assembly, Part
+from mailtwist.config.settings import setting
+from mailtwist.config.values import AtLeast, AtMost, Duration, Size
+from mailtwist.kit.ids import new_id
+from mailtwist.kit.trouble import Trouble
+from mailtwist.state.database import Database
+
+MIGRATIONS = (
+    (
+        """CREATE TABLE people (
+            account TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, hash TEXT NOT NULL,
+            enabled INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID""",
+        # A name is a login name, an address, or an alias that only logs in; it means one account.
+        """CREATE TABLE names (
+            name TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES people (account) ON DELETE CASCADE,
+            kind TEXT NOT NULL CHECK (kind IN ('login', 'address', 'alias')),
+            position INTEGER NOT NULL) WITHOUT ROWID""",
+        "CREATE INDEX names_of_account ON names (account, position)",
+        "CREATE TABLE domains (name TEXT PRIMARY KEY) WITHOUT ROWID",
+    ),
+)
+
+IS_ADDRESS = "kind <> 'alias' AND name LIKE '%@%'"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """People in a file of the state folder, `people.sqlite`."""
+
+    hash_memory: Annotated[Size, AtLeast(8 << 10), AtMost(4 << 30)] = setting(
+        Size(19 << 20), words="Memory that one password hash takes (argon2id)."
+    )
+    hash_passes: Annotated[int, AtLeast(1), AtMost(64)] = setting(
+        2, words="How often a password hash goes through that memory."
+    )
+    remembered: Annotated[Duration, AtMost(3600)] = setting(
+        Duration(300), words="A password that was right needs no new hash for so long."
+    )
+
+
+class SqliteDirectory:
+    """`auth.api.Directory`, `SupportsPeople`, `SupportsDomains`.  Others' changes count at once."""
+
+    def __init__(self, settings: Settings, assembly: Assembly) -> None:
+        self._db = Database(assembly.folder / "people.sqlite", assembly.threads, MIGRATIONS)
+        self._passwords = Passwords(
+            assembly.clock, settings.hash_memory, settings.hash_passes, settings.remembered
+        )
+
+    async def start(self) -> None:
+        await self._db.open()
+
+    async def stop(self) -> None:
+        self._passwords.stop()
+        await self._db.close()
+
+    # -- the decision
+    async def find(self, name: str) -> Person | None:
+        return await self._db.read(lambda db: _person(db, name, "1"))
+
+    async def recipient(self, address: str) -> Person | None:
+        return await self._db.read(lambda db: _person(db, address, IS_ADDRESS))
+
+    async def domains(self) -> Collection[str]:
+        return await self._db.read(lambda db: {name for (name,) in db.execute("SELECT name FROM domains")})
+
+    async def accepts(self, person: Person, password: bytes) -> bool:
+        stored = await self._db.read(lambda db: _hash(db, person.account))
+        right = bool(password) and await self._passwords.is_right(stored, password)
+        if right and stored is not None and self._passwords.outdated(stored):
+            await self._replace(person.account, stored, await self._passwords.hashed(password))
+        return right
+
+    # -- the people
+    async def people(self) -> Sequence[Person]:
+        def work(db: sqlite3.Connection) -> list[Person]:
+            names = db.execute("SELECT name FROM people ORDER BY name").fetchall()
+            return [person for (name,) in names if (person := _person(db, name, "kind = 'login'"))]
+
+        return await self._db.read(work)
+
+    async def add(
+        self, name: str, password: bytes, addresses: Sequence[str] = (), aliases: Sequence[str] = ()
+    ) -> Person:
+        account, stored = new_id(), await self._passwords.hashed(_not_empty(password))
+        names = [(name, "login"), *((a, "address") for a in addresses), *((a, "alias") for a in aliases)]
+
+        def work(db: sqlite3.Connection) -> Person:
+            db.execute("INSERT INTO people VALUES (?, ?, ?, 1)", (account, f"{name}", stored))
+            for position, (one, kind) in enumerate(names):
+                _add_name(db, one, account, kind, position)
+            return Person(account, name, _addresses(db, account))
+
+        taken = await self._db.read(lambda db: [one for one, _ in names if _person(db, one, "1")])
+        if taken or len({one for one, _ in names}) < len(names):
+            raise Trouble("5.1.4", f"The name {', '.join(taken) or 'given twice'} is taken")
+        return await self._db.write(work)
+
+    async def set_password(self, person: Person, password: bytes) -> None:
+        stored = await self._passwords.hashed(_not_empty(password))
+        await self._change("UPDATE people SET hash = ? WHERE account = ?", stored, person.account)
+
+    async def set_enabled(self, person: Person, enabled: bool) -> None:
+        await self._change("UPDATE people SET enabled = ? WHERE account = ?", enabled, person.account)
+
+    async def remove(self, person: Person) -> None:
+        await self._change("DELETE FROM people WHERE account = ?", person.account)
+
+    async def _change(self, statement: str, *values: object) -> None:
+        if not await self._db.write(lambda db: db.execute(statement, values).rowcount):
+            raise Trouble("5.1.1", "There is no such account")
+
+    async def _replace(self, account: str, old: str, new: str) -> None:
+        """A hash of the same password; nothing happens when it was changed meanwhile."""
+        statement = "UPDATE people SET hash = ? WHERE account = ? AND hash = ?"
+        await self._db.write(lambda db: db.execute(statement, (new, account, old)))
+
+
+def _person(db: sqlite3.Connection, name: str, which: str) -> Person | None:
+    found = db.execute(
+        f"""SELECT account, people.name, enabled FROM people JOIN (
+            SELECT account FROM names WHERE name = ? AND {which}) USING (account)""",
+        (name,),
+    ).fetchone()
+    if found is None:
+        return None
+    account, login, enabled = found
+    return Person(account, login, _addresses(db, account), bool(enabled))
+
+
+def _addresses(db: sqlite3.Connection, account: str) -> tuple[str, ...]:
+    found = db.execute(
+        f"SELECT name FROM names WHERE account = ? AND {IS_ADDRESS} ORDER BY position", (account,)
+    )
+    return tuple(name for (name,) in found)
+
+
+def _hash(db: sqlite3.Connection, account: str) -> str | None:
+    found = db.execute("SELECT hash FROM people WHERE account = ?", (account,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+def _add_name(db: sqlite3.Connection, name: str, account: str, kind: str, position: int) -> None:
+    db.execute("INSERT INTO names VALUES (?, ?, ?, ?)", (name, account, kind, position))
+    domain = name.rpartition("@")[2] if "@" in name else ""
+    if domain and kind != "alias":
+        db.execute("INSERT OR IGNORE INTO domains VALUES (?)", (domain,))
+
+
+def _not_empty(password: bytes) -> bytes:
+    if not password:
+        raise Trouble("5.7.0", "The password is empty")
+    return password
+
+
+part = Part(Settings, SqliteDirectory)

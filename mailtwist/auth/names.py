@@ -1,0 +1,69 @@
+"""One account, one name: every spelling that a client may send becomes the canonical login name."""
+
+import re
+
+import idna
+from precis_i18n import get_profile
+
+LONGEST_NAME = 512  # octets as sent; rfc5321#4.5.3.1 allows 64 + 1 + 255, in ASCII
+LONGEST_SECRET = 2048
+
+_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
+_PROFILE = get_profile("UsernameCaseMapped")
+
+
+class BadName(ValueError):
+    """This can be nobody's name; the words are for the log and for who adds an account."""
+
+
+def clean(user: bytes, secret: bytes) -> bool:
+    """Neither is empty or too long, neither has a control character in it."""
+    return all(
+        0 < len(octets) <= longest and not _CONTROLS.search(octets)
+        for octets, longest in ((user, LONGEST_NAME), (secret, LONGEST_SECRET))
+    )
+
+
+def login_name(user: bytes, default_domain: str = "") -> str:
+    """The canonical form of what a client sent: without `DOMAIN\\`, in lower case, with `default_domain` when
+    it has none."""
+    try:
+        text = user.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadName("it is not UTF-8") from None
+    return canonical(text.partition("\\")[2] if "\\" in text else text, default_domain)
+
+
+def canonical(name: str, default_domain: str = "") -> str:
+    """`local@domain`, or `local` alone: the domain by IDNA in lower case, the local part by PRECIS
+    UsernameCaseMapped (rfc8265#3.3).  The last "@" divides.  `canonical(canonical(x)) == canonical(x)`."""
+    if len(name) > LONGEST_NAME:
+        raise BadName("it is too long")
+    local, at, domain = name.rpartition("@") if "@" in name else (name, "", default_domain)
+    if at and not domain:
+        raise BadName("nothing follows the @")
+    mapped = _local(local)
+    return f"{mapped}@{canonical_domain(domain)}" if domain else mapped
+
+
+def canonical_domain(domain: str) -> str:
+    """Lower case, A-labels, no dot at the end."""
+    if len(domain) > LONGEST_NAME:
+        raise BadName("the domain is too long")
+    try:
+        encoded = idna.encode(domain, uts46=True).decode("ascii")
+    except (UnicodeError, ValueError) as error:
+        raise BadName(f"the domain cannot be: {error}") from None
+    return encoded.removesuffix(".")
+
+
+def _local(local: str) -> str:
+    """`straße` and `strasse` stay two people; what would become an "@" or a backslash is refused, or two
+    spellings could mean different accounts here and behind us."""
+    try:
+        mapped: str = _PROFILE.enforce(local)
+    except (UnicodeError, ValueError) as error:
+        raise BadName(f"the local part cannot be: {error}") from None
+    if "@" in mapped or "\\" in mapped:
+        raise BadName("there is more than one @ or backslash in it")
+    return mapped

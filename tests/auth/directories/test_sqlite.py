@@ -1,0 +1,188 @@
+"""People in a SQLite file."""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from unittest.mock import patch
+
+from argon2 import PasswordHasher
+from twisted.trial.unittest import TestCase
+
+from mailtwist.auth.api import LoginUnavailable, Person
+from mailtwist.auth.directories.sqlite import Settings, SqliteDirectory
+from mailtwist.config.values import Duration, Size
+from mailtwist.kit.trouble import Trouble
+from mailtwist.state.api import StateAway
+from mailtwist.testing.assembly import OnePart
+from mailtwist.testing.clock import ManualClock
+from mailtwist.testing.directory import NAME, PASSWORD, DirectoryContract
+
+QUICK = Settings(hash_memory=Size(8 << 10), hash_passes=1)
+
+
+class SqliteDirectoryTests(DirectoryContract, TestCase):
+    async def make_directory(self) -> SqliteDirectory:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.clock = ManualClock()
+        self.assembly = OnePart(folder, clock=self.clock)
+        self.addCleanup(self.assembly.stop)
+        directory = await self.opened()
+        await directory.add(NAME, PASSWORD, ["info@example.org", "ann@example.net"], ["ann"])
+        return directory
+
+    async def opened(self, settings: Settings = QUICK) -> SqliteDirectory:
+        directory = SqliteDirectory(settings, self.assembly)
+        await directory.start()
+        self.assembly.made.append(directory)
+        return directory
+
+    def hashes(self) -> dict[str, str]:
+        with sqlite3.connect(self.assembly.folder / "people.sqlite") as db:
+            return dict(db.execute("SELECT name, hash FROM people").fetchall())
+
+    async def test_a_person_has_names_addresses_and_aliases(self) -> None:
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        self.assertEqual(person.addresses, (NAME, "info@example.org", "ann@example.net"))
+        for name in (NAME, "info@example.org", "ann"):
+            self.assertEqual(await directory.find(name), person)
+        self.assertEqual(await directory.recipient("ann@example.net"), person)
+        self.assertIsNone(await directory.recipient("ann"))
+
+    async def test_an_alias_with_a_domain_gets_no_mail(self) -> None:
+        directory = await self.make_directory()
+        await directory.add("bob@example.org", b"secret", aliases=["bob@corp.example"])
+        self.assertIsNotNone(await directory.find("bob@corp.example"))
+        self.assertIsNone(await directory.recipient("bob@corp.example"))
+
+    async def test_domains_are_those_of_its_addresses(self) -> None:
+        directory = await self.make_directory()
+        await directory.add("bob", b"secret", aliases=["bob@corp.example"])
+        self.assertEqual(set(await directory.domains()), {"example.org", "example.net"})
+
+    async def test_a_name_means_one_account(self) -> None:
+        directory = await self.make_directory()
+        for name, addresses, aliases in (
+            (NAME, (), ()),
+            ("ann", (), ()),
+            ("bob@example.org", ("info@example.org",), ()),
+            ("bob@example.org", (), ("ann",)),
+            ("bob@example.org", ("bob@example.org",), ()),
+        ):
+            with self.assertRaises(Trouble) as taken:
+                await directory.add(name, b"secret", addresses, aliases)
+            self.assertEqual(taken.exception.status, "5.1.4")
+        self.assertEqual([person.name for person in await directory.people()], [NAME])
+
+    async def test_people_come_by_name(self) -> None:
+        directory = await self.make_directory()
+        bob = await directory.add("bob@example.org", b"secret")
+        amy = await directory.add("amy@example.org", b"secret")
+        self.assertEqual(await directory.people(), [amy, await self.person(directory), bob])
+
+    async def test_a_new_account_has_a_new_id(self) -> None:
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        await directory.remove(person)
+        self.assertIsNone(await directory.find(NAME))
+        self.assertIsNone(await directory.find("ann"))
+        self.assertIs(await directory.accepts(person, PASSWORD), False)
+        again = await directory.add(NAME, PASSWORD)
+        self.assertNotEqual(again.account, person.account)
+
+    async def test_who_is_disabled_is_found_so(self) -> None:
+        directory = await self.make_directory()
+        await directory.set_enabled(await self.person(directory), False)
+        self.assertIs((await self.person(directory)).enabled, False)
+        await directory.set_enabled(await self.person(directory), True)
+        self.assertIs((await self.person(directory)).enabled, True)
+
+    async def test_a_password_changed_elsewhere_counts_at_once(self) -> None:
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        self.assertIs(await directory.accepts(person, PASSWORD), True)
+        elsewhere = await self.opened()
+        await elsewhere.set_password(person, b"changed")
+        self.assertIs(await directory.accepts(person, PASSWORD), False)
+        self.assertIs(await directory.accepts(person, b"changed"), True)
+
+    async def test_who_is_not_there_cannot_be_changed(self) -> None:
+        directory = await self.make_directory()
+        nobody = Person("nobody", "nobody")
+        for change in (
+            directory.set_password(nobody, b"x"),
+            directory.set_enabled(nobody, True),
+            directory.remove(nobody),
+        ):
+            with self.assertRaises(Trouble):
+                await change
+
+    async def test_a_password_is_never_empty(self) -> None:
+        directory = await self.make_directory()
+        with self.assertRaises(Trouble):
+            await directory.add("bob", b"")
+        with self.assertRaises(Trouble):
+            await directory.set_password(await self.person(directory), b"")
+        self.assertIs(await directory.accepts(await self.person(directory), PASSWORD), True)
+
+    async def test_a_right_password_is_hashed_once_in_a_while(self) -> None:
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        with patch.object(
+            PasswordHasher, "verify", autospec=True, side_effect=PasswordHasher.verify
+        ) as verify:
+            for _ in range(5):
+                await directory.accepts(person, PASSWORD)
+            self.assertEqual(verify.call_count, 1)
+            self.clock.advance(301)
+            await directory.accepts(person, PASSWORD)
+            self.assertEqual(verify.call_count, 2)
+
+    async def test_a_wrong_password_and_a_stranger_are_hashed_every_time(self) -> None:
+        directory = await self.make_directory()
+        people = (await self.person(directory), Person("?1", "nobody@example.org"))
+        for person in people:
+            with patch.object(
+                PasswordHasher, "verify", autospec=True, side_effect=PasswordHasher.verify
+            ) as verify:
+                for _ in range(3):
+                    await directory.accepts(person, b"wrong")
+                self.assertEqual(verify.call_count, 3)
+                cost = verify.call_args.args[1].split("$")[3]
+                self.assertEqual(cost, "m=8,t=1,p=1")
+
+    async def test_a_hash_of_another_cost_is_made_anew(self) -> None:
+        directory = await self.make_directory()
+        dearer = await self.opened(
+            Settings(hash_memory=Size(16 << 10), hash_passes=2, remembered=Duration(0))
+        )
+        person = await self.person(directory)
+        before = self.hashes()[NAME]
+        self.assertIs(await dearer.accepts(person, b"wrong"), False)
+        self.assertEqual(self.hashes()[NAME], before)
+        self.assertIs(await dearer.accepts(person, PASSWORD), True)
+        self.assertIn("$m=16,t=2,p=1$", self.hashes()[NAME])
+        self.assertIs(await dearer.accepts(person, PASSWORD), True)
+
+    async def test_no_password_lies_in_the_file(self) -> None:
+        await self.make_directory()
+        await self.assembly.stop()
+        for file in self.assembly.folder.iterdir():
+            self.assertNotIn(PASSWORD, file.read_bytes())
+            self.assertEqual(stat.S_IMODE(os.stat(file).st_mode), 0o600)
+
+    async def test_a_hash_that_is_none_is_trouble_not_a_refusal(self) -> None:
+        directory = await self.make_directory()
+        with sqlite3.connect(self.assembly.folder / "people.sqlite") as db:
+            db.execute("UPDATE people SET hash = '$argon2id$damaged'")
+        with self.assertRaises(LoginUnavailable):
+            await directory.accepts(await self.person(directory), PASSWORD)
+
+    async def test_a_file_that_is_away_is_trouble_not_a_stranger(self) -> None:
+        directory = await self.make_directory()
+        await directory.stop()
+        os.rename(self.assembly.folder, self.assembly.folder.with_name("gone"))
+        with self.assertRaises(StateAway):
+            await directory.find(NAME)
