@@ -1,11 +1,14 @@
 """Start a coroutine: one of the two places where that is done (the other is a connection's turns)."""
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from twisted.cred.error import LoginFailed
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+from mailtwist.kit.trouble import Trouble
 
 T = TypeVar("T")
 _log = Logger()
@@ -41,6 +44,26 @@ def to_its_end(work: Deferred[T]) -> Deferred[T]:
 
     work.addBoth(done)
     work.addErrback(lambda failure: None)
+    return result
+
+
+def shield(work: Deferred[Any], undo: Callable[[Any], object]) -> Deferred[Any]:
+    """The result of `work`, which cannot be called off; when nobody waits any more, a late result is undone.
+    A late refusal (`Trouble`, twisted.cred's) is nothing to tell; any other failure is logged."""
+    result: Deferred[Any] = Deferred(lambda waiter: None)
+
+    def done(value: Any) -> None:
+        if not result.called:
+            result.callback(value)
+        elif not isinstance(value, Failure):
+            undo(value)
+        elif not value.check(Trouble, LoginFailed, CancelledError):
+            value.raiseException()
+
+    def failed(failure: Failure) -> None:
+        _log.failure("what came too late failed", failure=failure)
+
+    work.addBoth(done).addErrback(failed)
     return result
 
 

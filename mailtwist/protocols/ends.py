@@ -1,0 +1,97 @@
+"""What the engine stands between: transport below, server above, output to the peer.  rfc5321"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mailtwist.protocols.errors import Malformed
+from mailtwist.protocols.patience import Timer
+from mailtwist.protocols.received import LIMIT
+
+
+class Transport(Protocol):
+    def write(self, data: bytes) -> None: ...
+    def loseConnection(self) -> None: ...
+    def abortConnection(self) -> None: ...
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+    def startTLS(self, context: object) -> None: ...
+
+
+class Speaker(Protocol):
+    """Who has the turns: what the engine asks of a server.  `TakesTurns` is one."""
+
+    def callLater(self, period: float, func: Callable[..., object], *args: object) -> Timer: ...
+
+    def timeoutConnection(self) -> None:
+        """Last words to a peer that is too slow; the connection ends."""
+
+    def refuse(self, error: Malformed) -> bool | None:
+        """Last words to a peer that cannot be understood.  True: go on, if `error` is not `Unframed`."""
+
+    def crashed(self) -> None:
+        """Last words when a turn failed: 4.3.0 in the protocol's way."""
+
+    def farewell(self) -> None:
+        """Last words when the service ends."""
+
+
+class Output:
+    """What goes to the peer.  It is the transport's push producer while `register`ed: then it knows when the
+    transport is `full`, and calls `resumed` when it no longer is."""
+
+    def __init__(self, transport: Transport, resumed: Callable[[], None]) -> None:
+        self.full = False
+        self.corked = False
+        self._to = transport
+        self._resumed = resumed
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._registered = False
+
+    def write(self, data: bytes) -> None:
+        """Out at once; or, while `corked`, with the rest at the next `flush`, but never more than `LIMIT`."""
+        self._pieces.append(data)
+        self._size += len(data)
+        if not self.corked or self._size >= LIMIT:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._pieces:
+            data = b"".join(self._pieces)
+            self.drop()
+            self._to.write(data)
+
+    def drop(self) -> None:
+        self._pieces.clear()
+        self._size = 0
+
+    def register(self) -> None:
+        if not self._registered:
+            self._registered = True
+            self._to.registerProducer(self, True)
+
+    def unregister(self) -> None:
+        if self._registered:
+            self._registered = False
+            self._to.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        self.full = True
+
+    def resumeProducing(self) -> None:
+        self.full = False
+        self._resumed()
+
+    def stopProducing(self) -> None:
+        """The transport has gone."""
+        self.full = self._registered = False
+
+
+def leaving(transport: Any) -> bool:
+    """Somebody has called `loseConnection`."""
+    inner = (
+        transport.protocol if getattr(transport, "TLS", False) else transport
+    )  # tcp.Connection after startTLS
+    return bool(getattr(inner, "disconnecting", False))

@@ -1,0 +1,78 @@
+"""How long a peer may keep us waiting: one timer, moved and not made anew.  rfc5321#4.5.3.2"""
+
+from collections.abc import Callable
+from math import inf
+from typing import Protocol
+
+SLOWEST = 512
+"""Octets a second that a literal or a block has to bring, on average over a period."""
+
+
+class Timer(Protocol):
+    def active(self) -> bool: ...
+
+    def reset(self, seconds: float) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
+class Patience:
+    """Watches while somebody waits for the peer; time that we take ourselves does not count."""
+
+    def __init__(
+        self, later: Callable[[float, Callable[[], None]], Timer], expired: Callable[[], None]
+    ) -> None:
+        self._later = later
+        self._expired = expired
+        self._timer: Timer | None = None
+        self._watching = self._fresh = False
+        self._seconds: float | None = None
+        self._enough = inf
+        self._came = 0
+
+    def watch(self, seconds: float | None, enough: float = inf) -> None:
+        """The peer has `seconds` from now (None: any time), and as long again whenever it has brought
+        `enough` octets by then."""
+        self._seconds, self._enough, self._came = seconds, enough, 0
+        self._fresh = False
+        self._watching = seconds is not None
+        if seconds is not None:
+            self._set(seconds)
+
+    def begin(self, seconds: float, rate: float = inf) -> None:
+        """Time counts from the first wait, which `go_on` announces; `rate` octets a second are enough."""
+        self._seconds, self._enough, self._fresh = seconds, rate * seconds, True
+
+    def rest(self) -> None:
+        """Nobody waits."""
+        self._watching = False
+
+    def go_on(self) -> None:
+        """The wait that `rest` interrupted goes on; a period that ended meanwhile begins anew."""
+        if self._fresh or self._timer is None:
+            self.watch(self._seconds, self._enough)
+        else:
+            self._watching = self._seconds is not None
+
+    def came(self, octets: int) -> None:
+        self._came += octets
+
+    def end(self) -> None:
+        """No timer is left."""
+        self._watching = False
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _set(self, seconds: float) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.reset(seconds)
+        else:
+            self._timer = self._later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._watching and self._came >= self._enough:
+            self.watch(self._seconds, self._enough)
+        elif self._watching:
+            self._expired()
