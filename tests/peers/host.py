@@ -1,0 +1,192 @@
+"""One mailtwist host for all of these tests: started once, on loopback, with a clock that tests set."""
+
+import atexit
+import imaplib
+import json
+import shutil
+import ssl
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pyotp
+from mailtwist.testing.serve import program_with_clock
+
+from mailtwist.testing.server import RunningServer
+from tests.peers.clients import Login
+
+DOMAIN = "example.test"
+INI = f"""\
+[server]
+hostname = mail.{DOMAIN}
+state = state
+
+[tls:public]
+type = self_signed
+
+[directory:people]
+type = sqlite
+
+[factor:totp]
+
+[store:mail]
+type = maildir
+
+[target:local]
+type = mailbox
+store = mail
+
+[service:smtp]
+listen = 127.0.0.1:0
+tls = public
+target = local
+
+[service:submission]
+listen = 127.0.0.1:0
+tls = public
+target = local
+
+[service:submissions]
+type = submission
+tls_mode = implicit
+listen = 127.0.0.1:0
+tls = public
+target = local
+
+[service:imap]
+listen = 127.0.0.1:0
+tls = public
+store = mail
+
+[service:imaps]
+type = imap
+tls_mode = implicit
+listen = 127.0.0.1:0
+tls = public
+store = mail
+
+[service:pop3]
+listen = 127.0.0.1:0
+tls = public
+store = mail
+
+[service:pop3s]
+type = pop3
+tls_mode = implicit
+listen = 127.0.0.1:0
+tls = public
+store = mail
+"""
+SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
+
+
+class Person:
+    """An account with an authenticator.  `secret` is what a program of this person has saved."""
+
+    def __init__(self, host: "Host", name: str) -> None:
+        self.host = host
+        self.address = f"{name}@{DOMAIN}"
+        self.password = f"{name}'s pass word % +ü"
+        host.server.command("user", "add", self.address, "--password-stdin", typed=self.password + "\n")
+        enrolled = json.loads(host.server.command("otp", "enroll", self.address, "--json"))
+        query = parse_qs(urlsplit(enrolled["uri"]).query)
+        self._totp = pyotp.TOTP(query["secret"][0])
+        host.server.command("otp", "confirm", self.address, self.new_code())
+        self._secret = ""
+
+    @property
+    def secret(self) -> str:
+        if not self._secret:
+            self._secret = f"{self.password}@{self.new_code()}"
+        return self._secret
+
+    def new_code(self) -> str:
+        """One that was never used: the clock goes on by a step."""
+        self.host.advance(30)
+        return self._totp.at(int(self.host.now()))
+
+    def wrong_code(self) -> str:
+        """One that is none of this hour's."""
+        now = int(self.host.now())
+        near = {self._totp.at(now + 30 * n) for n in range(-120, 121)}
+        return next(code for n in range(1_000_000) if (code := f"{n:06}") not in near)
+
+    def login(self, secret: str | None = None, user: str | None = None) -> Login:
+        host = self.host
+        saved = self.secret if secret is None else secret
+        return Login(
+            user or self.address, saved, host.certificate, {s: host.server.port(s) for s in SERVICES}
+        )
+
+
+class Host:
+    """The running server, its people, its clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._clock = folder / "clock"
+        self._offset = 0.0
+        self.advance(0)
+        self.server = RunningServer(folder, INI, program=program_with_clock(self._clock))
+        self.server.start()
+        self._people: dict[str, Person] = {}
+        self.certificate = folder / "ca.pem"
+        self.certificate.write_text(ssl.get_server_certificate(("127.0.0.1", self.server.port("imaps"))))
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def now(self) -> float:
+        return time.time() + self._offset
+
+    def advance(self, seconds: float) -> None:
+        """The server's clock goes on."""
+        self._offset += seconds
+        draft = self._clock.with_suffix(".draft")
+        draft.write_text(f"{self._offset}\n")
+        draft.rename(self._clock)
+
+    def person(self, name: str, fill: Sequence[bytes] = ()) -> Person:
+        """The account `name`, made at first; `fill` are the messages of its INBOX then."""
+        if name not in self._people:
+            person = self._people[name] = Person(self, name)
+            if fill:
+                self._fill(person, fill)
+        return self._people[name]
+
+    def maildir(self, person: Person) -> Path:
+        """Where the mail of `person` is."""
+        accounts = json.loads(self.server.command("user", "list", "--json"))
+        (account,) = (one["account"] for one in accounts if one["name"] == person.address)
+        (found,) = (
+            f
+            for f in (self.state / "mail").rglob("cur")
+            if account in str(f.parent) and f.parent.name[0] != "."
+        )
+        return found.parent
+
+    def _fill(self, person: Person, messages: Sequence[bytes]) -> None:
+        login = person.login()
+        tls = ssl.create_default_context(cafile=str(self.certificate))
+        with imaplib.IMAP4_SSL("localhost", login.ports["imaps"], ssl_context=tls) as imap:
+            imap.login(login.user, login.secret)
+            for message in messages:
+                imap.append("INBOX", "", None, message)
+
+
+@cache
+def shared_host() -> Host:
+    """Stopped when the tests end."""
+    folder = Path(tempfile.mkdtemp(prefix="mailtwist-peers-"))
+    host = Host(folder)
+
+    def end() -> None:
+        host.server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(end)
+    return host

@@ -1,0 +1,67 @@
+"""Programs the tests need: found, or skipped visibly, or (with CI=true) a failure."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from unittest import SkipTest
+
+PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+def program(name: str) -> str:
+    """Where `name` is.  Missing: the test skips, in CI it fails."""
+    found = shutil.which(name, path=PATH)
+    if found is None:
+        said = f"{name} is not installed; `make peers` as root installs it on Debian"
+        if os.environ.get("CI") == "true":
+            raise AssertionError(said)
+        raise SkipTest(said)
+    return found
+
+
+def needs(*names: str) -> Callable[[type[Any]], type[Any]]:
+    """Class decorator of a TestCase whose tests run these programs."""
+
+    def decorate(case: type[Any]) -> type[Any]:
+        before = case.setUp
+
+        def setUp(self: Any) -> Any:
+            for name in names:
+                program(name)
+            return before(self)
+
+        case.setUp = setUp
+        return case
+
+    return decorate
+
+
+def run(
+    *command: str | Path,
+    stdin: bytes = b"",
+    env: dict[str, str] | None = None,
+    timeout: float = 120,
+    ok: Sequence[int] = (0,),
+    cwd: Path | None = None,
+) -> "subprocess.CompletedProcess[bytes]":
+    """The ended program; AssertionError with all it said when its code is not in `ok`."""
+    words = [program(str(command[0])), *map(str, command[1:])]
+    environment = {**os.environ, "PATH": PATH, "LC_ALL": "C.UTF-8", **(env or {})}
+    done = subprocess.run(words, input=stdin, env=environment, capture_output=True, timeout=timeout, cwd=cwd)
+    if done.returncode not in ok:
+        said = (done.stdout + done.stderr).decode("utf-8", "replace")
+        raise AssertionError(f"{words[0]} exited {done.returncode}:\n{said}")
+    return done
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on, on any loopback address."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return ports

@@ -1,0 +1,74 @@
+"""The cases of the article that started it all, by name, with real programs on every door."""
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.peers import clients
+from tests.peers.host import Person, shared_host
+from tests.peers.programs import needs
+
+REFUSED = {
+    "imaps": "curl: (67)",  # login denied
+    "pop3s": "curl: (67)",
+    "smtps": "535 5.7.8 Authentication failed",
+}
+
+
+@needs("curl")
+class ArticleTests(SynchronousTestCase):
+    timeout = 300
+
+    def setUp(self) -> None:
+        self.host = shared_host()
+        self.ann: Person = self.host.person("article")
+
+    def tried(self, secret: str, user: str | None = None) -> dict[str, str]:
+        """What each door says to `secret`: its last words."""
+        login = self.ann.login(secret, user)
+        said = {}
+        for scheme in ("imaps", "pop3s"):
+            said[scheme] = clients.curl_said(login, "", scheme=scheme)
+        sent = clients.curl_send(
+            login, self.ann.address, self.ann.address, b"Subject: x\r\n\r\nx\r\n", ok=range(256)
+        )
+        said["smtps"] = sent
+        return said
+
+    def assertRefused(self, said: dict[str, str]) -> None:
+        self.assertIn("NO [AUTHENTICATIONFAILED] Authentication failed.", said["imaps"])
+        self.assertIn("-ERR [AUTH] Authentication failed.", said["pop3s"])
+        self.assertIn("535 5.7.8 Authentication failed", said["smtps"])
+
+    def test_good_login(self) -> None:
+        said = self.tried(self.ann.secret)
+        self.assertRegex(said["imaps"], r"(?m)^< A\d+ OK")
+        self.assertNotIn("-ERR", said["pop3s"])
+        self.assertIn("< 235 2.7.0", said["smtps"])
+
+    def test_no_code(self) -> None:
+        self.assertRefused(self.tried(self.ann.password))
+
+    def test_wrong_code(self) -> None:
+        self.assertRefused(self.tried(f"{self.ann.password}@{self.ann.wrong_code()}"))
+
+    def test_wrong_password(self) -> None:
+        self.assertRefused(self.tried(f"not{self.ann.password}@{self.ann.new_code()}"))
+
+    def test_used_code(self) -> None:
+        """A code that let somebody in is refused with another string, in the same words."""
+        code = self.ann.new_code()
+        first = self.tried(f"{self.ann.password}@{code}")
+        self.assertIn("< 235 2.7.0", first["smtps"])
+        self.assertRefused(self.tried(f"{self.ann.password} @{code}"))
+
+    def test_unknown_user_hears_the_same(self) -> None:
+        self.assertRefused(
+            self.tried(f"{self.ann.password}@{self.ann.new_code()}", user="nobody@example.test")
+        )
+
+
+class WhereTests(SynchronousTestCase):
+    def test_the_state_folder_is_private(self) -> None:
+        folder: Path = shared_host().state
+        self.assertEqual(folder.stat().st_mode & 0o777, 0o700)

@@ -1,0 +1,105 @@
+"""Real programs submit mail with `password@code`; what arrives is what was sent, below our trace lines."""
+
+import imaplib
+import re
+import ssl
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.testing.corpus import messages, smtp_exact
+from tests.peers import clients
+from tests.peers.host import Person, shared_host
+from tests.peers.programs import needs
+
+TRACE = re.compile(rb"\A(?:Return-Path: [^\r\n]*\r\n)?Received: (?:[^\r\n]*\r\n)(?:[ \t][^\r\n]*\r\n)*")
+
+
+class Sending(SynchronousTestCase):
+    """What the tests of one sending program share."""
+
+    timeout = 600
+    # Programs that read files with LF lines add a line end, and an Fcc or Date when there is none.
+    corpus = [m for m in messages(200) if smtp_exact(m) and m.startswith(b"Date:")][:40]
+
+    def setUp(self) -> None:
+        self.host = shared_host()
+        self.sender: Person = self.host.person("sender")
+        self.folder = Path(self.mktemp()).resolve()
+
+    def taken(self, person: Person) -> list[bytes]:
+        """What is in the INBOX of `person`, in order, without our trace lines; it is empty afterwards."""
+        login = person.login()
+        tls = ssl.create_default_context(cafile=str(self.host.certificate))
+        with imaplib.IMAP4_SSL("localhost", login.ports["imaps"], ssl_context=tls) as imap:
+            imap.login(login.user, login.secret)
+            imap.select("INBOX")
+            _, answer = imap.fetch("1:*", "(BODY.PEEK[])")
+            got = [item[1] for item in answer if isinstance(item, tuple)]
+            imap.store("1:*", "+FLAGS.SILENT", "\\Deleted")
+            imap.expunge()
+        for message in got:
+            self.assertRegex(message, TRACE)
+        return [TRACE.sub(b"", message, count=1) for message in got]
+
+
+@needs("curl")
+class CurlTests(Sending):
+    def test_it_sends_by_implicit_tls(self) -> None:
+        reader = self.host.person("curl-reader")
+        for message in self.corpus:
+            clients.curl_send(self.sender.login(), self.sender.address, reader.address, message)
+        self.assertEqual(self.taken(reader), self.corpus)
+
+    def test_it_sends_by_starttls(self) -> None:
+        reader = self.host.person("curl-reader")
+        clients.curl_send(
+            self.sender.login(), self.sender.address, reader.address, self.corpus[0], scheme="smtp"
+        )
+        self.assertEqual(self.taken(reader), self.corpus[:1])
+
+
+@needs("swaks")
+class SwaksTests(Sending):
+    def test_it_sends_and_authenticates(self) -> None:
+        reader = self.host.person("swaks-reader")
+        for message in self.corpus[:20]:
+            said = clients.swaks(
+                self.sender.login(), self.sender.address, reader.address, message, self.folder
+            )
+            self.assertIn("235 2.7.0", said)
+        self.assertEqual(self.taken(reader), self.corpus[:20])
+
+    def test_login_and_plain_are_offered_under_tls_only(self) -> None:
+        me = self.sender
+        said = clients.swaks(me.login(), me.address, me.address, b"x\n", self.folder, "--auth", "LOGIN")
+        before, _, after = said.partition("TLS started")
+        self.assertNotIn("AUTH", before)
+        self.assertIn("250-AUTH PLAIN LOGIN", after.replace("<~  ", ""))
+        self.taken(self.sender)
+
+    def test_mail_for_other_domains_is_refused_clearly(self) -> None:
+        said = clients.swaks(
+            self.sender.login(),
+            self.sender.address,
+            "somebody@elsewhere.example",
+            b"x\n",
+            self.folder,
+            ok=range(256),
+        )
+        self.assertRegex(said, r"<~\* 550 5\.7\.1 ")
+
+
+@needs("msmtp")
+class MsmtpTests(Sending):
+    def test_it_sends(self) -> None:
+        reader = self.host.person("msmtp-reader")
+        for message in self.corpus[:20]:
+            unix = message.replace(b"\r\n", b"\n")
+            clients.msmtp(self.sender.login(), self.sender.address, reader.address, unix, self.folder)
+        self.assertEqual(self.taken(reader), self.corpus[:20])
+
+    def test_a_wrong_code_is_a_clear_no(self) -> None:
+        login = self.sender.login(f"{self.sender.password}@{self.sender.wrong_code()}")
+        said = clients.msmtp(login, self.sender.address, self.sender.address, b"x\n", self.folder, ok=(77,))
+        self.assertIn("535 5.7.8 Authentication failed", said)
