@@ -88,6 +88,11 @@ class Arguments:
         if self._at < len(self._text):
             raise Malformed("Unexpected text behind the command")
 
+    def rest(self) -> bytes:
+        """All that is left is taken."""
+        left, self._at = self._text[self._at :], len(self._text)
+        return left
+
     # -- words
     def atom(self) -> str:
         return self._expect(_ATOM, "Expected an atom")[0].decode("ascii")

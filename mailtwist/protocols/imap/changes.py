@@ -4,11 +4,13 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 from mailtwist.mail.flags import RECENT, SYSTEM, Flags
 from mailtwist.protocols.errors import Malformed
+from mailtwist.protocols.imap.command import No
 from mailtwist.protocols.imap.message_set import MessageSet, picked
-from mailtwist.store.api import Arrived, Change, Entry, Flagged, Mailbox
+from mailtwist.store.api import Arrived, Change, Entry, Flagged, Gone, Mailbox
 
 REMEMBERED = 1_000
 
@@ -35,7 +37,7 @@ class Selected:
         self.recent: set[int] = set()
         self._changed = changed
         self._flagged, self._gone = _Few(), _Few()
-        self._since = 0
+        self._since = self._newest = 0
         self._stop = mailbox.listen(self._hear)
         self._uids = array("I", [entry.uid for entry in mailbox.entries()])
         self._keywords = frozenset(mailbox.keywords)
@@ -69,7 +71,7 @@ class Selected:
         that is not there is the peer's fault (rfc3501#9, seq-number)."""
         uids = self._uids
         if by_uid:
-            found = picked(uids, messages.merged(uids[-1] if uids else 0))
+            found = picked(uids, messages.merged(self._last))
             return [(at + 1, uids[at]) for at in found]
         if messages.beyond(len(uids)):
             raise Malformed("There is no such message")
@@ -88,24 +90,41 @@ class Selected:
         """The flags that may be met here, in parentheses (rfc3501#7.2.6)."""
         return f"({' '.join((*SYSTEM, *sorted(self._keywords)))})".encode("ascii")
 
+    def permanent_flags(self) -> bytes:
+        """Those that can be changed for good; `\\*` says that new keywords can be made."""
+        return b"()" if self.read_only else self.all_flags()[:-1] + b" \\*)"
+
+    def writable(self) -> Mailbox:
+        """The mailbox, for those who want to change something."""
+        if self.read_only:
+            raise No("The mailbox is read-only", "READ-ONLY", "5.7.1")
+        return self.mailbox
+
     # -- what it does not know yet
     @property
     def waiting(self) -> bool:
         """There may be something to tell."""
-        return bool(self._flagged or self._gone) or self._unheard()
+        return bool(self._flagged or self._gone) or self._newest > self._last
 
     def changes(self, *, expunged: bool) -> Iterator[bytes]:
         """The untagged answers, without `* ` and CRLF, that bring the client up to date.  Numbers move when
         the first is taken; without `expunged` they only grow."""
         if expunged and self._gone:
             yield from self._expunge()
-        if self._unheard():
+        if self._newest > self._last:
             yield from self._arrive()
         if (recent := self.recent_count) != self._recent_told:
             self._recent_told = recent
             yield b"%d RECENT" % recent
         if self._flagged:
             yield from self._reflag()
+
+    def new_keywords(self) -> Iterator[bytes]:
+        """The same for keywords that nobody used here before: to be told before a message has one."""
+        keywords = frozenset(self.mailbox.keywords)
+        if not keywords <= self._keywords:
+            self._keywords |= keywords
+            yield b"FLAGS " + self.all_flags()
 
     def flags_told(self, entries: Iterable[Entry]) -> None:
         """The client has these flags already: its own STORE, the \\Seen of its own FETCH."""
@@ -116,24 +135,27 @@ class Selected:
 
     # -- underneath
     def _hear(self, change: Change) -> None:
-        if not isinstance(change, Arrived):
-            uid = change.entry.uid if isinstance(change, Flagged) else change.uid
-            if not self._uids or uid > self._uids[-1]:
-                return
-            if isinstance(change, Flagged):
-                self._since = min(self._since or change.entry.modseq, change.entry.modseq)
-                self._flagged.add(uid)
-            else:
-                self._gone.add(uid)
+        if isinstance(change, Arrived):
+            self._newest = change.entry.uid
+        elif isinstance(change, Flagged) and self._knows(change.entry.uid):
+            self._since = min(self._since or change.entry.modseq, change.entry.modseq)
+            self._flagged.add(change.entry.uid)
+        elif isinstance(change, Gone) and self._knows(change.uid):
+            self._gone.add(change.uid)
+        else:
+            return
         self._changed()
+
+    def _knows(self, uid: int) -> bool:
+        return uid <= self._last
+
+    @property
+    def _last(self) -> int:
+        return self._uids[-1] if self._uids else 0
 
     def _claim(self) -> None:
         if not self.read_only:
             self.recent.update(self.mailbox.claim_recent())
-
-    def _unheard(self) -> bool:
-        entries = self.mailbox.entries()
-        return bool(entries) and entries[-1].uid > (self._uids[-1] if self._uids else 0)
 
     def _expunge(self) -> Iterator[bytes]:
         if self._gone.many:
@@ -150,8 +172,11 @@ class Selected:
 
     def _arrive(self) -> Iterator[bytes]:
         entries = self.mailbox.entries()
-        last = self._uids[-1] if self._uids else 0
-        first = bisect_right(entries, last, key=lambda entry: entry.uid)
+        first = bisect_right(entries, self._last, key=attrgetter("uid"))
+        self._newest = 0
+        if first == len(entries):
+            return
+        yield from self.new_keywords()
         self._uids.extend(entry.uid for entry in entries[first:])
         self._claim()
         yield b"%d EXISTS" % len(self._uids)
@@ -165,9 +190,7 @@ class Selected:
         else:
             uids = sorted(self._flagged.uids)
         self._flagged.forget()
-        if not self._keywords.issuperset(self.mailbox.keywords):
-            self._keywords |= frozenset(self.mailbox.keywords)
-            yield b"FLAGS " + self.all_flags()
+        yield from self.new_keywords()
         for uid in uids:
             number, entry = self.number(uid), self.mailbox.entry(uid)
             if number is not None and entry is not None:

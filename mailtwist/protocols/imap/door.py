@@ -1,12 +1,13 @@
 """What commands may ask of the server.  rfc3501#2.2"""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from mailtwist.protocols.imap.changes import Selected
 from mailtwist.protocols.imap.command import State
 from mailtwist.protocols.imap.extension import Dialect
 from mailtwist.protocols.imap.limits import Limits
+from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism
 from mailtwist.store.api import Account, Mailbox
 
 
@@ -47,17 +48,28 @@ class Door(Protocol):
     async def drained(self) -> None:
         """There is room for more; call it after every message of an answer (it costs next to nothing)."""
 
-    # -- input
-    async def ask(self, words: str = "") -> bytes:
-        """`+ words`, and the line with which the client answers."""
+    def cut(self) -> None:
+        """What has been written cannot be completed (a literal, say): the connection ends here and now,
+        without another octet.  Raise something afterwards."""
 
-    async def line_or_change(self, patience: float) -> bytes | None:
-        """What comes first: a line of the client, or (None) a change of the selected mailbox.  What was
-        written goes out."""
+    # -- input
+    def go_on(self, words: str = "") -> None:
+        """`+ words`: the client may say what it has announced."""
+
+    async def answer(self) -> bytes:
+        """The line that the client says then, at most `limits.answer` octets."""
+
+    async def answer_or_change(self) -> bytes | None:
+        """What comes first: a line of the client, or (None) a change of the selected mailbox.  Waits for
+        `limits.idle_command_time`."""
 
     # -- the connection's life
-    async def sign_in(self, user: bytes, secret: bytes, authzid: bytes = b"", mechanism: str = "") -> None:
-        """The session belongs to an account.  `No` where that fails."""
+    @property
+    def mechanisms(self) -> Mapping[str, Mechanism]:
+        """What AUTHENTICATE takes, by upper-case name."""
+
+    async def sign_in(self, credentials: Credentials | Foreign) -> None:
+        """The session belongs to an account.  `Trouble` where that fails."""
 
     def start_tls(self) -> None:
         """For `Answer.then`.  What the client has already sent is forgotten (rfc3501#6.2.1)."""
@@ -92,8 +104,8 @@ class Session(Door, Protocol):
         """Only in the state SELECTED."""
 
     @property
-    def incoming(self) -> Incoming:
-        """Only for a command that `streams`."""
+    def incoming(self) -> Incoming | None:
+        """The literal behind which a command that `streams` was parsed."""
 
     def untagged(self, words: bytes) -> None:
         """`* words`, CRLF."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mailtwist.config.part import installed
+from mailtwist.protocols.imap.abilities import Lacking
 from mailtwist.protocols.imap.command import Command, State
 
 if TYPE_CHECKING:
@@ -65,7 +67,12 @@ class Dialect:
 
     def fitting(self, account: object) -> "Dialect":
         """What of it this account can do."""
-        fit = tuple(p for p in self.extensions if all(isinstance(account, need) for need in p.needs))
+        lacks = account.lacks if isinstance(account, Lacking) else ()
+        fit = tuple(
+            part
+            for part in self.extensions
+            if part.name not in lacks and all(isinstance(account, need) for need in part.needs)
+        )
         return self if fit == self.extensions else Dialect(fit)
 
     def capabilities(self, session: "Session") -> list[str]:
@@ -77,6 +84,12 @@ class Dialect:
             if part.telling is not None:
                 told.update(dict.fromkeys(part.telling(session)))
         return list(told)
+
+
+@cache
+def whole() -> Dialect:
+    """All that is installed, for servers that were given nothing else."""
+    return Dialect.installed()
 
 
 def _by_name(table: str, rows: Sequence[N]) -> dict[str, N]:

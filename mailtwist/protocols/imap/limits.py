@@ -19,6 +19,9 @@ class Limits:
     early_literal: int = 4_096
     """The same before login."""
 
+    answer: int = 12_288
+    """One line with which a client answers `+` (rfc4954#4 has the number)."""
+
     literals: int = 64
     """Literals in one command, which together hold no more than `literal`."""
 

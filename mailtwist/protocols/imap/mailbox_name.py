@@ -44,6 +44,11 @@ def encoded(name: str) -> bytes:
     return _STRANGE.sub(_shifted, name).encode("ascii")
 
 
+def quoted(name: str) -> bytes:
+    """`name` as answers hold it."""
+    return b'"%b"' % encoded(name).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+
+
 def _unshifted(found: re.Match[str]) -> str:
     if not found[1]:
         return "&"

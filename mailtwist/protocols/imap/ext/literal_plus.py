@@ -1,0 +1,5 @@
+"""LITERAL+: literals that wait for nobody; `frames` reads them.  rfc7888#2"""
+
+from mailtwist.protocols.imap.extension import Extension
+
+extension = Extension(name="literal_plus", rfc=7888, capabilities=("LITERAL+",))

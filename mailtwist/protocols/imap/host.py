@@ -1,0 +1,77 @@
+"""What a connection asks of the server around it.  rfc3501#2.2"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+from mailtwist.protocols.imap.extension import Dialect
+from mailtwist.protocols.imap.frames import Frame
+from mailtwist.protocols.imap.limits import Limits
+from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism
+from mailtwist.store.api import Account, Mailbox
+
+
+class Lines(Protocol):
+    """What is asked of `protocols.turns.Turns`."""
+
+    async def line(self, limit: int = ..., patience: float | None = ...) -> bytes: ...
+
+    async def line_or_told(self, limit: int = ..., patience: float | None = ...) -> bytes | None: ...
+
+    def literal(self, count: int) -> AsyncIterator[bytes]: ...
+
+    async def drained(self) -> None: ...
+
+    def tell(self) -> None: ...
+
+    def write(self, data: bytes) -> None: ...
+
+
+class Host(Protocol):
+    """The server.  `state` is "unauth", "auth" or "select", and a subclass for twisted.mail may set it."""
+
+    state: str
+    limits: Limits
+    dialect: Dialect
+
+    @property
+    def lines(self) -> Lines: ...
+
+    @property
+    def encrypted(self) -> bool: ...
+
+    @property
+    def from_trusted_network(self) -> bool: ...
+
+    @property
+    def may_start_tls(self) -> bool: ...
+
+    @property
+    def mechanisms(self) -> Mapping[str, Mechanism]: ...
+
+    @property
+    def belongs_to(self) -> Account:
+        """Whom the connection belongs to since login."""
+
+    def words(self) -> list[str]:
+        """What CAPABILITY tells now, whatever a subclass adds to the dialect's."""
+
+    def entry(self, name: str) -> Any:
+        """A subclass's table `state_NAME`, or None."""
+
+    async def run_entry(self, frame: Frame, entry: Any) -> None:
+        """Runs it; it answers by itself."""
+
+    def ours(self) -> None:
+        """A command of ours begins."""
+
+    async def log_in(self, credentials: Credentials | Foreign) -> None:
+        """`belongs_to` is set, `state` is "auth".  `Trouble` where that fails."""
+
+    def chosen(self, mailbox: Mailbox | None) -> None:
+        """`mailbox` is selected; None: none is."""
+
+    def begin_tls(self) -> None: ...
+
+    def hang_up(self) -> None: ...
+
+    def cut(self) -> None: ...
