@@ -12,18 +12,30 @@ from mailtwist.kit.trouble import Trouble
 class Files(Protocol):
     """The calls durability depends on; tests record them.  All of them block: use `kit.threads`."""
 
-    def create(self, path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
-        """A new file with all of `chunks`, synced.  FileExistsError when there is one."""
+    def create(
+        self, path: Path, chunks: Iterable[bytes], mode: int = 0o600, when: float | None = None
+    ) -> None:
+        """A new file with all of `chunks`, synced; `when` is its time of change.  FileExistsError when there
+        is one.  What fails leaves nothing behind."""
 
     def append(self, path: Path, chunks: Iterable[bytes]) -> None:
         """`chunks` at the end of `path`, not yet synced."""
 
+    def set_time(self, path: Path, when: float) -> None:
+        """The time of change of `path`, seconds since 1970, not yet synced."""
+
     def sync(self, path: Path) -> None:
-        """What was written to `path` is on the disk."""
+        """What was written to `path` is on the disk, and its times."""
 
     def rename(self, old: Path, new: Path) -> None: ...
 
+    def link(self, old: Path, new: Path) -> None:
+        """A second name for the same file.  FileExistsError when `new` is there."""
+
     def unlink(self, path: Path) -> None: ...
+
+    def remove_folder(self, path: Path) -> None:
+        """An empty folder is gone."""
 
     def make_folder(self, path: Path, mode: int = 0o700) -> None:
         """The folder and its parents exist, their entries synced."""
@@ -35,10 +47,14 @@ class Files(Protocol):
 class DiskFiles:
     """The real thing."""
 
-    def create(self, path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
+    def create(
+        self, path: Path, chunks: Iterable[bytes], mode: int = 0o600, when: float | None = None
+    ) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             _write_all(fd, chunks)
+            if when is not None:
+                os.utime(fd, ns=_nanoseconds(when))
             os.fsync(fd)
         except BaseException:
             os.unlink(path)
@@ -53,14 +69,23 @@ class DiskFiles:
         finally:
             os.close(fd)
 
+    def set_time(self, path: Path, when: float) -> None:
+        os.utime(path, ns=_nanoseconds(when))
+
     def sync(self, path: Path) -> None:
         _sync(path, os.O_RDONLY)
 
     def rename(self, old: Path, new: Path) -> None:
         os.rename(old, new)
 
+    def link(self, old: Path, new: Path) -> None:
+        os.link(old, new)
+
     def unlink(self, path: Path) -> None:
         os.unlink(path)
+
+    def remove_folder(self, path: Path) -> None:
+        os.rmdir(path)
 
     def make_folder(self, path: Path, mode: int = 0o700) -> None:
         if path.is_dir():
@@ -98,6 +123,11 @@ def _write_all(fd: int, chunks: Iterable[bytes]) -> None:
         rest = memoryview(chunk)
         while rest:
             rest = rest[os.write(fd, rest) :]
+
+
+def _nanoseconds(when: float) -> tuple[int, int]:
+    changed = round(when * 1_000_000) * 1000  # what a float holds of today's time
+    return changed, changed
 
 
 def _sync(path: Path, how: int) -> None:

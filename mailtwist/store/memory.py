@@ -23,7 +23,9 @@ from mailtwist.store.api import (
     Status,
     Stored,
 )
+from mailtwist.store.content import Octets
 from mailtwist.store.names import canonical, in_order, moves, new_name, parents
+from mailtwist.store.names import special_use as known_use
 from mailtwist.store.view import View, changed, settable
 
 
@@ -73,15 +75,15 @@ class MemoryAccount:
         return self.get(name).status()
 
     async def create(self, name: str, special_use: str | None = None) -> None:
-        name = new_name(name)
+        name, use = new_name(name), known_use(special_use)
         if name in self._mailboxes:
             raise MailboxExists(name)
         for parent in parents(name):
             if parent not in self._mailboxes:
                 self._make(parent)
         self._make(name)
-        if special_use:
-            self._uses[name] = special_use
+        if use:
+            self._uses[name] = use
 
     async def delete(self, name: str) -> None:
         name = canonical(name)
@@ -183,11 +185,11 @@ class MemoryMailbox(View):
     async def refresh(self) -> None:
         pass
 
-    async def open(self, uid: int) -> "MemoryContent":
+    async def open(self, uid: int) -> Octets:
         octets = self._octets.get(uid)
         if octets is None:
             raise MessageGone()
-        return MemoryContent(octets)
+        return Octets(octets)
 
     async def change_flags(
         self, uids: Collection[int], how: FlagChange, flags: Flags, unchanged_since: int | None = None
@@ -231,23 +233,6 @@ class MemoryMailbox(View):
     def _commit(self, changes: Sequence[Change], uid_next: int = 0) -> None:
         if changes:
             self.apply(changes, self.highest_modseq + 1, uid_next)
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryContent:
-    """The octets of one message."""
-
-    octets: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.octets)
-
-    async def read(self, start: int, count: int) -> bytes:
-        return self.octets[start : start + count]
-
-    def close(self) -> None:
-        pass
 
 
 class MemoryUpload:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from mailtwist.store.api import INBOX, SEPARATOR, CannotDo
 
 LONGEST = 1000  # characters; a store may take less
+SPECIAL_USES = ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Important", "\\Junk", "\\Sent", "\\Trash")
 _NEVER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # rfc9051#5.1 rfc5198#2
 _WILD = re.compile("[%*]")
 
@@ -56,3 +57,13 @@ def moves(old: str, new: str, names: Iterable[str]) -> list[tuple[str, str]]:
 def in_order(names: Iterable[str]) -> list[str]:
     """INBOX first, then by name."""
     return sorted(names, key=lambda name: (name != INBOX, name))
+
+
+def special_use(text: str | None) -> str | None:
+    """A special use in its one spelling; `CannotDo` for one that is not known.  rfc6154#2 rfc8457#4"""
+    if text is None:
+        return None
+    for use in SPECIAL_USES:
+        if use.lower() == text.lower():
+            return use
+    raise CannotDo("There is no such special use")

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 
@@ -81,6 +82,11 @@ class View:
                 self._locked = False
 
         return let_go
+
+    def fill(self, entries: list[Entry]) -> None:
+        """The messages it begins with, ascending; nobody is told."""
+        self._entries = entries
+        self._sets = dict(Counter(entry.flags for entry in entries))
 
     def apply(self, changes: Sequence[Change], highest_modseq: int = 0, uid_next: int = 0) -> None:
         """All of `changes` are seen here, then told one by one."""

@@ -1,0 +1,162 @@
+"""One account kept in a Maildir: mailboxes, deliveries, and the order in which work on it is done."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.events import Event
+from mailtwist.kit.files import Files, disk_trouble
+from mailtwist.kit.threads import Threads
+from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Status
+from mailtwist.store.maildir import mailboxes, subscriptions
+from mailtwist.store.maildir.ground import Ground
+from mailtwist.store.maildir.index import FILE, IndexDamaged, Indexes
+from mailtwist.store.maildir.look import look
+from mailtwist.store.maildir.mailbox import MaildirMailbox
+from mailtwist.store.maildir.messages import transfer
+from mailtwist.store.maildir.news import News, news
+from mailtwist.store.maildir.onebyone import OneByOne
+from mailtwist.store.maildir.rows import all_uids
+from mailtwist.store.maildir.upload import MaildirUpload
+from mailtwist.store.names import canonical, new_name
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+INDEX_DAMAGED = Event("store.index_damaged", "{account}: the index is damaged and set aside: {why}", "error")
+
+
+class MaildirAccount:
+    """An `api.Account`, one object per process for all who use it."""
+
+    def __init__(
+        self,
+        id: str,
+        root: Path,
+        files: Files,
+        threads: Threads,
+        clock: Clock,
+        indexes: Indexes,
+        first_mailboxes: Sequence[str],
+    ) -> None:
+        self.id = id
+        self.root = root
+        self.files = files
+        self.threads = threads
+        self.clock = clock
+        self._indexes = indexes
+        self._first_mailboxes = first_mailboxes
+        self._ground = Ground(root, files, clock)
+        self._in_turn = OneByOne()
+        self._open: dict[int, MaildirMailbox] = {}
+
+    async def work(self, do: Callable[Concatenate[Ground, P], T], *args: P.args, **kw: P.kwargs) -> T:
+        """What `do` returns, done in a thread when it is its turn.  When this returns, whoever listens to one
+        of this account's mailboxes has been told what is new there."""
+        return await self._in_turn.run(lambda: self._work(lambda ground: do(ground, *args, **kw)))
+
+    async def _work(self, do: Callable[[Ground], T]) -> T:
+        known = {uid_validity: mailbox.highest_modseq for uid_validity, mailbox in self._open.items()}
+        try:
+            result, heard = await self.threads.run(self._blocking, do, known)
+        except IndexDamaged as damaged:
+            INDEX_DAMAGED.log(account=self.id, why=damaged.detail)
+            raise
+        for uid_validity, one in heard.items():
+            if uid_validity in self._open:
+                self._open[uid_validity].learn(one)
+        return result
+
+    def _blocking(self, do: Callable[[Ground], T], known: Mapping[int, int]) -> tuple[T, dict[int, News]]:
+        try:
+            self.files.make_folder(self.root)
+            with self._indexes.lent(self.root / FILE) as index:
+                self._ground.index = index
+                if not index.begun:
+                    mailboxes.begin(self._ground, self._first_mailboxes)
+                    index.begun = True
+                return do(self._ground), news(self._ground, known)
+        except OSError as error:
+            raise disk_trouble(error) from error
+
+    async def mailboxes(self) -> Sequence[Listed]:
+        return await self.work(mailboxes.listing)
+
+    async def open(self, name: str) -> MaildirMailbox:
+        uid_validity = await self._looked(name)
+        mailbox = self._open.setdefault(uid_validity, MaildirMailbox(self, uid_validity))
+        mailbox.users += 1
+        try:
+            if not mailbox.loaded:
+                await mailbox.refresh()
+            if not mailbox.loaded:
+                raise NoSuchMailbox(name)
+        except BaseException:
+            self.leave(mailbox)
+            raise
+        return mailbox
+
+    def leave(self, mailbox: MaildirMailbox) -> None:
+        """One user less; without any, it is forgotten."""
+        mailbox.users -= 1
+        if mailbox.users <= 0 and self._open.get(mailbox.uid_validity) is mailbox:
+            del self._open[mailbox.uid_validity]
+
+    async def status(self, name: str) -> Status:
+        return await self.work(mailboxes.status, await self._looked(name))
+
+    async def create(self, name: str, special_use: str | None = None) -> None:
+        await self.work(mailboxes.create, name, special_use)
+
+    async def delete(self, name: str) -> None:
+        await self.work(mailboxes.delete, name)
+
+    async def rename(self, old: str, new: str) -> None:
+        old, new = canonical(old), new_name(new)
+        if old == INBOX:
+            await self.work(_empty_inbox_into, new)
+        else:
+            await self.work(mailboxes.rename, old, new)
+
+    async def subscribe(self, name: str, subscribed: bool) -> None:
+        await self.work(_subscribe, canonical(name), subscribed)
+
+    def upload(self, name: str) -> MaildirUpload:
+        return MaildirUpload(self, name)
+
+    async def close(self) -> None:
+        """What is open stays open until it is closed itself."""
+
+    async def idle(self) -> None:
+        """Waits for the work under way."""
+        await self._in_turn.run(_nothing)
+
+    async def _looked(self, name: str) -> int:
+        """The UIDVALIDITY of the mailbox; the index is as the folder is."""
+        uid_validity, more = await self.work(_find, name)
+        while more:
+            more = await self.work(look, uid_validity)
+        return uid_validity
+
+
+def _find(ground: Ground, name: str) -> tuple[int, bool]:
+    uid_validity = ground.find(name).uid_validity
+    return uid_validity, look(ground, uid_validity)
+
+
+def _subscribe(ground: Ground, name: str, subscribed: bool) -> None:
+    subscriptions.subscribe(ground.files, ground.root, name, subscribed)
+
+
+def _empty_inbox_into(ground: Ground, new: str) -> None:
+    """RENAME of INBOX: its messages go, it stays.  rfc3501#6.3.5"""
+    inbox = ground.find(INBOX)
+    while look(ground, inbox.uid_validity):
+        pass
+    mailboxes.create(ground, new, None)
+    transfer(ground, inbox.uid_validity, all_uids(ground, inbox), new, keep=False)
+
+
+async def _nothing() -> None:
+    pass

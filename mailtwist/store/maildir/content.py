@@ -1,0 +1,103 @@
+"""The octets of a message file: small ones read at once, big ones by block, LF as CRLF where need be."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from io import FileIO
+
+from mailtwist.kit.files import disk_trouble
+from mailtwist.kit.spawn import spawn
+from mailtwist.kit.threads import Threads
+from mailtwist.store.api import Content, MessageGone
+from mailtwist.store.content import Octets
+from mailtwist.store.maildir.filenames import joined
+from mailtwist.store.maildir.ground import Ground
+from mailtwist.store.maildir.lines import CRLFView, with_crlf
+from mailtwist.store.maildir.look import look
+from mailtwist.store.maildir.onebyone import OneByOne
+from mailtwist.store.maildir.rows import rows_of
+
+SMALL = 128 << 10  # octets that a session may hold in memory instead of an open file
+
+
+@dataclass
+class Opened:
+    """A file, or already all its octets.  `lines` shows it with CRLF; None: it is shown as it is."""
+
+    octets: bytes = b""
+    file: FileIO | None = None
+    size: int = 0
+    lines: CRLFView | None = None
+
+
+def open_message(ground: Ground, uid_validity: int, uid: int) -> Opened:
+    """The message, even if others have renamed its file; `MessageGone`.  Blocks."""
+    for _ in range(3):
+        box = ground.box(uid_validity)
+        rows = rows_of(ground, box, [uid]) if box else []
+        if box is None or not rows:
+            raise MessageGone()
+        try:
+            name = joined(rows[0].base, rows[0].letters)
+            return _opened(FileIO(ground.cur(box) / name), rows[0].size != rows[0].stored)
+        except FileNotFoundError:
+            while look(ground, uid_validity, sure=True):
+                pass
+    raise MessageGone()
+
+
+def _opened(file: FileIO, has_lf: bool) -> Opened:
+    try:
+        size = os.fstat(file.fileno()).st_size
+        if size <= SMALL:
+            octets = os.pread(file.fileno(), size, 0)
+            file.close()
+            return Opened(octets=with_crlf(octets) if has_lf else octets)
+        if not has_lf:
+            return Opened(file=file, size=size)
+        lines = CRLFView(lambda start, count: os.pread(file.fileno(), count, start), size)
+        return Opened(file=file, size=lines.size(), lines=lines)
+    except BaseException:
+        file.close()
+        raise
+
+
+def content_of(opened: Opened, threads: Threads) -> Content:
+    if opened.file is None:
+        return Octets(opened.octets)
+    return FileContent(opened.file, opened.size, opened.lines, threads)
+
+
+class FileContent:
+    """An `api.Content` that reads in threads, one read at a time."""
+
+    def __init__(self, file: FileIO, size: int, lines: CRLFView | None, threads: Threads) -> None:
+        self.size = size
+        self._file = file
+        self._lines = lines
+        self._threads = threads
+        self._in_turn = OneByOne()
+        self._closed = False
+
+    async def read(self, start: int, count: int) -> bytes:
+        if self._closed:
+            raise ValueError("the content is closed")
+        return await self._in_turn.run(partial(self._threads.run, self._read, start, count))
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            spawn(self._in_turn.run(self._close), "closing a message")
+
+    def _read(self, start: int, count: int) -> bytes:
+        try:
+            if self._lines is not None:
+                return self._lines.read(start, count)
+            return os.pread(self._file.fileno(), count, start)
+        except OSError as error:
+            raise disk_trouble(error) from error
+
+    async def _close(self) -> None:
+        with suppress(OSError):
+            self._file.close()

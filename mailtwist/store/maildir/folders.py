@@ -1,0 +1,81 @@
+"""Names of folders: the mailbox `Archive/2024` is the folder `.Archive.2024`, an account id a safe name."""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from mailtwist.kit.trouble import Trouble
+from mailtwist.mail import utf7
+from mailtwist.store.api import INBOX, SEPARATOR, CannotDo
+from mailtwist.store.names import canonical
+
+INBOX_FOLDER = ""
+LONGEST = 240  # octets; a name in a file system has at most 255
+_UNSAFE = re.compile(r"^\.|[^A-Za-z0-9@._+=-]")
+_UNPLAIN = re.compile(r"[.\\]")
+_ESCAPED = re.compile(r"\\([0-9a-f]{2})")
+
+
+def folder_of(name: str) -> str:
+    """The folder for a mailbox (a canonical name).  "." and "\\" within a level are written as Dovecot's
+    listescape plugin does: `\\2e`, `\\5c`."""
+    if name == INBOX:
+        return INBOX_FOLDER
+    levels = (_UNPLAIN.sub(_escape, level) for level in name.split(SEPARATOR))
+    folder = "." + utf7.encoded(".".join(levels))
+    if len(folder) > LONGEST:
+        raise CannotDo("The mailbox name is too long")
+    return folder
+
+
+def name_of(folder: str) -> str | None:
+    """The mailbox for a folder; None when it is no mailbox of ours."""
+    if folder == INBOX_FOLDER:
+        return INBOX
+    try:
+        plain = utf7.decoded(folder[1:]) if folder.isascii() else folder[1:]
+        levels = [_ESCAPED.sub(_unescape, level) for level in plain.split(".")]
+        if any(SEPARATOR in level for level in levels):
+            return None
+        name = SEPARATOR.join(levels)
+        return name if canonical(name) == name != INBOX else None
+    except (ValueError, CannotDo):
+        return None
+
+
+def folders_in(root: Path) -> dict[str, str]:
+    """All mailboxes in the account's folder `root`: folder by name."""
+    found: dict[str, str] = {}
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") and os.path.isdir(os.path.join(entry.path, "cur")):
+                name = name_of(entry.name)
+                if name is not None and (name not in found or folder_of(name) == entry.name):
+                    found[name] = entry.name
+    if (root / "cur").is_dir():
+        found[INBOX] = INBOX_FOLDER
+    return found
+
+
+def account_folder(account: str) -> str:
+    """A name for any account id: different ids, different names; one that is simple stays as it is."""
+    if not account:
+        raise Trouble("5.3.5", "System incorrectly configured", "an account without an id")
+    folder = _UNSAFE.sub(_percent, account)
+    if len(folder) <= 200:
+        return folder
+    digest = hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{folder[:100]}%-{digest}"
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\{ord(found[0]):02x}"
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16))
+
+
+def _percent(found: re.Match[str]) -> str:
+    return "".join(f"%{octet:02X}" for octet in found[0].encode("utf-8", "surrogatepass"))

@@ -1,0 +1,196 @@
+"""The index of one account: a SQLite file beside the mail.  It can be deleted; the Maildir tells it again."""
+
+import os
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+
+from mailtwist.kit.trouble import Trouble
+from mailtwist.state.api import StateUnusable
+from mailtwist.state.migrations import migrate
+
+FILE = "mailtwist-index"
+BUSY = 20.0  # seconds that a writer waits for another process
+
+MIGRATIONS = (
+    (
+        """CREATE TABLE mailboxes (
+            uid_validity INTEGER PRIMARY KEY,
+            folder TEXT NOT NULL UNIQUE,
+            uid_next INTEGER NOT NULL,
+            uid_mark INTEGER NOT NULL,
+            modseq INTEGER NOT NULL,
+            recent_from INTEGER NOT NULL DEFAULT 1,
+            gone_floor INTEGER NOT NULL,
+            special_use TEXT,
+            rebuilding INTEGER NOT NULL DEFAULT 1,
+            seen_mtime INTEGER NOT NULL DEFAULT 0,
+            unsure_since REAL NOT NULL DEFAULT 0
+        )""",
+        """CREATE TABLE messages (
+            mailbox INTEGER NOT NULL,
+            uid INTEGER NOT NULL,
+            base TEXT NOT NULL,
+            letters TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            stored INTEGER NOT NULL,
+            received REAL NOT NULL,
+            zone INTEGER NOT NULL,
+            modseq INTEGER NOT NULL,
+            PRIMARY KEY (mailbox, uid)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX messages_changed ON messages (mailbox, modseq)",
+        """CREATE TABLE gone (
+            mailbox INTEGER NOT NULL,
+            modseq INTEGER NOT NULL,
+            uid INTEGER NOT NULL,
+            PRIMARY KEY (mailbox, modseq, uid)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE doomed (
+            mailbox INTEGER NOT NULL,
+            base TEXT NOT NULL,
+            PRIMARY KEY (mailbox, base)
+        ) WITHOUT ROWID""",
+        "CREATE TABLE account (last_uid_validity INTEGER NOT NULL)",
+        "INSERT INTO account VALUES (0)",
+    ),
+)
+
+_FULL_OR_BROKEN = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOMEM,
+}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class IndexDamaged(Trouble):
+    """The index was set aside; the next use makes a new one from the Maildir."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("4.3.0", "The mailbox is being repaired, try again later", detail)
+
+
+class Index:
+    """A connection to one account's index.  Blocks; used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self.path = path
+        self.begun = False  # whoever lends it out says when the account is ready
+        self._inode = os.stat(path).st_ino
+        self._db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            if self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            migrate(self._db, MIGRATIONS, str(path))
+        except BaseException:
+            self._db.close()
+            raise
+        self.execute = self._db.execute
+        self.executemany = self._db.executemany
+
+    @property
+    def current(self) -> bool:
+        """The file has not been deleted or replaced meanwhile."""
+        try:
+            return os.stat(self.path).st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    @property
+    def writing(self) -> bool:
+        return self._db.in_transaction
+
+    @contextmanager
+    def transaction(self) -> Iterator[list[Callable[[], object]]]:
+        """All of it is on the disk at the end, or nothing; alone among all processes.  What was done to
+        files is taken back by the calls put on the list, last first, when something fails."""
+        undo: list[Callable[[], object]] = []
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield undo
+            self.execute("COMMIT")
+        except BaseException:
+            for call in reversed(undo):  # before others are let in
+                with suppress(OSError):
+                    call()
+            with suppress(sqlite3.Error):
+                self.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+
+
+class Indexes:
+    """Open indexes, the least recently used closed first when there are more than `limit` idle ones."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._idle: OrderedDict[Path, Index] = OrderedDict()
+        self._lock = Lock()
+
+    @contextmanager
+    def lent(self, path: Path) -> Iterator[Index]:
+        """The index at `path`, for one thread.  What SQLite has to say comes as `Trouble`; a damaged index
+        is set aside: the next time finds a new one."""
+        with self._lock:
+            index = self._idle.pop(path, None)
+        if index is not None and not index.current:
+            index.close()
+            index = None
+        try:
+            index = index or Index(path)
+            yield index
+        except sqlite3.Error as error:
+            if index is not None:
+                index.close()
+            raise _trouble(path, error) from error
+        except StateUnusable as error:  # mail is not refused for good because of it
+            raise Trouble("4.3.5", error.public, error.detail) from error
+        except BaseException:
+            if index is not None:
+                self._return(path, index)
+            raise
+        self._return(path, index)
+
+    def close(self) -> None:
+        with self._lock:
+            while self._idle:
+                self._idle.popitem()[1].close()
+
+    def _return(self, path: Path, index: Index) -> None:
+        with self._lock:
+            other = self._idle.pop(path, None)
+            self._idle[path] = index
+            if other is None and len(self._idle) > self._limit:
+                other = self._idle.popitem(last=False)[1]
+        if other is not None:
+            other.close()
+
+
+def _trouble(path: Path, error: sqlite3.Error) -> Exception:
+    code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+    if code in _FULL_OR_BROKEN:
+        return Trouble("4.3.1", "Insufficient system storage, try again later", f"{path}: {error}")
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return Trouble("4.3.0", "The mailbox is busy, try again later", f"{path}: {error}")
+    if code in _DAMAGED:
+        _set_aside(path)
+        return IndexDamaged(f"{path}: {error}")
+    return error
+
+
+def _set_aside(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        os.replace(path, path.with_name(f"{path.name}.damaged"))
+    for suffix in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")

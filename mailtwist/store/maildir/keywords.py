@@ -1,0 +1,88 @@
+"""Which letter in a file name is which keyword: Dovecot's `dovecot-keywords`, read and written as it does."""
+
+import os
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from mailtwist.kit.files import Files, write_whole
+from mailtwist.mail.flags import Flags
+from mailtwist.store.api import CannotDo
+from mailtwist.store.maildir.filenames import FLAG_OF_LETTER, LETTER_OF_FLAG, in_order
+
+FILE = "dovecot-keywords"
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LINE = re.compile(rb"^([0-9]{1,2}) ([!-~]{1,1000})$", re.MULTILINE)
+_LONGEST = 65536
+
+
+class Keywords:
+    """The keywords of one folder.  Blocks; used by one thread at a time."""
+
+    def __init__(self, folder: Path, files: Files) -> None:
+        self._path = folder / FILE
+        self._files = files
+        self._read_when: tuple[int, int, int] | None = None
+        self._names: dict[str, str] = {}
+        self._flags: dict[str, Flags] = {}
+
+    def read(self) -> "Keywords":
+        """Up to date with the file."""
+        try:
+            status = os.stat(self._path)
+            when = (status.st_mtime_ns, status.st_ino, status.st_size)
+        except FileNotFoundError:
+            when = (0, 0, 0)
+        if when != self._read_when:
+            self._names = _parsed(self._path) if any(when) else {}
+            self._flags = {}
+            self._read_when = when
+        return self
+
+    def flags(self, letters: str) -> Flags:
+        """The same object for the same letters."""
+        found = self._flags.get(letters)
+        if found is None:
+            known = ({**self._names, **FLAG_OF_LETTER}.get(letter) for letter in letters)
+            found = self._flags[letters] = frozenset(flag for flag in known if flag)
+        return found
+
+    def known(self, flags: Flags) -> str:
+        """The letters of those of `flags` that have one."""
+        letters = self._letters()
+        return in_order("".join(letters.get(flag.lower(), "") for flag in flags))
+
+    def letters(self, flags: Flags, used: Callable[[], Collection[str]]) -> str:
+        """The letters of `flags`, new keywords written down first.  `used` tells the letters that messages
+        have: when all are taken, one that no message has is taken anew."""
+        known = self._letters()
+        new = sorted(flag for flag in flags if flag.lower() not in known)
+        if new:
+            self._add(new, used)
+        return self.known(flags)
+
+    def _letters(self) -> dict[str, str]:
+        letters = {flag.lower(): letter for flag, letter in LETTER_OF_FLAG.items()}
+        for letter, name in self._names.items():
+            letters.setdefault(name.lower(), letter)
+        return letters
+
+    def _add(self, new: list[str], used: Callable[[], Collection[str]]) -> None:
+        names = dict(self._names)
+        if len(names) + len(new) > len(LETTERS):
+            kept = used()
+            names = {letter: name for letter, name in names.items() if letter in kept}
+        free = [letter for letter in LETTERS if letter not in names]
+        if len(new) > len(free):
+            raise CannotDo("The mailbox has as many keywords as it can hold")
+        names.update(zip(free, new, strict=False))
+        lines = (f"{LETTERS.index(letter)} {names[letter]}\n" for letter in sorted(names))
+        write_whole(self._files, self._path, "".join(lines).encode("ascii"))
+        self._read_when = None
+        self.read()
+
+
+def _parsed(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        lines = _LINE.findall(file.read(_LONGEST))
+    return {LETTERS[int(number)]: name.decode("ascii") for number, name in lines if int(number) < 26}

@@ -1,0 +1,263 @@
+"""What others did to a Maildir folder, brought into the index: files new and gone, flags changed.  Blocks."""
+
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mailtwist.store.maildir.filenames import Facts, age, base_of, facts_of, joined, maker_of, split
+from mailtwist.store.maildir.ground import MAILBOX_FILE, Box, Ground
+from mailtwist.store.maildir.lines import bare_in
+from mailtwist.store.maildir.mailboxes import remove_tree
+from mailtwist.store.maildir.rows import Row, add, doomed, drop, names_of, reletter, taken, undoom
+
+BATCH = 500  # files of others taken in at a time,
+BATCH_OCTETS = 64 << 20  # or this much to be read
+STABLE = 2.0  # seconds after which a folder's time of change tells all changes apart
+UNSURE_FOR = 5.0  # seconds that a change of others at the very moment of ours may stay unseen
+STALE = 36 * 3600.0  # what is older in tmp was left behind
+CLEAN_EVERY = 24 * 3600.0
+
+Strange = tuple[str, str]  # "cur" or "new", and a name there that the index does not know
+
+
+def look(ground: Ground, uid_validity: int, *, sure: bool = False) -> bool:
+    """The index tells what is in the folder; True: there is more than one look can take in.  Cheap when
+    nothing has changed, unless `sure` is asked for."""
+    box = ground.box(uid_validity)
+    if box is None or not sure and _unchanged(ground, box):
+        return False
+    with ground.transaction():
+        box = ground.box(uid_validity)
+        return box is not None and _look(ground, box)
+
+
+def is_current(ground: Ground, box: Box) -> bool:
+    """The index is up to date as far as the folder's time of change tells."""
+    return _mtime(ground.cur(box)) in (box.seen_mtime, ground.trusted.get(box.uid_validity))
+
+
+def changed_by_us(ground: Ground, box: Box, was_current: bool) -> None:
+    """No reason to look, except that others may have changed something at the same moment."""
+    if was_current:
+        box.seen_mtime = _mtime(ground.cur(box))
+        box.unsure_since = box.unsure_since or ground.clock.now()
+
+
+def trust(ground: Ground, box: Box) -> None:
+    """The folder as it is now is what the index tells; known in this process only."""
+    ground.trusted[box.uid_validity] = _mtime(ground.cur(box))
+
+
+def _unchanged(ground: Ground, box: Box) -> bool:
+    try:
+        if _new(ground, box) or box.rebuilding or not is_current(ground, box):
+            return False
+    except FileNotFoundError:
+        return False
+    return not box.unsure_since or abs(ground.clock.now() - box.unsure_since) < UNSURE_FOR
+
+
+def _look(ground: Ground, box: Box) -> bool:
+    if not ground.cur(box).is_dir():
+        ground.forget(box)
+        return False
+    if not (ground.path(box) / MAILBOX_FILE).exists():
+        ground.forget(box)
+        ground.take_in(box.folder)
+        return False
+    began, mtime = ground.clock.now(), _mtime(ground.cur(box))
+    strange = _compare(ground, box)
+    complete = _take_in(ground, box, strange)
+    if complete:
+        box.rebuilding = 0
+        box.seen_mtime = _mtime(ground.cur(box))
+        unsure = box.seen_mtime != mtime or began - mtime / 1e9 < STABLE
+        box.unsure_since = began if unsure else 0.0
+        _clean(ground, box)
+    ground.save(box)
+    return not complete
+
+
+def _compare(ground: Ground, box: Box) -> list[Strange]:
+    """What the index knows is as the files are; those it does not know, in the order in which they came."""
+    cur = ground.cur(box)
+    expected = {joined(base, letters): (uid, base) for uid, base, letters in names_of(ground, box)}
+    found = _differences(expected, _names(cur))
+    if found.missing:  # a file that is renamed just now can be in no listing: it must be missing twice
+        first, found = found, _differences(expected, _names(cur))
+        found.missing = {base: uid for base, uid in found.missing.items() if base in first.missing}
+    strange = _without_doomed(ground, box, found.unknown)
+    if found.relettered or found.missing:
+        box.modseq += 1
+        relettered = [(letters, box.modseq, uid) for letters, uid in found.relettered]
+        reletter(ground, box, relettered)
+        drop(ground, box, found.missing.values(), box.modseq)
+    in_cur, in_new = sorted(strange, key=age), sorted(_new(ground, box), key=age)
+    return [*(("cur", name) for name in in_cur), *(("new", name) for name in in_new)]
+
+
+@dataclass
+class _Differences:
+    """`missing`: base and UID of files that are not there; `relettered`: letters and UID of those that are
+    there under another name; `unknown`: names the index has nothing of."""
+
+    missing: dict[str, int]
+    relettered: list[tuple[str, int]]
+    unknown: list[str]
+
+
+def _differences(expected: dict[str, tuple[int, str]], names: set[str]) -> _Differences:
+    missing = {base: uid for name, (uid, base) in expected.items() if name not in names}
+    relettered, unknown = [], []
+    for name in names - expected.keys():
+        base, letters = split(name)
+        uid = missing.pop(base, None)
+        if uid is None:
+            unknown.append(name)
+        else:
+            relettered.append((letters, uid))
+    return _Differences(missing, relettered, unknown)
+
+
+def _without_doomed(ground: Ground, box: Box, names: list[str]) -> list[str]:
+    """Those of `names` that are to stay; what a crash kept from vanishing vanishes now."""
+    dying, kept = doomed(ground, box), []
+    if not dying:
+        return names
+    for name in names:
+        if split(name)[0] not in dying:
+            kept.append(name)
+            continue
+        with suppress(FileNotFoundError):
+            ground.files.unlink(ground.cur(box) / name)
+    ground.files.sync_folder(ground.cur(box))
+    undoom(ground, box, dying)
+    return kept
+
+
+def _take_in(ground: Ground, box: Box, strange: list[Strange]) -> bool:
+    """The files have a UID and a name that tells it, as many as one look can take in; True: all have."""
+    mine, others = _sorted_out(ground, box, strange)
+    box.modseq += bool(strange)
+    add(ground, box, [row for row in (_known(ground, box, *one) for one in mine) if row])
+    if others:
+        ground.reserve(box, min(len(others), BATCH))
+    budget, done = BATCH_OCTETS, 0
+    for folder, name in others[:BATCH]:
+        row = _adopted(ground, box, folder, name)
+        done += 1
+        if row is not None:
+            add(ground, box, [row])
+            budget -= row.stored
+        if budget < 0:
+            break
+    if others:
+        ground.files.sync_folder(ground.cur(box))
+    return done == len(others)
+
+
+def _sorted_out(
+    ground: Ground, box: Box, strange: list[Strange]
+) -> tuple[list[tuple[str, Facts]], list[Strange]]:
+    """Names whose UID can be believed, and the others.  It can when the index was lost, or when a crash came
+    between the file and the index; and when nobody else has it."""
+    mine: dict[int, tuple[str, Facts]] = {}
+    others: list[Strange] = []
+    for folder, name in strange:
+        facts = facts_of(split(name)[0])
+        uid = facts.uid
+        if folder != "cur" or uid is None or uid in mine or not _believed(ground, box, facts, uid):
+            others.append((folder, name))
+        else:
+            mine[uid] = (name, facts)
+    return list(mine.values()), others
+
+
+def _believed(ground: Ground, box: Box, facts: Facts, uid: int) -> bool:
+    possible = 0 < uid < box.uid_next if box.rebuilding else box.uid_next <= uid < box.uid_mark
+    return possible and facts.uid_validity == box.uid_validity and not taken(ground, box, uid)
+
+
+def _known(ground: Ground, box: Box, name: str, facts: Facts) -> Row | None:
+    """A row for a file that has its UID in its name already."""
+    base, letters = split(name)
+    try:
+        measured, received = _measured(ground.cur(box) / name, facts)
+    except (FileNotFoundError, PermissionError):
+        return None
+    box.uid_next = max(box.uid_next, (facts.uid or 0) + 1)
+    return _row(box, base, letters, measured, received)
+
+
+def _adopted(ground: Ground, box: Box, folder: str, name: str) -> Row | None:
+    """A row for a file of somebody else's, now in cur and with its UID in its name; None when it is gone, or
+    nothing that we may read."""
+    path = ground.path(box) / folder / name
+    base, letters = split(name)
+    try:
+        measured, received = _measured(path, facts_of(base))
+        facts = replace(measured, uid_validity=box.uid_validity, uid=box.uid_next)
+        base = base_of(maker_of(base, ground.clock.now()), facts)
+        ground.files.rename(path, ground.cur(box) / joined(base, letters))
+    except (FileNotFoundError, PermissionError):
+        ground.useless.add(path)
+        return None
+    box.uid_next += 1
+    if box.rebuilding and folder == "cur":
+        box.recent_from = box.uid_next
+    return _row(box, base, letters, facts, received)
+
+
+def _row(box: Box, base: str, letters: str, facts: Facts, received: float) -> Row:
+    size, crlf_size = facts.size or 0, facts.crlf_size or 0
+    as_read = size if facts.exact else crlf_size
+    return Row(facts.uid or 0, base, letters, as_read, size, received, facts.zone, box.modseq)
+
+
+def _measured(path: Path, facts: Facts) -> tuple[Facts, float]:
+    """The sizes are those of the file, read if its name does not tell; and when it came.  FileNotFoundError
+    also for what is no file."""
+    status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise FileNotFoundError(path)
+    size = status.st_size
+    if facts.size == size and facts.crlf_size is not None and size <= facts.crlf_size <= 2 * size:
+        return facts, status.st_mtime
+    with path.open("rb", buffering=0) as file:
+        bare = bare_in(lambda start, count: os.pread(file.fileno(), count, start))
+    return replace(facts, size=size, crlf_size=size + bare), status.st_mtime
+
+
+def _clean(ground: Ground, box: Box) -> None:
+    """What was left in tmp long ago goes; looked for once a day."""
+    now = ground.clock.now()
+    if abs(now - ground.cleaned.get(box.folder, 0.0)) < CLEAN_EVERY:
+        return
+    ground.cleaned[box.folder] = now
+    with suppress(OSError):
+        for entry in list((ground.path(box) / "tmp").iterdir()):
+            if now - entry.lstat().st_ctime > STALE:
+                _remove(ground, entry)
+
+
+def _remove(ground: Ground, entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        remove_tree(ground.files, entry)
+    else:
+        ground.files.unlink(entry)
+
+
+def _new(ground: Ground, box: Box) -> list[str]:
+    """The names in new of what may be messages."""
+    folder = ground.path(box) / "new"
+    return [name for name in _names(folder) if folder / name not in ground.useless]
+
+
+def _names(folder: Path) -> set[str]:
+    return {name for name in os.listdir(folder) if not name.startswith(".")}
+
+
+def _mtime(path: Path) -> int:
+    return os.stat(path).st_mtime_ns

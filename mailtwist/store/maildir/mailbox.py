@@ -1,0 +1,100 @@
+"""One opened mailbox of a Maildir, shared by all sessions of this process."""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from mailtwist.kit.spawn import spawn
+from mailtwist.mail.flags import Flags
+from mailtwist.store.api import Arrived, Change, Content, Copied, Entry, FlagChange, Flagged, Gone
+from mailtwist.store.maildir.content import content_of, open_message
+from mailtwist.store.maildir.ground import Ground
+from mailtwist.store.maildir.look import look
+from mailtwist.store.maildir.messages import change_flags, expunge, transfer
+from mailtwist.store.maildir.news import News
+from mailtwist.store.view import View, differences, settable
+
+if TYPE_CHECKING:
+    from mailtwist.store.maildir.account import MaildirAccount
+
+
+class MaildirMailbox(View):
+    """An `api.Mailbox`.  What is done by whatever session of whatever process comes in by `learn`, in the
+    order of the index."""
+
+    def __init__(self, account: "MaildirAccount", uid_validity: int) -> None:
+        super().__init__("", uid_validity)
+        self.highest_modseq = -1
+        self.users = 0
+        self._account = account
+
+    @property
+    def loaded(self) -> bool:
+        return self.highest_modseq >= 0
+
+    def learn(self, news: News) -> None:
+        """Listeners are told."""
+        if news.name is None:
+            self.apply([Gone(entry.uid, self.highest_modseq) for entry in self.entries()])
+            return
+        self.name = news.name
+        self.recent_from = max(self.recent_from, news.recent_from)
+        if not self.loaded:
+            self.fill(news.entries)
+            changes: list[Change] = []
+        elif news.whole:
+            changes = differences(self.entries(), news.entries, news.modseq)
+        else:
+            changes = self._changes(news)
+        self.apply(changes, news.modseq, news.uid_next)
+
+    def _changes(self, news: News) -> list[Change]:
+        changes: list[Change] = [Gone(uid, news.modseq) for uid in news.gone if self.entry(uid)]
+        for entry in news.entries:
+            changes.append(Flagged(entry) if self.entry(entry.uid) else Arrived(entry))
+        return changes
+
+    def claim_recent(self) -> Collection[int]:
+        claimed = super().claim_recent()
+        if claimed:
+            work = self._account.work(_claim_recent, self.uid_validity, self.recent_from)
+            spawn(work, "remembering which messages are not recent")
+        return claimed
+
+    async def refresh(self) -> None:
+        while await self._account.work(look, self.uid_validity):
+            pass
+
+    async def open(self, uid: int) -> Content:
+        opened = await self._account.work(open_message, self.uid_validity, uid)
+        return content_of(opened, self._account.threads)
+
+    async def change_flags(
+        self, uids: Collection[int], how: FlagChange, flags: Flags, unchanged_since: int | None = None
+    ) -> Sequence[Entry]:
+        return await self._account.work(
+            change_flags, self.uid_validity, tuple(uids), how, settable(flags), unchanged_since
+        )
+
+    async def expunge(self, uids: Collection[int] | None = None) -> Sequence[int]:
+        chosen = None if uids is None else tuple(uids)
+        return await self._account.work(expunge, self.uid_validity, chosen, deleted=True)
+
+    async def remove(self, uids: Collection[int]) -> Sequence[int]:
+        return await self._account.work(expunge, self.uid_validity, tuple(uids), deleted=False)
+
+    async def copy(self, uids: Collection[int], target: str) -> Copied:
+        return await self._account.work(transfer, self.uid_validity, tuple(uids), target, keep=True)
+
+    async def move(self, uids: Collection[int], target: str) -> Copied:
+        return await self._account.work(transfer, self.uid_validity, tuple(uids), target, keep=False)
+
+    async def close(self) -> None:
+        self._account.leave(self)
+
+
+def _claim_recent(ground: Ground, uid_validity: int, recent_from: int) -> None:
+    with ground.transaction():
+        box = ground.box(uid_validity)
+        if box is not None and box.recent_from < recent_from:
+            box.recent_from = recent_from
+            ground.save(box)

@@ -1,0 +1,140 @@
+"""A message on its way into a Maildir: small ones in one go, big ones by block through a file in tmp."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailtwist.kit.files import Files, disk_trouble
+from mailtwist.mail.flags import Flags
+from mailtwist.store.api import Stored
+from mailtwist.store.maildir.filenames import new_maker
+from mailtwist.store.maildir.ground import Ground
+from mailtwist.store.maildir.lines import LineCount
+from mailtwist.store.maildir.messages import Draft, deliver
+from mailtwist.store.maildir.onebyone import OneByOne
+from mailtwist.store.view import settable
+
+if TYPE_CHECKING:
+    from mailtwist.store.maildir.account import MaildirAccount
+
+HELD = 256 << 10  # octets of a message that wait in memory
+
+
+class MaildirUpload:
+    """An `api.Upload`."""
+
+    def __init__(self, account: "MaildirAccount", name: str) -> None:
+        self._account = account
+        self._name = name
+        self._path: Path = account.root / "tmp" / new_maker(account.clock.now())
+        self._in_turn = OneByOne()
+        self._held: list[bytes] = []
+        self._waiting = 0
+        self._size = 0
+        self._lines = LineCount()
+        self._on_disk = self._ready = self._over = False
+
+    async def write(self, chunk: bytes) -> None:
+        if self._over or self._ready:
+            raise ValueError("the upload is over")
+        chunk = bytes(chunk)
+        self._held.append(chunk)
+        self._size += len(chunk)
+        self._waiting += len(chunk)
+        self._lines.feed(chunk)
+        if self._waiting >= HELD:
+            self._on_disk = True
+            await self._blocking(_append, self._account.files, self._path, self._taken())
+
+    async def prepare(self) -> None:
+        if self._over:
+            raise ValueError("the upload is over")
+        await self._account.work(_must_exist, self._name)
+        if not self._ready:
+            self._ready = True
+            write = _finish if self._on_disk else _create
+            self._on_disk = True
+            await self._blocking(write, self._account.files, self._path, self._taken())
+
+    async def commit(
+        self, flags: Flags = frozenset(), received: float | None = None, zone: int = 0
+    ) -> Stored:
+        kept = settable(flags)
+        if self._on_disk:
+            await self.prepare()
+        elif self._over:
+            raise ValueError("the upload is over")
+        self._over = True
+        draft = Draft(self._path, self._size, self._size + self._lines.bare)
+        octets = None if self._on_disk else self._taken()
+        return await self._account.work(_commit, self._name, draft, octets, kept, received, zone)
+
+    async def abort(self) -> None:
+        if not self._over:
+            self._over = True
+            self._held.clear()
+            if self._on_disk:
+                await self._blocking(_discard, self._account.files, self._path)
+
+    def _taken(self) -> list[bytes]:
+        held, self._held, self._waiting = self._held, [], 0
+        return held
+
+    async def _blocking(self, work: Callable[..., None], *args: object) -> None:
+        """In turn: what is under way has ended before the file is discarded."""
+        await self._in_turn.run(partial(self._account.threads.run, _on_the_disk, work, *args))
+
+
+def _on_the_disk(work: Callable[..., None], *args: object) -> None:
+    try:
+        work(*args)
+    except OSError as error:
+        raise disk_trouble(error) from error
+
+
+def _append(files: Files, path: Path, octets: list[bytes]) -> None:
+    files.append(path, octets)
+
+
+def _finish(files: Files, path: Path, octets: list[bytes]) -> None:
+    files.append(path, octets)
+    files.sync(path)
+
+
+def _create(files: Files, path: Path, octets: list[bytes]) -> None:
+    files.create(path, octets)
+
+
+def _discard(files: Files, path: Path) -> None:
+    with suppress(FileNotFoundError):
+        files.unlink(path)
+
+
+def _must_exist(ground: Ground, name: str) -> None:
+    ground.find(name)
+
+
+def _commit(
+    ground: Ground,
+    name: str,
+    draft: Draft,
+    octets: list[bytes] | None,
+    flags: Flags,
+    received: float | None,
+    zone: int,
+) -> Stored:
+    """Nothing is left in tmp, whatever happens."""
+    when = ground.clock.now() if received is None else received
+    try:
+        if octets is not None:
+            ground.files.create(draft.path, octets, when=when)
+        elif received is not None:
+            ground.files.set_time(draft.path, received)
+            ground.files.sync(draft.path)
+        return deliver(ground, name, draft, flags, when, zone)
+    except BaseException:
+        with suppress(OSError):
+            ground.files.unlink(draft.path)
+        raise
