@@ -1,0 +1,84 @@
+"""What a command is: a value that is parsed and then run, and the reply it gives.  rfc5321#4.1 rfc5321#4.2"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from mailtwist.protocols.errors import Malformed
+
+if TYPE_CHECKING:
+    from mailtwist.protocols.smtp.door import Session
+
+_NOT_TEXT = re.compile(r"[^\t -~]")
+
+
+class State(Flag):
+    """Where a session is; a command names those in which it may come.  rfc5321#4.1.4"""
+
+    NEW = auto()
+    """Not yet greeted."""
+
+    READY = auto()
+    """No mail under way."""
+
+    SENDER = auto()
+    """MAIL was taken."""
+
+    RECIPIENTS = auto()
+    """RCPT was taken."""
+
+    GREETED = READY | SENDER | RECIPIENTS
+    ANY = NEW | GREETED
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`status` is an enhanced code (rfc2034#4) or '' where there is none; `text` may have several lines.
+    `then` is called when the reply is on its way; after the `last` the connection ends."""
+
+    code: int
+    status: str = ""
+    text: str = ""
+    then: Callable[[], None] | None = None
+    last: bool = False
+
+    @property
+    def good(self) -> bool:
+        return self.code < 400
+
+    def __bytes__(self) -> bytes:
+        status = f"{self.status} " if self.status else ""
+        *lines, last = [status + _NOT_TEXT.sub("?", line) for line in self.text.split("\n")]
+        told = [f"{self.code}-{line}\r\n" for line in lines]
+        return "".join([*told, f"{self.code} {last}\r\n"]).encode("ascii")
+
+
+class Refusal(Exception):
+    """The answer to a command, where an answer cannot be returned."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.text)
+        self.reply = reply
+
+
+class Command(ABC):
+    """A frozen dataclass with a `parse` and a `run`.  `name` is upper case; `secret`: its arguments must not
+    be logged."""
+
+    name: ClassVar[str]
+    states: ClassVar[State]
+    secret: ClassVar[bool] = False
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        """What the client wrote behind the name and a space; `Malformed` is answered 501."""
+        if arguments:
+            raise Malformed(f"{cls.name} takes no arguments")
+        return cls()
+
+    @abstractmethod
+    async def run(self, session: "Session") -> Reply:
+        """`Refusal` and `Trouble` are answers too.  `Malformed` ends the connection: see `errors.Unframed`."""

@@ -1,0 +1,144 @@
+"""What commands may ask of the server, and what the server asks of whoever takes the mail.  rfc5321#3.3"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from zope.interface import Interface
+
+from mailtwist.mail.address import Address
+from mailtwist.mail.envelope import Envelope, Recipient
+from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism
+from mailtwist.protocols.smtp.command import Reply, State
+from mailtwist.protocols.smtp.extension import Dialect
+from mailtwist.protocols.smtp.limits import Limits
+
+
+class Transfer(Protocol):
+    """One message on its way in.  Ends with `commit` or `abort`; when it fails by `Trouble` it has ended."""
+
+    async def write(self, chunk: bytes) -> None:
+        """The next octets, dots undone; all together they have lines ended by CRLF."""
+
+    async def commit(self) -> str:
+        """The message is safe; the answer is its name, for the client's log.  Once begun, this is not called
+        off when the client goes."""
+
+    async def abort(self) -> None:
+        """Nothing is left of it.  May be called at any time, also after `commit`, then it does nothing."""
+
+
+class Reception(Protocol):
+    """Who takes the mail of one client: the avatar for `IReception`.  `Trouble` refuses; a status of the form
+    4.x.x asks the client to come again."""
+
+    @property
+    def login(self) -> str:
+        """The account id of who logged in, '' for strangers."""
+
+    async def sender(self, address: Address) -> None:
+        """A new mail begins, from `address`; the one before is forgotten."""
+
+    async def recipient(self, address: Address) -> None:
+        """It is for `address` too; `Address("postmaster", "")` for a bare postmaster."""
+
+    async def begin(self, envelope: Envelope, protocol: str) -> Transfer:
+        """The message is about to come.  Trace lines are the reception's, `protocol` is the word for "with"
+        (rfc5321#4.4, rfc3848)."""
+
+
+class IReception(Interface):
+    """An avatar of twisted.cred that is a `Reception`: what our server asks a portal for before the
+    interfaces of twisted.mail."""
+
+
+class Door(Protocol):
+    """The connection, and what it has reached."""
+
+    @property
+    def hostname(self) -> str: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    @property
+    def keywords(self) -> Sequence[str]:
+        """What EHLO tells now, whatever a subclass adds to the dialect's."""
+
+    @property
+    def may_start_tls(self) -> bool:
+        """TLS is not yet spoken and could be."""
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Secrets may be sent: TLS is spoken, or the peer's network is trusted."""
+
+    @property
+    def mechanisms(self) -> Mapping[str, Mechanism]:
+        """What AUTH takes, by upper-case name; none where nobody can log in."""
+
+    @property
+    def authenticated(self) -> bool: ...
+
+    @property
+    def login_required(self) -> bool:
+        """Mail is taken from those who logged in only (rfc6409#4.3)."""
+
+    def say(self, reply: Reply) -> None:
+        """An answer before the answer: 354."""
+
+    async def ask(self, challenge: bytes) -> bytes:
+        """334 with `challenge`, and the line that the client says then."""
+
+    async def sign_in(self, credentials: Credentials | Foreign) -> None:
+        """`authenticated` is true; else `Refusal`."""
+
+    def start_tls(self) -> None:
+        """For `Reply.then`.  What the client has said is forgotten (rfc3207#4.2)."""
+
+    async def accept_sender(self, address: Address) -> None:
+        """`Refusal` or `Trouble`, when whoever takes the mail does not want it."""
+
+    async def accept_recipient(self, recipient: Recipient) -> object:
+        """The same; the answer belongs into `Mail.takers`."""
+
+    async def begin(self) -> Transfer:
+        """The message of `Session.mail` is about to come."""
+
+    def block(self) -> AsyncIterator[bytes]:
+        """The message, as `received.Block` gives it."""
+
+    async def commit(self, transfer: Transfer) -> str:
+        """`transfer.commit()`, which goes on to its end also when the client has gone."""
+
+
+@dataclass(slots=True)
+class Mail:
+    """A transaction: what MAIL and RCPT have said; `takers` is what the door made of the recipients."""
+
+    sender: Address
+    parameters: Mapping[str, str | None]
+    recipients: list[Recipient] = field(default_factory=list)
+    takers: list[object] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Session:
+    """What the client has said since it connected or began TLS.  `helo` is its name for itself, '' before it
+    has said it; `extended`: it said EHLO."""
+
+    door: Door
+    helo: str = ""
+    extended: bool = False
+    mail: Mail | None = None
+
+    @property
+    def state(self) -> State:
+        if not self.helo:
+            return State.NEW
+        if self.mail is None:
+            return State.READY
+        return State.RECIPIENTS if self.mail.recipients else State.SENDER
