@@ -14,9 +14,9 @@ from mailtwist.kit.events import Event
 from mailtwist.tls.certificates import BadCertificate, Bundle
 from mailtwist.tls.names import asked_name, wildcard_of
 
-NAME_MISSING = Event("tls-name-missing", "a client asked for no server name: the default is shown", "debug")
-NAME_UNKNOWN = Event("tls-name-unknown", "a client asked for {name!r}: the default is shown", "debug")
-NAME_FAILED = Event("tls-name-failed", "choosing a certificate failed: the default is shown")
+NAME_MISSING = Event("tls.name_missing", "a client asked for no server name: the default is shown", "debug")
+NAME_UNKNOWN = Event("tls.name_unknown", "a client asked for {name!r}: the default is shown", "debug")
+NAME_FAILED = Event("tls.name_failed", "choosing a certificate failed: the default is shown")
 
 Found = Literal["exact", "wildcard", "missing", "unknown"]
 

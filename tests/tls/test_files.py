@@ -24,7 +24,7 @@ class Files(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
 
     def told(self) -> list[str]:
-        ids = [e["event_id"] for e in self.events if str(e.get("event_id", "")).startswith("tls-")]
+        ids = [e["event_id"] for e in self.events if str(e.get("event_id", "")).startswith("tls.")]
         self.events.clear()
         return ids
 
@@ -59,7 +59,7 @@ class Files(SynchronousTestCase):
         )
         self.successResultOf(started(built.start()))
         self.assertEqual([one.names for one in built.bundles], [("a.example",), ("b.example",)])
-        self.assertEqual(self.told(), ["tls-served", "tls-served"])
+        self.assertEqual(self.told(), ["tls.served", "tls.served"])
 
     def test_only_the_names_that_are_wanted_are_served(self) -> None:
         pair = self.write("a", "a.example", "*.b.example")
@@ -123,7 +123,7 @@ class Files(SynchronousTestCase):
             self.settings(self.write("old", "a.example", ends=NOW - timedelta(1))), self.house
         )
         self.successResultOf(started(built.start()))
-        self.assertEqual(self.told(), ["tls-expired", "tls-served"])
+        self.assertEqual(self.told(), ["tls.expired", "tls.served"])
 
     def test_a_renewed_file_is_served_after_reload(self) -> None:
         built = FileCertificates(self.settings(self.write("a", "a.example")), self.house)
@@ -155,7 +155,7 @@ class Files(SynchronousTestCase):
             spoil()
             self.successResultOf(started(built.reload()))
             self.assertIs(built.bundles, before)
-            self.assertEqual(self.told(), ["tls-kept"])
+            self.assertEqual(self.told(), ["tls.kept"])
 
     def test_file_names_are_separated_by_commas(self) -> None:
         self.assertEqual(Paths.parse("/a b/c.pem, d.pem"), (Path("/a b/c.pem"), Path("d.pem")))

@@ -84,7 +84,7 @@ class Keeping(SynchronousTestCase):
         self.house.files = Full()
         self.house.clock.task.advance(380 * 86400)
         self.assertIs(built.bundles, old)
-        self.assertEqual([e["event_id"] for e in events if "event_id" in e], ["tls-not-renewed"])
+        self.assertEqual([e["event_id"] for e in events if "event_id" in e], ["tls.not_renewed"])
         self.house.files = DiskFiles()
         self.house.clock.task.advance(LOOK_EVERY)
         self.assertIsNot(built.bundles, old)

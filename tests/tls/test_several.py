@@ -42,7 +42,7 @@ class Together(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         self.two.serve([C])
         self.assertEqual(built.bundles, (A, B))
-        self.assertEqual([e["event_id"] for e in events if "event_id" in e], ["tls-not-together"])
+        self.assertEqual([e["event_id"] for e in events if "event_id" in e], ["tls.not_together"])
 
     def test_a_default_name_that_nobody_has_is_refused_at_the_start(self) -> None:
         self.one.serve([A])

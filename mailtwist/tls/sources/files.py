@@ -12,10 +12,10 @@ from mailtwist.tls.certificates import BadCertificate, Bundle, read_bundle
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.names import ServerName, ServerNames, covers
 
-SERVED = Event("tls-served", "{section}: certificate for {names}, valid until {until}")
-EXPIRED = Event("tls-expired", "{section}: the certificate for {names} {words}", "error")
+SERVED = Event("tls.served", "{section}: certificate for {names}, valid until {until}")
+EXPIRED = Event("tls.expired", "{section}: the certificate for {names} {words}", "error")
 KEPT = Event(
-    "tls-kept", "{section}: new certificate not taken, the old one stays: {setting}: {words}", "error"
+    "tls.kept", "{section}: new certificate not taken, the old one stays: {setting}: {words}", "error"
 )
 
 

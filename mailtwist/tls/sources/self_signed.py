@@ -21,8 +21,8 @@ from mailtwist.tls.certificates import BadCertificate, Bundle, read_bundle
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.names import ServerName, ServerNames, covers, server_name
 
-MADE = Event("tls-self-signed", "{section}: made a certificate for {names}, valid until {until}: {path}")
-NOT_RENEWED = Event("tls-not-renewed", "{section}: no new certificate was made: {error}", "error")
+MADE = Event("tls.self_signed", "{section}: made a certificate for {names}, valid until {until}: {path}")
+NOT_RENEWED = Event("tls.not_renewed", "{section}: no new certificate was made: {error}", "error")
 
 LIFE = timedelta(days=397)  # clients refuse longer ones
 RENEW_BEFORE = 30 * 86400.0

@@ -11,7 +11,7 @@ from mailtwist.tls.certificates import BadCertificate
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.names import ServerName
 
-NOT_TOGETHER = Event("tls-not-together", "[tls:{section}]: nothing changed: {setting}: {words}", "error")
+NOT_TOGETHER = Event("tls.not_together", "[tls:{section}]: nothing changed: {setting}: {words}", "error")
 
 
 class Sections(tuple[str, ...]):

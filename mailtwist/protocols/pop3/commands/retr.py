@@ -1,0 +1,26 @@
+"""RETR: a message, whole.  rfc1939#5"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from mailtwist.protocols.pop3.command import Answer, Command, State, one_number
+from mailtwist.protocols.pop3.door import Door
+from mailtwist.protocols.pop3.extension import Extension
+
+
+@dataclass(frozen=True, slots=True)
+class Retr(Command):
+    name: ClassVar[str] = "RETR"
+    states: ClassVar[State] = State.TRANSACTION
+    number: int
+
+    @classmethod
+    def parse(cls, arguments: bytes) -> Self:
+        return cls(one_number(arguments))
+
+    async def run(self, door: Door) -> Answer:
+        message = await door.maildrop.open(self.number)
+        return Answer(f"{message.size} octets", message.chunks())
+
+
+extension = Extension(name="retr", rfc=1939, commands=(Retr,))

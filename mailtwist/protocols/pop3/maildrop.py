@@ -1,0 +1,131 @@
+"""A maildrop as it was at login: numbered messages, deletions that wait for QUIT.  rfc1939#4 rfc1939#6"""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Protocol
+
+from mailtwist.protocols.pop3.command import NoSuchMessage
+from mailtwist.store.api import INBOX, Account, Content, Entry, Mailbox, octets
+
+
+class Message(Protocol):
+    """One message, opened."""
+
+    @property
+    def size(self) -> int:
+        """In octets, as LIST tells it."""
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """All of it, lines ended by CRLF; closes the message at its end, wherever that is.  Once only."""
+
+
+class Maildrop(Protocol):
+    """Messages are numbered from 1; a number that has no message, or a deleted one, is `NoSuchMessage`."""
+
+    async def sizes(self) -> Sequence[int | None]:
+        """Of each message in order; None where it has been deleted."""
+
+    async def size(self, number: int) -> int: ...
+
+    async def uids(self) -> Sequence[bytes | None]:
+        """Names that last longer than the session, in order; None where a message has been deleted."""
+
+    async def uid(self, number: int) -> bytes: ...
+
+    async def open(self, number: int) -> Message: ...
+
+    async def delete(self, number: int) -> None:
+        """The message is gone for this session, and for good after `commit`."""
+
+    async def restore(self) -> None:
+        """Nothing has been deleted."""
+
+    async def commit(self) -> None:
+        """What was deleted is gone for good.  `Trouble` when not all of it is."""
+
+    async def close(self) -> None:
+        """Nobody is here any more; others may come.  May be called again."""
+
+
+async def opened(account: Account) -> "StoreMaildrop":
+    """The INBOX of `account`, for us alone (rfc1939#4): `MailboxInUse`."""
+    mailbox = await account.open(INBOX)
+    try:
+        unlock = mailbox.lock()
+    except BaseException:
+        await mailbox.close()
+        raise
+    try:
+        await mailbox.refresh()
+    except BaseException:
+        unlock()
+        await mailbox.close()
+        raise
+    return StoreMaildrop(mailbox, unlock)
+
+
+class StoreMaildrop:
+    """A mailbox of a store.  Messages that arrive later are not seen; UIDL tells UIDVALIDITY and UID."""
+
+    def __init__(self, mailbox: Mailbox, unlock: Callable[[], None]) -> None:
+        self._mailbox = mailbox
+        self._unlock = unlock
+        self._entries: Sequence[Entry] = tuple(mailbox.entries())
+        self._validity = mailbox.uid_validity
+        self._deleted: set[int] = set()
+        self._closed = False
+
+    async def sizes(self) -> Sequence[int | None]:
+        return [None if n in self._deleted else e.size for n, e in enumerate(self._entries, 1)]
+
+    async def size(self, number: int) -> int:
+        return self._entry(number).size
+
+    async def uids(self) -> Sequence[bytes | None]:
+        return [None if n in self._deleted else self._name(e) for n, e in enumerate(self._entries, 1)]
+
+    async def uid(self, number: int) -> bytes:
+        return self._name(self._entry(number))
+
+    async def open(self, number: int) -> Message:
+        return _Opened(await self._mailbox.open(self._entry(number).uid))
+
+    async def delete(self, number: int) -> None:
+        self._entry(number)
+        self._deleted.add(number)
+
+    async def restore(self) -> None:
+        self._deleted.clear()
+
+    async def commit(self) -> None:
+        if self._deleted:
+            await self._mailbox.remove([self._entries[n - 1].uid for n in sorted(self._deleted)])
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._unlock()
+            await self._mailbox.close()
+
+    def _entry(self, number: int) -> Entry:
+        if not 0 < number <= len(self._entries) or number in self._deleted:
+            raise NoSuchMessage
+        return self._entries[number - 1]
+
+    def _name(self, entry: Entry) -> bytes:
+        return b"%d.%d" % (self._validity, entry.uid)
+
+
+class _Opened:
+    def __init__(self, content: Content) -> None:
+        self._content = content
+
+    @property
+    def size(self) -> int:
+        return self._content.size
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        try:
+            async for chunk in octets(self._content):
+                yield chunk
+        finally:
+            self._content.close()

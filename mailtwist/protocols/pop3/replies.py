@@ -1,0 +1,53 @@
+"""What the client hears: +OK and -ERR, with a response code where there is one.  rfc2449#8 rfc3206#4"""
+
+import re
+
+from mailtwist.auth.api import EncryptionRequired, LoginRefused, LoginUnavailable
+from mailtwist.kit.trouble import Trouble
+from mailtwist.protocols.pop3.command import No
+from mailtwist.store.api import MailboxInUse
+
+# One face for all that can be wrong with a login, another for all that is only away.
+_LOGIN: dict[type[Trouble], str] = {
+    LoginRefused: "Authentication failed.",
+    LoginUnavailable: "Try again later.",
+    EncryptionRequired: "TLS required",
+}
+_NOT_TEXT = re.compile(rb"[^\x20-\x7e]+")
+_ROOM = 500  # rfc2449#4: 512 with "-ERR" and CRLF
+
+
+def ok(words: str) -> bytes:
+    """One line with CRLF."""
+    return b"+OK %b\r\n" % _text(words) if words else b"+OK\r\n"
+
+
+def err(words: str, code: str = "") -> bytes:
+    """One line with CRLF.  The words cannot end it or look like a code, whatever is in them."""
+    text = _text(words)
+    if code:
+        text = b"[%b] %b" % (_text(code), text)
+    elif text.startswith(b"["):
+        text = b". " + text
+    return b"-ERR %b\r\n" % text
+
+
+def refusal(trouble: Trouble) -> bytes:
+    """The -ERR that answers a command."""
+    return err(_LOGIN.get(type(trouble), trouble.public), _code(trouble))
+
+
+def _code(trouble: Trouble) -> str:
+    if isinstance(trouble, No):
+        return trouble.code
+    if isinstance(trouble, MailboxInUse):
+        return "IN-USE"
+    if trouble.status in ("5.7.8", "5.7.11"):
+        return "AUTH"
+    if trouble.temporary:
+        return "SYS/TEMP"
+    return "SYS/PERM" if trouble.status.startswith("5.3.") else ""
+
+
+def _text(words: str) -> bytes:
+    return _NOT_TEXT.sub(b"?", words.encode("ascii", "replace"))[:_ROOM]
