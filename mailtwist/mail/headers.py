@@ -1,0 +1,51 @@
+"""The header of a message or a part: where it ends, and its fields; no octets make it fail.  rfc5322#2.2"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+LIMIT = 256 * 1024
+"""Fields are looked for in so many octets of a header; what lies behind is only octets."""
+
+_END = re.compile(rb"(?:\A|(?<=\n))\r?\n")
+_FIELD = re.compile(rb"(?:([^\x00-\x20:\x7f][^:\r\n]*+):)?[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)")
+_LINE_END = re.compile(rb"\r?\n")
+
+
+def end(octets: bytes, start: int = 0) -> int:
+    """Behind the empty line that ends the header, or -1 when there is none; looked for from `start`, which is
+    at least two octets before what was not looked through yet."""
+    found = _END.search(octets, start)
+    return -1 if found is None else found.end()
+
+
+def fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(name in lower case, the field as it stands with its folds and line end) up to the empty line.  A line
+    that is no field has the name b""."""
+    for found in _FIELD.finditer(header):
+        raw = found[0]
+        if raw in (b"\r\n", b"\n", b""):
+            return
+        yield (found[1] or b"").rstrip(b" \t").lower(), raw
+
+
+def value(raw: bytes) -> bytes:
+    """What a field says: unfolded, without the space around it."""
+    return _LINE_END.sub(b"", raw.partition(b":")[2]).strip(b" \t\r\n")
+
+
+def values(header: bytes, wanted: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    """The values of the fields named in `wanted` (lower case), in the order of the header."""
+    names = frozenset(wanted)
+    found: dict[bytes, list[bytes]] = {}
+    for name, raw in fields(header):
+        if name in names:
+            found.setdefault(name, []).append(value(raw))
+    return found
+
+
+def subset(header: bytes, names: Iterable[bytes], *, without: bool = False) -> bytes:
+    """The fields named (lower case), or all others, as they stand, and an empty line."""
+    listed = frozenset(names)
+    chosen = b"".join(raw for name, raw in fields(header) if (name in listed) is not without)
+    between = b"" if not chosen or chosen.endswith(b"\n") else b"\r\n"
+    return chosen + between + b"\r\n"
