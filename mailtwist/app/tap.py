@@ -15,6 +15,8 @@ from mailtwist.app.running import MailServer
 from mailtwist.config.load import BadConfig, Config, load
 
 EX_CONFIG = 78
+TWISTD = ("-P", "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=", "mailtwist")
+"""What to tell Python, so that it is twistd in the foreground, wherever its script lies."""
 
 
 class Options(UsageOptions):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
@@ -21,6 +21,7 @@ CLOSED = Event("connection.closed", "{service}: from {address}", "debug")
 TOO_MANY = Event("connection.too_many", "{service}: {address} has too many connections", "warn")
 
 PATIENCE_FOR_A_REFUSAL = 10.0
+PATIENCE_WITH_LEAVING = 3.0
 
 
 class Guest(TakesTurns):
@@ -67,6 +68,7 @@ class Door(ServerFactory):
         self._clock = clock
         self.closing = False
         self._empty: Deferred[None] = Deferred()
+        self._seeing_off: IDelayedCall | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
         address = plain(getattr(addr, "host", ""))
@@ -86,20 +88,29 @@ class Door(ServerFactory):
         self._look()
 
     async def finish(self, grace: float) -> None:
-        """Everybody has gone: by himself, or after `grace` seconds by force."""
+        """Everybody has gone: by himself, or after `grace` seconds by force.  Who has heard goodbye and does
+        not go is not waited for."""
         self.closing = True
         for guest in list(self.present):
             guest.finish()
         late = self._clock.later(grace, self.abort)
+        self._see_off(set())
         self._look()
         await self._empty
-        if late.active():
-            late.cancel()
+        for call in (late, self._seeing_off):
+            if call is not None and call.active():
+                call.cancel()
 
     def abort(self) -> None:
         """Whoever is still here is cut off."""
         for guest in list(self.present):
             guest.transport.abortConnection()
+
+    def _see_off(self, leaving: set[Guest]) -> None:
+        for guest in leaving & self.present:
+            guest.transport.abortConnection()
+        gone = {guest for guest in self.present if guest.turns.over}
+        self._seeing_off = self._clock.later(PATIENCE_WITH_LEAVING, self._see_off, gone)
 
     def _look(self) -> None:
         if self.closing and not self.present and not self._empty.called:

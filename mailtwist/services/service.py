@@ -38,7 +38,7 @@ class MailService:
             for endpoint in self._listen:
                 self._bound += bind(endpoint)
         except BaseException:
-            self._unbind()
+            self.unbind()
             raise
         self.places = spoken(self._bound)
 
@@ -51,7 +51,7 @@ class MailService:
 
     async def finish(self, grace: float) -> None:
         """No new clients; those who are here have `grace` seconds."""
-        self._unbind()
+        self.unbind()
         while self._ports:
             await maybeDeferred(self._ports.pop().stopListening)
         await self._door.finish(grace)
@@ -63,6 +63,7 @@ class MailService:
     def abort(self) -> None:
         self._door.abort()
 
-    def _unbind(self) -> None:
+    def unbind(self) -> None:
+        """Nobody waits in a queue any more."""
         while self._bound:
             self._bound.pop().close()

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Self
 
 import mailtwist
+from mailtwist.app.tap import TWISTD
 
-TWISTD = ("-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=", "mailtwist")
+COMMAND = ("-P", "-c", "from mailtwist.app.cli import main; raise SystemExit(main())")
 PATIENCE = 60.0
 
 
@@ -121,7 +122,7 @@ class RunningServer:
     def command(self, *words: str, typed: str = "") -> str:
         """What `mailtwist WORDS` prints with this config; CalledProcessError when it fails."""
         done = subprocess.run(
-            [sys.executable, "-m", "mailtwist.app.cli", *words],
+            [sys.executable, *COMMAND, "--config", str(self.config), *words],
             input=typed,
             capture_output=True,
             text=True,

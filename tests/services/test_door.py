@@ -125,6 +125,13 @@ class TheDoor(SynchronousTestCase):
         self.go(busy)
         self.successResultOf(done)
 
+    def test_who_has_heard_goodbye_and_stays_is_not_waited_for(self):
+        idle, busy = self.come(), self.busy()
+        started(self.door.finish(30))
+        self.clock.pump([2, 1.5])
+        self.assertTrue(idle.transport.disconnected)
+        self.assertFalse(busy.transport.disconnected)
+
     def test_who_was_in_the_queue_leaves_at_once(self):
         self.busy()
         started(self.door.finish(30))

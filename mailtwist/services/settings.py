@@ -1,0 +1,73 @@
+"""What all mail services let an operator choose."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from mailtwist.config.network import Endpoint, Endpoints
+from mailtwist.config.part import Assembly
+from mailtwist.config.settings import setting
+from mailtwist.config.values import AtLeast, PartName
+from mailtwist.services.door import Door, Guest
+from mailtwist.services.limits import Connections
+from mailtwist.services.service import MailService
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """The settings of every service; `ports` are the well-known ones without and with implicit TLS."""
+
+    listen: Endpoints = setting(
+        Endpoints(),
+        words="Where to listen; by default the service's own port on all addresses.",
+        example="127.0.0.1:1430, [::1]:1430",
+    )
+    tls: Annotated[str | None, PartName("tls")] = setting(
+        None, words="The certificates; without any, there is no TLS and only trusted networks can log in."
+    )
+    tls_mode: Literal["starttls", "implicit"] = setting(
+        "starttls", words="Whether a connection asks for TLS, or begins with it."
+    )
+    connections: Annotated[int, AtLeast(1)] = setting(10_000, words="Connections in all.")
+    connections_per_address: Annotated[int, AtLeast(1)] = setting(
+        250, words="Connections of one IPv4 address or one IPv6 /64; trusted networks have no limit."
+    )
+    connections_per_network: Annotated[int, AtLeast(1)] = setting(
+        1_000, words="Connections of one IPv4 /24 or one IPv6 /48; trusted networks have no limit."
+    )
+
+    def __post_init__(self) -> None:
+        if self.tls_mode == "implicit" and self.tls is None:
+            raise ValueError('"tls_mode = implicit" needs certificates; write "tls = NAME" and [tls:NAME]')
+
+    @property
+    def implicit(self) -> bool:
+        return self.tls_mode == "implicit"
+
+
+def mail_service(
+    settings: ServiceSettings,
+    assembly: Assembly,
+    *,
+    ports: tuple[int, int],
+    kind: type[Guest],
+    full: bytes,
+    facts: dict[str, Any],
+) -> MailService:
+    """A service whose servers are of `kind`, each with `facts` as attributes; `ports` are the well-known
+    ones, the second for implicit TLS; `full` is what one client too many hears."""
+    contexts = None if settings.tls is None else assembly.part("tls", settings.tls)
+    implicit = contexts if settings.implicit else None
+    offered = None if settings.implicit else contexts
+
+    def make() -> Guest:
+        made = kind()
+        for name, value in {"ctx": offered, **facts}.items():
+            setattr(made, name, value)
+        return made
+
+    connections = Connections(
+        settings.connections_per_address, settings.connections_per_network, settings.connections
+    )
+    door = Door(assembly.name, make, connections, full, assembly.trusted, assembly.clock)
+    listen = settings.listen or Endpoints([Endpoint("", ports[settings.implicit])])
+    return MailService(listen, door, implicit)

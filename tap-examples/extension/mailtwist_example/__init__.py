@@ -1,0 +1,1 @@
+"""An extension of mailtwist: one IMAP command, one second factor, one directory."""

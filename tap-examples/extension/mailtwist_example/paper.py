@@ -1,0 +1,52 @@
+"""A second factor on paper: a printed list of words, each good once, in their order."""
+
+import re
+from dataclasses import dataclass
+from hmac import compare_digest
+from pathlib import Path
+
+from mailtwist.auth.api import Proof
+from mailtwist.config.part import Assembly, Part
+from mailtwist.config.places import Folder
+from mailtwist.config.settings import setting
+
+_WORD = re.compile(r"[a-z]{6,12}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Words from a printed list."""
+
+    lists: Folder = setting(
+        words="A folder with one file for each account, named by its account id: one word in each line.",
+        example="lists",
+    )
+
+
+class Paper:
+    """`auth.api.Factor`.  A word's line is its step: who uses the fifth cannot go back to the fourth."""
+
+    def __init__(self, settings: Settings, assembly: Assembly) -> None:
+        self._folder = settings.lists
+        self._threads = assembly.threads
+
+    def looks_like(self, text: str) -> bool:
+        return _WORD.fullmatch(text) is not None
+
+    async def enrolled(self, account: str) -> bool:
+        return bool(await self._threads.run(_words, self._folder / account))
+
+    async def verify(self, account: str, code: str) -> Proof | None:
+        words = await self._threads.run(_words, self._folder / account)
+        right = [step for step, word in enumerate(words) if compare_digest(word.encode(), code.encode())]
+        return Proof("paper", right[-1]) if right else None
+
+
+def _words(file: Path) -> list[str]:
+    try:
+        return file.read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+part = Part(Settings, Paper)
