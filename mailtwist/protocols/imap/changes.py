@@ -18,7 +18,8 @@ REMEMBERED = 1_000
 @lru_cache(maxsize=1024)
 def flag_words(flags: Flags, recent: bool = False) -> bytes:
     """`(\\Seen keyword)`"""
-    words = sorted(flags) + [RECENT] * recent
+    known = {RECENT, *flags} if recent else flags
+    words = sorted(known, key=lambda flag: (not flag.startswith("\\"), flag))  # system flags first
     return f"({' '.join(words)})".encode("ascii")
 
 

@@ -1,0 +1,1 @@
+"""IMAP: grammar, changes, commands, the server."""
