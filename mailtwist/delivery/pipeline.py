@@ -57,22 +57,22 @@ class Pipeline:
 
 
 class Reception:
-    """One client's mails, one after the other.  `account` is that of who logged in, '' for strangers; with
-    `own_sender` it may send under its own addresses only."""
+    """One client's mails, one after the other.  `login` is the account of who logged in, '' for strangers;
+    with `own_sender` it may send under its own addresses only."""
 
-    def __init__(self, pipeline: Pipeline, account: str = "", own_sender: bool = True) -> None:
+    def __init__(self, pipeline: Pipeline, login: str = "", own_sender: bool = True) -> None:
+        self.login = login
         self._pipeline = pipeline
-        self._account = account
         self._own_sender = own_sender
         self._places: dict[Address, _Place] = {}
 
     async def sender(self, address: Address) -> None:
         """A new mail, from `address`; `NotYours`."""
         self._places.clear()
-        if address.null or not (self._account and self._own_sender):
+        if address.null or not (self.login and self._own_sender):
             return
         target = await self._pipeline.target(address)
-        if target is None or not await target.owns(self._account, address):
+        if target is None or not await target.owns(self.login, address):
             raise NotYours(address)
 
     async def recipient(self, address: Address) -> None:
@@ -100,7 +100,7 @@ class Reception:
     async def _place(self, address: Address) -> "_Place":
         target = await self._pipeline.target(address)
         if target is None:
-            raise NoQueueYet(address) if self._account else NoRelaying(address)
+            raise NoQueueYet(address) if self.login else NoRelaying(address)
         return _Place(target, await target.account(address))
 
 

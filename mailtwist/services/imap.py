@@ -6,13 +6,13 @@ from typing import Annotated
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, Duration, Names, PartName, Size
-from mailtwist.protocols.imap.extension import Dialect
+from mailtwist.protocols.imap.extension import GROUP, Dialect
 from mailtwist.protocols.imap.limits import Limits
 from mailtwist.protocols.imap.server import IMAP4Server
 from mailtwist.services.door import Guest
 from mailtwist.services.portal import portal, realm
 from mailtwist.services.service import MailService
-from mailtwist.services.settings import ServiceSettings, mail_service
+from mailtwist.services.settings import ServiceSettings, known, mail_service
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
         facts={
             "portal": portal(assembly, realm(assembly.part("store", settings.store))),
             "limits": limits,
-            "dialect": Dialect.installed(settings.without),
+            "dialect": Dialect.installed(known(GROUP, settings.without)),
             "trusted": assembly.trusted.contains,
         },
     )

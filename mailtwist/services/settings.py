@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from mailtwist.config.network import Endpoint, Endpoints
-from mailtwist.config.part import Assembly
+from mailtwist.config.part import Assembly, installed
+from mailtwist.config.problems import hint, shown
 from mailtwist.config.settings import setting
-from mailtwist.config.values import AtLeast, PartName
+from mailtwist.config.values import AtLeast, Names, PartName
 from mailtwist.services.door import Door, Guest
 from mailtwist.services.limits import Connections
 from mailtwist.services.service import MailService
@@ -42,6 +43,15 @@ class ServiceSettings:
     @property
     def implicit(self) -> bool:
         return self.tls_mode == "implicit"
+
+
+def known(group: str, without: Names) -> Names:
+    """`without`, all of which is installed in the group; ValueError says what is not."""
+    there = installed(group)
+    for name in without:
+        if name not in there:
+            raise ValueError(f'without: no extension "{shown(name)}" is installed{hint(name, there)}')
+    return without
 
 
 def mail_service(
