@@ -25,6 +25,7 @@ class OnePart:
         *,
         clock: Clock | None = None,
         files: Files | None = None,
+        threads: Threads | None = None,
         parts: Mapping[str, Mapping[str, Any]] | None = None,
         name: str = "test",
         hostname: str = "mail.example.org",
@@ -38,7 +39,7 @@ class OnePart:
         self.trusted = trusted or Networks()
         self.clock: Clock = clock or ManualClock()
         self.files: Files = files or DiskFiles()
-        self.threads = Threads("test", 4)
+        self.threads = threads or Threads("test", 4)
         self.made: list[Any] = []
         self._parts = parts or {}
         self._one: dict[Callable[..., Any], Any] = {}

@@ -1,5 +1,6 @@
-"""What every directory must do: subclass, say how to make one, get the tests."""
+"""What every directory must do: subclass, say how to make one, get the tests.  And one in memory."""
 
+from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from mailtwist.auth.api import Directory, Person
@@ -78,3 +79,29 @@ class DirectoryContract(_TestCase):
         found = await directory.find(NAME)
         assert found is not None
         return found
+
+
+class MemoryDirectory:
+    """People in a dict, for tests; `asked` are the passwords that came to it, with their names."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, bytes]] = []
+        self._people: dict[str, tuple[Person, bytes]] = {}
+
+    def add(self, name: str, password: bytes, account: str = "", *, enabled: bool = True) -> Person:
+        """A person, who has the address `name` if it is one; takes the place of one with that name."""
+        person = Person(account or f"account of {name}", name, (name,) if "@" in name else (), enabled)
+        self._people[name] = (person, password)
+        return person
+
+    async def find(self, name: str) -> Person | None:
+        person, _ = self._people.get(name, (None, b""))
+        return person
+
+    async def recipient(self, address: str) -> Person | None:
+        return await self.find(address) if "@" in address else None
+
+    async def accepts(self, person: Person, password: bytes) -> bool:
+        self.asked.append((person.name, password))
+        known, right = self._people.get(person.name, (None, b""))
+        return compare_digest(password, right) and bool(right) and known == person
