@@ -42,6 +42,7 @@ class RunningServer:
         *,
         program: Sequence[str] = TWISTD,
         environment: Mapping[str, str] | None = None,
+        python: str = sys.executable,
     ) -> None:
         self.folder = folder.absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -50,6 +51,7 @@ class RunningServer:
         self.places: dict[str, list[str]] = {}
         self.lines: list[str] = []
         self._program = program
+        self._python = python
         self._environment = {**os.environ, "PYTHONPATH": _import_path(), **(environment or {})}
         self._child: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -122,7 +124,7 @@ class RunningServer:
     def command(self, *words: str, typed: str = "") -> str:
         """What `mailtwist WORDS` prints with this config; CalledProcessError when it fails."""
         done = subprocess.run(
-            [sys.executable, *COMMAND, "--config", str(self.config), *words],
+            [self._python, *COMMAND, "--config", str(self.config), *words],
             input=typed,
             capture_output=True,
             text=True,
@@ -144,7 +146,7 @@ class RunningServer:
         self.lines.clear()
         self._ended = False
         self._child = subprocess.Popen(
-            [sys.executable, *self._program, *arguments],
+            [self._python, *self._program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
