@@ -1,0 +1,117 @@
+"""What the services that take mail have in common: port 25 and submission."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from twisted.cred.portal import IRealm
+
+from mailtwist.config.part import Assembly
+from mailtwist.config.settings import setting
+from mailtwist.config.values import AtLeast, Duration, Names, PartName, Size
+from mailtwist.delivery.api import Target
+from mailtwist.delivery.pipeline import Pipeline, Reception
+from mailtwist.protocols.smtp.extension import GROUP, Dialect
+from mailtwist.protocols.smtp.limits import Limits
+from mailtwist.protocols.smtp.server import ESMTPServer
+from mailtwist.services.door import Guest
+from mailtwist.services.portal import portal, realm
+from mailtwist.services.service import MailService
+from mailtwist.services.settings import ServiceSettings, known, mail_service
+
+
+@dataclass(frozen=True)
+class ReceivingSettings(ServiceSettings):
+    """The settings of a service that takes mail."""
+
+    store: Annotated[str | None, PartName("store")] = setting(
+        None,
+        words="A store of type realm, whose `IMessageDelivery` takes the mail; by default the [target:...]"
+        " sections do.",
+    )
+    target: Annotated[str | None, PartName("target")] = setting(
+        None, words="The target that takes the mail; by default each does for its domains."
+    )
+    without: Names = setting(
+        Names(), words="Extensions that are not offered, by the names that `mailtwist parts` lists."
+    )
+    message: Annotated[Size, AtLeast(64 << 10, "rfc5321#4.5.3.1.7")] = setting(
+        Size(50 << 20), words="The largest message."
+    )
+    recipients: Annotated[int, AtLeast(100, "rfc5321#4.5.3.1.8")] = setting(
+        1000, words="The most recipients of one message."
+    )
+    command: Annotated[Size, AtLeast(1012, "rfc5321#4.5.3.1.4 and rfc4954#3")] = setting(
+        Size(2048), words="The longest command line."
+    )
+    text_line: Annotated[Size, AtLeast(998, "rfc5321#4.5.3.1.6")] = setting(
+        Size(1 << 20), words="The longest line of a message; real mail has longer ones than it may."
+    )
+    hops: Annotated[int, AtLeast(100, "rfc5321#6.3")] = setting(
+        100, words="The most Received lines; a message with more goes in circles."
+    )
+    idle_time: Annotated[Duration, AtLeast(300, "rfc5321#4.5.3.2.7")] = setting(
+        Duration(300), words="How long a client may be silent between two commands."
+    )
+    errors: Annotated[int, AtLeast(5)] = setting(
+        30, words="After so many refused commands without a mail in between the connection ends."
+    )
+
+
+class Server(Guest, ESMTPServer):
+    """One connection."""
+
+
+def receiving(
+    settings: ReceivingSettings,
+    assembly: Assembly,
+    *,
+    ports: tuple[int, int],
+    login_required: bool,
+    own_sender: bool,
+    failed_logins: int,
+) -> MailService:
+    """A service that takes mail: from people who log in, or from everybody."""
+    pipeline = Pipeline(_targets(settings, assembly), assembly.hostname, assembly.clock, settings.hops)
+    opened = realm(_theirs(settings, assembly), lambda login: Reception(pipeline, login, own_sender))
+    limits = Limits(
+        message=settings.message,
+        recipients=settings.recipients,
+        command=settings.command,
+        text_line=settings.text_line,
+        errors=settings.errors,
+        failed_logins=failed_logins,
+        idle_time=settings.idle_time,
+    )
+    return mail_service(
+        settings,
+        assembly,
+        ports=ports,
+        kind=Server,
+        full=b"421 4.7.0 Too many connections from your network, try again later",
+        facts={
+            "portal": portal(assembly, opened, strangers=not login_required),
+            "host": assembly.hostname.encode(),
+            "limits": limits,
+            "dialect": Dialect.installed(known(GROUP, settings.without)),
+            "trusted": assembly.trusted.contains,
+            "login_required": login_required,
+            "auth_offered": login_required,
+        },
+    )
+
+
+def _targets(settings: ReceivingSettings, assembly: Assembly) -> tuple[Target, ...]:
+    if settings.target is not None:
+        return (assembly.part("target", settings.target),)
+    return tuple(assembly.parts("target").values())
+
+
+def _theirs(settings: ReceivingSettings, assembly: Assembly) -> Any:
+    if settings.store is None:
+        return None
+    store = assembly.part("store", settings.store)
+    if not IRealm.providedBy(store):
+        raise ValueError(
+            f'[store:{settings.store}] is not of type realm; leave out "store": targets take the mail'
+        )
+    return store

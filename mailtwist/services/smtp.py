@@ -1,0 +1,21 @@
+"""Mail from other servers: port 25, for our own domains, without a login."""
+
+from dataclasses import dataclass
+
+from mailtwist.config.part import Assembly, Part
+from mailtwist.services.receiving import ReceivingSettings, receiving
+from mailtwist.services.service import MailService
+
+
+@dataclass(frozen=True)
+class Settings(ReceivingSettings):
+    """Mail from other servers: local recipients only, nobody can log in."""
+
+
+def build(settings: Settings, assembly: Assembly) -> MailService:
+    return receiving(
+        settings, assembly, ports=(25, 465), login_required=False, own_sender=False, failed_logins=1
+    )
+
+
+part = Part(Settings, build)
