@@ -81,4 +81,4 @@ class Command(ABC):
 
     @abstractmethod
     async def run(self, session: "Session") -> Reply:
-        """`Refusal` and `Trouble` are answers too.  `Malformed` ends the connection: see `errors.Unframed`."""
+        """`Refusal` and `Trouble` are answers too; `errors.Unframed` ends the connection."""

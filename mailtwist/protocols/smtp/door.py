@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from zope.interface import Interface
 
@@ -102,7 +102,7 @@ class Door(Protocol):
     async def accept_sender(self, address: Address) -> None:
         """`Refusal` or `Trouble`, when whoever takes the mail does not want it."""
 
-    async def accept_recipient(self, recipient: Recipient) -> object:
+    async def accept_recipient(self, recipient: Recipient) -> Any:
         """The same; the answer belongs into `Mail.takers`."""
 
     async def begin(self) -> Transfer:
@@ -122,7 +122,7 @@ class Mail:
     sender: Address
     parameters: Mapping[str, str | None]
     recipients: list[Recipient] = field(default_factory=list)
-    takers: list[object] = field(default_factory=list)
+    takers: list[Any] = field(default_factory=list)
 
 
 @dataclass(slots=True)
