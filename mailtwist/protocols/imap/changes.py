@@ -110,6 +110,7 @@ class Selected:
     def changes(self, *, expunged: bool) -> Iterator[bytes]:
         """The untagged answers, without `* ` and CRLF, that bring the client up to date.  Numbers move when
         the first is taken; without `expunged` they only grow."""
+        last = self._last
         if expunged and self._gone:
             yield from self._expunge()
         if self._newest > self._last:
@@ -118,7 +119,7 @@ class Selected:
             self._recent_told = recent
             yield b"%d RECENT" % recent
         if self._flagged:
-            yield from self._reflag()
+            yield from self._reflag(last)
 
     def new_keywords(self) -> Iterator[bytes]:
         """The same for keywords that nobody used here before: to be told before a message has one."""
@@ -184,10 +185,12 @@ class Selected:
         self._recent_told = self.recent_count
         yield b"%d RECENT" % self._recent_told
 
-    def _reflag(self) -> Iterator[bytes]:
+    def _reflag(self, last: int) -> Iterator[bytes]:
         since, self._since = self._since, 0
         if self._flagged.many:
-            uids: Iterable[int] = [e.uid for e in self.mailbox.entries() if e.modseq >= since]
+            uids: Iterable[int] = [
+                e.uid for e in self.mailbox.entries() if e.uid <= last and e.modseq >= since
+            ]
         else:
             uids = sorted(self._flagged.uids)
         self._flagged.forget()

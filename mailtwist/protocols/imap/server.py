@@ -231,7 +231,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
             for want in wants:
                 value = want
                 if callable(want):
-                    value, rest = await maybeDeferred(self._own(want), rest)
+                    value, rest = await maybeDeferred(self._own(want), rest or b"")
                 given.append(value)
             if rest or self._literals:
                 raise Malformed("Unexpected text behind the command")

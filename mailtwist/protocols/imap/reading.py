@@ -1,0 +1,129 @@
+"""A message, opened: its octets in blocks, its header, its parts.  rfc3501#6.4.5"""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from mailtwist.kit.trouble import Trouble
+from mailtwist.mail import headers
+from mailtwist.mail.structure import BLOCK, Part, StructureParser
+from mailtwist.store.api import Content
+
+AT_A_STRETCH = 8 * BLOCK
+"""Octets that are dealt with before other connections have their turn."""
+
+
+class Structures:
+    """What is known of the parts of messages, by UID: clients ask for one part after the other.  Bounded; the
+    last is always kept."""
+
+    MOST = 4_000
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, tuple[Part, int]] = OrderedDict()
+        self._parts = 0
+
+    def get(self, uid: int) -> Part | None:
+        found = self._known.get(uid)
+        if found is None:
+            return None
+        self._known.move_to_end(uid)
+        return found[0]
+
+    def put(self, uid: int, part: Part) -> None:
+        count = part.count()
+        self._known[uid] = part, count
+        self._parts += count
+        while self._parts > self.MOST and len(self._known) > 1:
+            self._parts -= self._known.popitem(last=False)[1][1]
+
+
+class Pace:
+    """Lets others have their turn during long work."""
+
+    def __init__(self, breathe: Callable[[], Awaitable[None]]) -> None:
+        self._breathe = breathe
+        self._done = 0
+
+    async def went(self, octets: int) -> None:
+        """So many octets have been dealt with since the last call."""
+        self._done += octets
+        if self._done >= AT_A_STRETCH:
+            self._done = 0
+            await self._breathe()
+
+
+class Reading:
+    """Reads a `Content`; who opened that closes it.  A message that is shorter than it said is `Trouble`."""
+
+    def __init__(self, uid: int, content: Content, structures: Structures, pace: Pace) -> None:
+        self.size = content.size
+        self._uid = uid
+        self._content = content
+        self._structures = structures
+        self._pace = pace
+        self._head = b""  # what has been read of the beginning, the header at least if that was asked for
+        self._header_end = -1
+
+    async def octets(self, start: int, end: int) -> bytes:
+        """All of them in one piece."""
+        return b"".join([block async for block in self.blocks(start, end)])
+
+    async def blocks(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """From `start` to `end`, which lie in the message."""
+        if start < min(end, BLOCK) and not self._head:
+            await self._read_head()
+        if start < len(self._head):
+            piece = self._head[start:end]
+            start += len(piece)
+            yield piece
+        while start < end:
+            piece = await self._read(start, min(end - start, BLOCK))
+            start += len(piece)
+            yield piece
+
+    async def header_end(self) -> int:
+        """Where the body begins: the size of the message if it has none."""
+        if self._header_end < 0:
+            self._header_end = await self._find_header_end()
+        return self._header_end
+
+    async def header(self) -> bytes:
+        """The header with its empty line, but no more of it than `headers.LIMIT`."""
+        return await self.octets(0, min(await self.header_end(), headers.LIMIT))
+
+    async def structure(self) -> Part:
+        """The parts; a header that was read on the way is not read again."""
+        known = self._structures.get(self._uid)
+        if known is None:
+            parser = StructureParser()
+            async for block in self.blocks(0, self.size):
+                parser.feed(block)
+            known = parser.finish()
+            self._structures.put(self._uid, known)
+        return known
+
+    async def _find_header_end(self) -> int:
+        await self._read_head()
+        end = headers.end(self._head)
+        while end < 0 and len(self._head) < min(self.size, headers.LIMIT):
+            before = len(self._head)
+            self._head += await self._read(before, min(self.size - before, BLOCK))
+            end = headers.end(self._head, max(0, before - 2))
+        at, tail = len(self._head), self._head[-3:]
+        while end < 0 and at < self.size:  # longer than anybody wants to keep
+            block = tail + await self._read(at, min(self.size - at, BLOCK))
+            found = headers.end(block, 1)
+            end = found if found < 0 else at - len(tail) + found
+            at, tail = at + len(block) - len(tail), block[-3:]
+        return self.size if end < 0 else end
+
+    async def _read_head(self) -> None:
+        if not self._head and self.size:
+            self._head = await self._read(0, min(self.size, BLOCK))
+
+    async def _read(self, start: int, count: int) -> bytes:
+        piece = await self._content.read(start, count)
+        if not piece:
+            raise Trouble("4.3.0", "The message cannot be read", f"UID {self._uid} ends at {start}")
+        await self._pace.went(len(piece))
+        return piece
