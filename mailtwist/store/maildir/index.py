@@ -80,7 +80,8 @@ class Index:
     """A connection to one account's index.  Blocks; used by one thread at a time."""
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with suppress(FileExistsError):  # and then it is not opened: closing it would drop SQLite's locks
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         self.path = path
         self.begun = False  # whoever lends it out says when the account is ready
         self._inode = os.stat(path).st_ino
