@@ -8,16 +8,16 @@ _EMPTY_LINE = re.compile(rb"\n\r?\n")
 
 
 class Stuffing:
-    """Doubles dots at the beginning of a line, wherever a chunk ends.  A bare LF counts as the end of a line,
-    because clients read it so: nobody's mail may end an answer early."""
+    """Doubles dots at the beginning of a line, wherever a chunk ends.  A bare CR or LF counts as the end of a
+    line, because clients read it so: nobody's mail may end an answer early."""
 
     def __init__(self) -> None:
         self._last = b"\r\n"
 
     def stuffed(self, chunk: bytes) -> bytes:
-        before = self._last[-1:]
-        self._last = (self._last + chunk)[-2:]
-        return (before + chunk).replace(b"\n.", b"\n..")[1:]
+        whole = self._last[-1:] + chunk
+        self._last = (self._last + chunk[-2:])[-2:]
+        return whole.replace(b"\n.", b"\n..").replace(b"\r.", b"\r..")[1:]
 
     def end(self) -> bytes:
         """What ends the answer: the dot on its own line, which begins behind a line end of its own where the

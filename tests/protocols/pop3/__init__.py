@@ -1,0 +1,1 @@
+"""POP3: transcripts, the seam with twisted.mail, faults, any octets, real sockets."""
