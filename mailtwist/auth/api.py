@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from mailtwist.kit.trouble import Trouble
+from mailtwist.state.api import Token
 
 DoorName = Literal["imap", "pop3", "smtp", "http", "other"]
 
@@ -137,8 +138,40 @@ class Factor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A token as its owner's app needs it.  `uri` is what the QR code says; both tell the secret."""
+
+    token: str
+    uri: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+@runtime_checkable
+class SupportsEnrolment(Protocol):
+    """A factor whose tokens are ours to give: `mailtwist otp`."""
+
+    async def tokens(self, account: str) -> Sequence[Token]:
+        """The oldest first; those that are not `active` wait for a code."""
+
+    async def enroll(self, account: str, name: str, label: str = "") -> Enrolment:
+        """A new token, which counts once a code of it was confirmed.  An older one that still waits for that
+        is gone.  `name` is what the app shows."""
+
+    def shown(self, token: Token, name: str) -> Enrolment:
+        """The token as it was at its enrolment."""
+
+    def code(self, token: Token) -> str:
+        """What its owner's app shows now."""
+
+    async def confirm(self, account: str, code: str, token: str = "") -> bool:
+        """`code` is right: the waiting token counts from now on, and this code is used.  `token` says which
+        one, if several wait."""
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
-    """`token` is the id of the token, `step` grows with each code that it can give (rfc6238#4.2)."""
+    """`token` is the id of the token, unlike all others in whatever factor; `step` grows with each code that
+    it can give (rfc6238#4.2)."""
 
     token: str
     step: int

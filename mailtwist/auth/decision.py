@@ -195,7 +195,8 @@ class Decision:
         if proof is None:
             await self._volatile.refuse(full, REFUSED_FOR)
             return Verdict("wrong-code")
-        by = self._keys.mac(IDENTITY, self._keys.versions(IDENTITY)[0], account, request.secret, client)
+        who = client or new_id()
+        by = self._keys.mac(IDENTITY, self._keys.versions(IDENTITY)[0], account, request.secret, who)
         join = self._settings.join
         if not await used_once(self._volatile, self._durable, account, proof, by, client, join):
             return Verdict("used-code")

@@ -150,6 +150,37 @@ class LaterTests(House):
         self.patch(self.decision._durable, "advance", real)
         self.assertEqual(self.refused(secret), "used-code")
 
+    def test_two_processes_let_the_same_client_in_at_the_same_moment(self) -> None:
+        """The other one used the code after this one had looked."""
+        real = self.decision._durable.advance
+
+        async def used(account: str, token: str, step: int, by: bytes) -> Use:
+            await real(account, token, step, by)
+            return await real(account, token, step, by)
+
+        self.patch(self.decision._durable, "advance", used)
+        self.accepted(self.right())
+
+    def test_two_processes_let_no_client_in_twice_that_nobody_knows(self) -> None:
+        secret, marks = self.right(), []
+        real = self.decision._durable.advance
+
+        async def noted(account: str, token: str, step: int, by: bytes) -> Use:
+            marks.append(by)
+            return await real(account, token, step, by)
+
+        self.patch(self.decision._durable, "advance", noted)
+        self.accepted(secret, "")
+        self.assertEqual(self.refused(secret, ""), "used-code")
+        self.clock.advance(30)
+        self.decision._volatile._used.clear()  # another process has a volatile state of its own
+        self.patch(self.decision._durable, "last_step", self.nothing_yet)
+        self.assertEqual(self.refused(secret, ""), "used-code")
+        self.assertEqual(len(set(marks)), 2)
+
+    async def nothing_yet(self, account: str, token: str) -> int:
+        return -1
+
     def test_a_disk_that_comes_back_lets_the_same_client_go_on(self) -> None:
         secret = self.right()
         real = self.decision._durable.advance

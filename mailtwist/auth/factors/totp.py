@@ -4,12 +4,12 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyotp
 
-from mailtwist.auth.api import Proof
+from mailtwist.auth.api import Enrolment, Proof
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.kit.clock import Clock
@@ -39,17 +39,8 @@ class Settings:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """A token as its owner's app needs it.  `uri` is what the QR code says; both tell the secret."""
-
-    token: str
-    uri: str = field(repr=False)
-    secret: str = field(repr=False)
-
-
 class Totp:
-    """`auth.api.Factor`; the seeds lie in the durable state, sealed."""
+    """`auth.api.Factor` and `SupportsEnrolment`; the seeds lie in the durable state, sealed."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._issuer = settings.issuer or assembly.hostname
@@ -78,12 +69,9 @@ class Totp:
 
     # -- enrolment
     async def tokens(self, account: str) -> Sequence[Token]:
-        """The oldest first; those that are not `active` wait for a code."""
         return await self._durable.tokens(account, KIND)
 
     async def enroll(self, account: str, name: str, label: str = "") -> Enrolment:
-        """A new token, which counts once a code of it was confirmed.  An older one that still waits for that
-        is gone.  `name` is what the app shows."""
         for token in await self.tokens(account):
             if not token.active:
                 await self._durable.remove_token(account, token.id)
@@ -94,18 +82,15 @@ class Totp:
         return self.shown(token, name)
 
     def shown(self, token: Token, name: str) -> Enrolment:
-        """The token as it was at its enrolment."""
         totp = self._totp(token)
         uri = totp.provisioning_uri(name=name, issuer_name=self._issuer)
         return Enrolment(token.id, uri, totp.secret)
 
     def code(self, token: Token) -> str:
-        """What the app shows now."""
         return _at(self._totp(token), self._now(token.period) + token.drift)
 
     async def confirm(self, account: str, code: str, token: str = "") -> bool:
-        """The owner's app shows the right codes: the waiting token counts from now on, its clock's drift is
-        known, and this code is used.  `token` says which one, if several wait."""
+        """Its clock's drift is known from then on."""
         for waiting in await self.tokens(account):
             if waiting.active or token not in ("", waiting.id):
                 continue

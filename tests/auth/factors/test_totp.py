@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pyotp
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import Proof
-from mailtwist.auth.factors.totp import Enrolment, Settings, Totp
+from mailtwist.auth.api import Enrolment, Proof, SupportsEnrolment
+from mailtwist.auth.factors.totp import Settings, Totp
 from mailtwist.state.api import StateUnusable
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
@@ -54,6 +54,9 @@ class TotpTests(FactorContract, TestCase):
         self.assertEqual(
             [found[step] and found[step].step for step in (-1, 0, 1)], [self.now() + s for s in (-1, 0, 1)]
         )
+
+    async def test_it_gives_tokens_itself(self) -> None:
+        self.assertIsInstance(await self.make_factor(), SupportsEnrolment)
 
     async def test_a_token_counts_once_it_is_confirmed(self) -> None:
         await self.begin()
