@@ -19,7 +19,7 @@ BOUNDARY = 1_000
 
 BLOCK = 64 * 1024
 
-ENVELOPE = frozenset(b"date subject from sender reply-to to cc bcc in-reply-to message-id".split())
+_ENVELOPE = frozenset(b"date subject from sender reply-to to cc bcc in-reply-to message-id".split())
 _CONTENT = frozenset(
     b"content-" + name
     for name in b"type id description transfer-encoding md5 disposition language location".split()
@@ -232,7 +232,7 @@ class StructureParser:
         part = this.part
         part.body = self._base + end
         this.lines_before = self._lines
-        part.fields = _kept(header, _CONTENT | ENVELOPE if this.envelope else _CONTENT)
+        part.fields = _kept(header, _CONTENT | _ENVELOPE if this.envelope else _CONTENT)
         said = content_fields.content_type(part.fields.get(b"content-type", b""))
         default = _PLAIN if b"content-type" in part.fields else this.default
         part.type, part.subtype, part.parameters = said or default
@@ -278,6 +278,11 @@ class StructureParser:
             if not part.multipart:
                 self._watcher.body(part, self._data[self._passed : at])
         self._passed = at
+
+
+def envelope_fields(header: bytes) -> dict[bytes, bytes]:
+    """Those that ENVELOPE names, unfolded, by name in lower case."""
+    return _kept(header, _ENVELOPE)
 
 
 def _kept(header: bytes, names: frozenset[bytes]) -> dict[bytes, bytes]:

@@ -21,7 +21,7 @@ def from_base64(text: bytes) -> bytes:
 def decode(encoding: bytes) -> Decode:
     """What undoes `encoding`; what we do not know is left as it is."""
     if encoding.lower() == b"base64":
-        return _Base64()
+        return _Quads()
     return _QuotedPrintable() if encoding.lower() == b"quoted-printable" else _as_it_is
 
 
@@ -29,7 +29,7 @@ def _as_it_is(block: bytes) -> bytes:
     return block
 
 
-class _Base64:
+class _Quads:
     def __init__(self) -> None:
         self._rest = b""
 

@@ -10,6 +10,7 @@ from mailtwist.mail.flags import RECENT, SYSTEM, Flags
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.command import No
 from mailtwist.protocols.imap.message_set import MessageSet, picked
+from mailtwist.protocols.imap.reading import Structures
 from mailtwist.store.api import Arrived, Change, Entry, Flagged, Gone, Mailbox
 
 REMEMBERED = 1_000
@@ -36,6 +37,7 @@ class Selected:
         self.mailbox = mailbox
         self.read_only = read_only
         self.recent: set[int] = set()
+        self.structures = Structures()
         self._changed = changed
         self._flagged, self._gone = _Few(), _Few()
         self._since = self._newest = 0

@@ -156,6 +156,9 @@ class Connection:
             self.flush()
             await self._host.lines.drained()
 
+    async def breathe(self) -> None:
+        await self._host.lines.pause(0)
+
     async def tell_changes(self, *, expunged: bool = True) -> None:
         if self._selected is not None:
             for words in self._selected.changes(expunged=expunged):

@@ -48,6 +48,10 @@ class Door(Protocol):
     async def drained(self) -> None:
         """There is room for more; call it after every message of an answer (it costs next to nothing)."""
 
+    async def breathe(self) -> None:
+        """Others have their turn.  Who works on without waiting for anything calls it every few
+        milliseconds."""
+
     def cut(self) -> None:
         """What has been written cannot be completed (a literal, say): the connection ends here and now,
         without another octet.  Raise something afterwards."""

@@ -1,0 +1,204 @@
+"""FETCH: what the client wants to know of messages, and the messages themselves.  rfc3501#6.4.5"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from mailtwist.kit.events import Event
+from mailtwist.kit.trouble import Trouble
+from mailtwist.mail.flags import SEEN
+from mailtwist.protocols.imap.arguments import Arguments
+from mailtwist.protocols.imap.changes import Selected
+from mailtwist.protocols.imap.command import Answer, Command, State
+from mailtwist.protocols.imap.door import Session
+from mailtwist.protocols.imap.extension import Extension
+from mailtwist.protocols.imap.fetch_items import FLAGS, ITEMS, UID, Item, Listed, Pieces, Read, item
+from mailtwist.protocols.imap.message_set import MessageSet
+from mailtwist.protocols.imap.reading import Pace, Reading
+from mailtwist.store.api import Entry, MessageGone
+
+NOT_MARKED = Event("imap.not_marked", "Messages were read but could not be marked so: {why}", "warn")
+
+AT_ONCE = 1_000
+"""Messages that are answered without looking up, where none of them is opened."""
+
+MARKED_TOGETHER = 1024 * 1024
+"""Octets of messages that become \\Seen in one step, before they are sent."""
+
+_MACRO = re.compile(rb"(?i)(ALL|FAST|FULL)\Z")
+_MACROS = {
+    b"FAST": b"(FLAGS INTERNALDATE RFC822.SIZE)",
+    b"ALL": b"(FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)",
+    b"FULL": b"(FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY)",
+}
+
+Wanted = Sequence[tuple[int, int]]
+"""(number, UID)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Command):
+    name: ClassVar[str] = "FETCH"
+    states: ClassVar[State] = State.SELECTED
+    takes_uid: ClassVar[bool] = True
+    by_numbers: ClassVar[bool] = True
+    messages: MessageSet
+    items: tuple[Item, ...]
+    by_uid: bool
+
+    @classmethod
+    def parse(cls, arguments: Arguments, *, by_uid: bool) -> Self:
+        arguments.space()
+        messages = arguments.message_set()
+        arguments.space()
+        items = _items(arguments)
+        arguments.end()
+        if by_uid:
+            items = [UID, *items]
+        different: dict[bytes, Item] = {}
+        for one in items:
+            different.setdefault(one.label, one)
+        return cls(messages, tuple(different.values()), by_uid)
+
+    async def run(self, session: Session) -> Answer:
+        wanted = session.selected.wanted(self.messages, by_uid=self.by_uid)
+        listed = [one for one in self.items if isinstance(one, Listed)]
+        if len(listed) == len(self.items):
+            answered = await _list(session, wanted, listed)
+        else:
+            answered = await self._open(session, wanted)
+        gone = answered < len(wanted) and not self.by_uid
+        return Answer("FETCH completed", code="EXPUNGEISSUED" if gone else "")
+
+    async def _open(self, session: Session, wanted: Wanted) -> int:
+        """How many were still there."""
+        selected, answered = session.selected, 0
+        pace = Pace(session.breathe)
+        sees = any(isinstance(one, Read) and one.sees for one in self.items) and not selected.read_only
+        for batch in _batches(selected, wanted):
+            marked = await _mark(selected, batch) if sees else ()
+            for number, uid in batch:
+                extra = (FLAGS,) if uid in marked and FLAGS not in self.items else ()
+                answered += await _answer(session, number, uid, self.items + extra, pace)
+        return answered
+
+
+def _items(arguments: Arguments) -> list[Item]:
+    macro = arguments.match(_MACRO)
+    if macro is not None:
+        arguments = Arguments(_MACROS[macro[0].upper()], dialect=arguments.dialect)
+    if arguments.peek(b"("):
+        return arguments.list_of(lambda: item(arguments), most=1_000)
+    return [item(arguments)]
+
+
+async def _list(session: Session, wanted: Wanted, items: Sequence[Listed]) -> int:
+    """How many were still there; nothing of them is opened."""
+    selected, answered = session.selected, 0
+    entries = _by_uid(selected, wanted)
+    for start in range(0, len(wanted), AT_ONCE):
+        lines = list(_lines(selected, wanted[start : start + AT_ONCE], entries, items))
+        answered += len(lines)
+        session.write(b"".join(lines))
+        await session.drained()
+        if start:
+            await session.breathe()
+    return answered
+
+
+def _lines(
+    selected: Selected, wanted: Wanted, entries: Mapping[int, Entry], items: Sequence[Listed]
+) -> Iterator[bytes]:
+    questions = [(one.label, one.words) for one in items]
+    for number, uid in wanted:
+        entry = entries.get(uid)
+        if entry is not None:
+            answers = b" ".join([b"%b %b" % (label, words(selected, entry)) for label, words in questions])
+            yield b"* %d FETCH (%b)\r\n" % (number, answers)
+
+
+def _by_uid(selected: Selected, wanted: Wanted) -> Mapping[int, Entry]:
+    if len(wanted) * 8 < selected.exists:
+        found = ((uid, selected.entry(uid)) for _, uid in wanted)
+        return {uid: entry for uid, entry in found if entry is not None}
+    return {entry.uid: entry for entry in selected.mailbox.entries()}
+
+
+def _batches(selected: Selected, wanted: Wanted) -> Iterator[Wanted]:
+    """Messages that become \\Seen together: few enough that a client which leaves has been sent most."""
+    batch: list[tuple[int, int]] = []
+    size = 0
+    for number, uid in wanted:
+        entry = selected.entry(uid)
+        size += 0 if entry is None else entry.size
+        batch.append((number, uid))
+        if size >= MARKED_TOGETHER:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+async def _mark(selected: Selected, batch: Wanted) -> Collection[int]:
+    """The UIDs of those that were not \\Seen and are now.  A full disk does not keep anybody from reading."""
+    entries = [entry for _, uid in batch if (entry := selected.entry(uid)) is not None]
+    unseen = [entry.uid for entry in entries if SEEN not in entry.flags]
+    if not unseen:
+        return ()
+    try:
+        changed = await selected.mailbox.change_flags(unseen, "add", frozenset([SEEN]))
+    except Trouble as why:
+        NOT_MARKED.log(why=str(why))
+        return ()
+    selected.flags_told(changed)
+    return {entry.uid for entry in changed}
+
+
+async def _answer(session: Session, number: int, uid: int, items: Sequence[Item], pace: Pace) -> bool:
+    """False when the message is not there any more."""
+    selected = session.selected
+    entry = selected.entry(uid)
+    if entry is None:
+        return False
+    try:
+        content = await selected.mailbox.open(uid)
+    except MessageGone:
+        return False
+    try:
+        reading = Reading(uid, content, selected.structures, pace)
+        pieces = [b"* %d FETCH (" % number]
+        answer = await _pieces(selected, entry, items, reading)
+        await _send(session, [*pieces, *answer, b")\r\n"], reading)
+    finally:
+        content.close()
+    await session.drained()
+    return True
+
+
+async def _pieces(selected: Selected, entry: Entry, items: Sequence[Item], reading: Reading) -> Pieces:
+    pieces: Pieces = []
+    for one in items:
+        pieces.append(b"%b%b " % (b" " if pieces else b"", one.label))
+        if isinstance(one, Listed):
+            pieces.append(one.words(selected, entry))
+        else:
+            pieces += await one.answer(reading)
+    return pieces
+
+
+async def _send(session: Session, pieces: Pieces, reading: Reading) -> None:
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            session.write(piece)
+            continue
+        try:
+            async for block in reading.blocks(piece.start, piece.end):
+                session.write(block)
+                await session.drained()
+        except Exception:
+            session.cut()  # a literal that was begun cannot be taken back
+            raise
+
+
+extension = Extension(name="fetch", rfc=3501, commands=(Fetch,), fetch_items=ITEMS)

@@ -1,0 +1,144 @@
+"""What FETCH can be asked for: the rows of its table.  rfc3501#6.4.5 rfc3501#7.4.2"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from mailtwist.protocols.errors import Malformed
+from mailtwist.protocols.imap.arguments import Arguments
+from mailtwist.protocols.imap.body_structure import body
+from mailtwist.protocols.imap.changes import Selected
+from mailtwist.protocols.imap.envelope import of_header
+from mailtwist.protocols.imap.reading import Reading
+from mailtwist.protocols.imap.sections import Section, Span
+from mailtwist.store.api import Entry
+
+Pieces = list[bytes | Span]
+"""An answer: octets as they are, and octets of the message, sent as they are read."""
+
+_NAME = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.\-]*")
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Something that is known of a message without opening it.  `label` stands before the answer."""
+
+    label: bytes
+    words: Callable[[Selected, Entry], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Something for which the message is opened.  `sees`: the message is \\Seen from then on."""
+
+    label: bytes
+    answer: Callable[[Reading], Awaitable[Pieces]]
+    sees: bool = False
+
+
+Item = Listed | Read
+
+
+@dataclass(frozen=True, slots=True)
+class FetchItem:
+    """A row of the table.  `name` is upper case; `parse` takes what follows it in the command."""
+
+    name: str
+    parse: Callable[[Arguments], Item]
+
+
+def item(arguments: Arguments) -> Item:
+    """One item, by the table of the session's dialect."""
+    found = arguments.match(_NAME)
+    name = "" if found is None else found[0].decode("ascii").upper()
+    row: FetchItem | None = arguments.dialect.fetch_items.get(name)
+    if row is None:
+        raise Malformed("There is no such item to fetch")
+    return row.parse(arguments)
+
+
+def known(name: str, words: Callable[[Selected, Entry], bytes]) -> FetchItem:
+    """A row for what needs no message."""
+    made = Listed(name.encode("ascii"), words)
+    return FetchItem(name, lambda arguments: made)
+
+
+def literal(found: Span | bytes) -> Pieces:
+    size = len(found) if isinstance(found, bytes) else found.end - found.start
+    return [b"{%d}\r\n" % size, found]
+
+
+async def _envelope(reading: Reading) -> Pieces:
+    return [of_header(await reading.header())]
+
+
+async def _body(reading: Reading) -> Pieces:
+    return [body(await reading.structure(), extended=False)]
+
+
+async def _body_structure(reading: Reading) -> Pieces:
+    return [body(await reading.structure(), extended=True)]
+
+
+def _section(label: bytes, section: Section, *, sees: bool) -> Read:
+    async def answer(reading: Reading) -> Pieces:
+        return literal(await section.find(reading))
+
+    return Read(label, answer, sees)
+
+
+def _parse_body(arguments: Arguments) -> Item:
+    if not arguments.peek(b"["):
+        return Read(b"BODY", _body)
+    section = Section.parse(arguments)
+    return _section(b"BODY" + section.written(), section, sees=True)
+
+
+def _parse_peek(arguments: Arguments) -> Item:
+    section = Section.parse(arguments)
+    return _section(b"BODY" + section.written(), section, sees=False)
+
+
+def _read(name: str, answer: Callable[[Reading], Awaitable[Pieces]]) -> FetchItem:
+    made = Read(name.encode("ascii"), answer)
+    return FetchItem(name, lambda arguments: made)
+
+
+def _whole(name: str, text: str, *, sees: bool) -> FetchItem:
+    """What IMAP2 had instead of sections."""
+    made = _section(name.encode("ascii"), Section(text=text), sees=sees)
+    return FetchItem(name, lambda arguments: made)
+
+
+def _uid(selected: Selected, entry: Entry) -> bytes:
+    return b"%d" % entry.uid
+
+
+def _size(selected: Selected, entry: Entry) -> bytes:
+    return b"%d" % entry.size
+
+
+def _internal_date(selected: Selected, entry: Entry) -> bytes:
+    """rfc3501#9, date-time"""
+    when = datetime.fromtimestamp(entry.received, timezone(timedelta(minutes=entry.zone)))
+    return f'"{when.day:2}-{_MONTHS[when.month - 1]}-{when:%Y %H:%M:%S %z}"'.encode("ascii")
+
+
+UID = Listed(b"UID", _uid)
+FLAGS = Listed(b"FLAGS", Selected.flags)
+
+ITEMS = (
+    FetchItem("UID", lambda arguments: UID),
+    FetchItem("FLAGS", lambda arguments: FLAGS),
+    known("INTERNALDATE", _internal_date),
+    known("RFC822.SIZE", _size),
+    _read("ENVELOPE", _envelope),
+    _read("BODYSTRUCTURE", _body_structure),
+    FetchItem("BODY", _parse_body),
+    FetchItem("BODY.PEEK", _parse_peek),
+    _whole("RFC822", "", sees=True),
+    _whole("RFC822.HEADER", "HEADER", sees=False),
+    _whole("RFC822.TEXT", "TEXT", sees=True),
+)
