@@ -103,7 +103,7 @@ class Message:
         raise IndexError(part)
 
 
-@implementer(imap4.IMailbox, imap4.ICloseable)
+@implementer(imap4.IMailbox, imap4.ICloseableMailbox)
 class Mailbox:
     def __init__(self):
         self.messages = []
@@ -234,7 +234,7 @@ class Maildrop:
         return sizes if index is None else sizes[index]
 
     def getMessage(self, index):
-        return BytesIO(self.messages[index].octets)
+        return BytesIO(self.messages[index].octets.replace(b"\r\n", b"\n"))  # as in a file
 
     def getUidl(self, index):
         return b"example-%d" % self.messages[index].uid

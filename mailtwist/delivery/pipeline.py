@@ -12,7 +12,7 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope
 
-TAKEN = Event("mail.taken", "{message}: from {sender} for {count} recipients, {size} octets, {login}")
+TAKEN = Event("mail.taken", "{message}: from {sender} for {count} recipients, {size} octets, by {account}")
 NOT_TAKEN = Event("mail.not_taken", "{message}: from {sender}: {reason}", "warn")
 
 
@@ -155,8 +155,8 @@ class Mail:
             NOT_TAKEN.log(message=self.id, sender=sender, reason=str(trouble))
             await self.abort()
             raise
-        count, login = len(self._envelope.recipients), self._envelope.login or "-"
-        TAKEN.log(message=self.id, sender=sender, count=count, size=self._size, login=login)
+        count, account = len(self._envelope.recipients), self._envelope.login or "a stranger"
+        TAKEN.log(message=self.id, sender=sender, count=count, size=self._size, account=account)
         return self.id
 
     async def abort(self) -> None:

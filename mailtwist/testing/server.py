@@ -76,14 +76,14 @@ class RunningServer:
         """Returns when all ports are served; `DidNotStart` with the log otherwise."""
         ready = self.folder / "ready.json"
         ready.unlink(missing_ok=True)
-        self._run("--config", str(self.config), "--ready-file", str(ready))
+        self.begin("--config", str(self.config), "--ready-file", str(ready))
         self.wait_for(" app.ready ", '"app.ready"')
         self.places = json.loads(ready.read_text())
         return self
 
     def run(self) -> int:
         """Its exit status, when it is expected not to serve."""
-        self._run("--config", str(self.config))
+        self.begin("--config", str(self.config))
         return self.wait()
 
     def wait_for(self, *words: str) -> str:
@@ -142,7 +142,8 @@ class RunningServer:
     def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def _run(self, *arguments: str) -> None:
+    def begin(self, *arguments: str) -> None:
+        """The program runs, with these arguments alone."""
         self.lines.clear()
         self._ended = False
         self._child = subprocess.Popen(

@@ -31,10 +31,8 @@ def read_imaps(port: int, user: str, secret: str) -> list[bytes]:
     """All of INBOX."""
     with imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=unverified(), timeout=30) as client:
         client.login(user, secret)
-        client.select()
-        _, found = client.search(None, "ALL")
-        numbers = found[0].split()
-        return [client.fetch(number.decode(), "(BODY.PEEK[])")[1][0][1] for number in numbers]
+        count = int(client.select()[1][0])
+        return [client.fetch(str(n), "(BODY.PEEK[])")[1][0][1] for n in range(1, count + 1)]
 
 
 def read_pop3s(port: int, user: str, secret: str) -> list[bytes]:

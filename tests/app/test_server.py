@@ -81,7 +81,7 @@ class Signals(Process):
 
     def test_sighup_reopens_the_log_and_never_kills(self) -> None:
         server = self.server(SERVER + "log = log\nlog_format = json\n")
-        server._run("--config", str(server.config), "--ready-file", str(server.folder / "ready.json"))
+        server.begin("--config", str(server.config), "--ready-file", str(server.folder / "ready.json"))
         self.addCleanup(server.kill)
         log = server.folder / "log"
         self.wait_for(log, "app.ready")

@@ -1,6 +1,5 @@
 """`mailtwist demo`: a whole mail host on this machine alone, with two users, ready to be tried."""
 
-import io
 import json
 import os
 import shlex
@@ -13,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pyotp
-import segno
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from mailtwist.app.assemble import Assembled
+from mailtwist.app.cli.answer import qr_code
 from mailtwist.app.cli.command import FAILED, Command
 from mailtwist.app.tap import TWISTD
 from mailtwist.auth.api import Person, SupportsPeople
-from mailtwist.config.load import load
+from mailtwist.config.load import Config, load
 from mailtwist.kit.files import DiskFiles, write_whole
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import started
@@ -30,6 +29,7 @@ from mailtwist.services.listen import CannotListen
 DOMAIN = "laptop.test"
 USERS = ("ann", "bob")
 INI, SECRETS = "laptop.ini", "demo.json"
+SERVICES = ("mx", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
 PERIOD = 30
 
 TEXT = """
@@ -45,26 +45,26 @@ A code is good once; what a mail program has saved goes on working from this mac
 
 The codes of ann for an authenticator app (its key is {ann.secret}):
 {qr}
-  SMTP        2525 (mail from outside)
-  submission  5870 (STARTTLS)   4650 (TLS)
-  IMAP        1430 (STARTTLS)   9930 (TLS)
-  POP3        1100 (STLS)       9950 (TLS)
+  SMTP        {mx} (mail from outside)
+  submission  {submission} (STARTTLS)   {submissions} (TLS)
+  IMAP        {imap} (STARTTLS)   {imaps} (TLS)
+  POP3        {pop3} (STLS)       {pop3s} (TLS)
 
 To try it, in another terminal:
 
-  S=$({secret})
+  S=$({command})
 
-  swaks --server localhost:5870 --tls --from ann@laptop.test --to ann@laptop.test \
+  swaks --server localhost:{submission} --tls --from ann@laptop.test --to ann@laptop.test \\
     --auth PLAIN --auth-user ann@laptop.test --auth-password "$S"
-  printf 'Subject: hello\n\nIt works.\n' | curl --insecure --user "ann@laptop.test:$S" --crlf \
-    --mail-from ann@laptop.test --mail-rcpt ann@laptop.test --upload-file - smtps://localhost:4650
-  curl --insecure --user "ann@laptop.test:$S" 'imaps://localhost:9930/INBOX;MAILINDEX=1'
-  curl --insecure --user "ann@laptop.test:$S" pop3s://localhost:9950/1
-  openssl s_client -crlf -quiet -connect localhost:9930 -servername mail.laptop.test
+  printf 'Subject: hello\\n\\nIt works.\\n' | curl --insecure --user "ann@laptop.test:$S" --crlf \\
+    --mail-from ann@laptop.test --mail-rcpt ann@laptop.test --upload-file - smtps://localhost:{submissions}
+  curl --insecure --user "ann@laptop.test:$S" 'imaps://localhost:{imaps}/INBOX;MAILINDEX=1'
+  curl --insecure --user "ann@laptop.test:$S" pop3s://localhost:{pop3s}/1
+  openssl s_client -crlf -quiet -connect localhost:{imaps} -servername mail.laptop.test
 
 Thunderbird: address ann@laptop.test, password as above; configure by hand:
-  IMAP localhost 9930 SSL/TLS, SMTP localhost 4650 SSL/TLS, normal password, user ann@laptop.test;
-  confirm the exception for the certificate, which this server has made itself.
+  IMAP localhost {imaps} SSL/TLS, SMTP localhost {submissions} SSL/TLS, normal password,
+  user ann@laptop.test; confirm the exception for the certificate, which this server has made itself.
 
 Ctrl-C ends it; the next start keeps the mail.
 """
@@ -99,7 +99,8 @@ def run(chosen: Namespace) -> int:
     except CannotListen as taken:
         print(f"mailtwist demo: {taken}; stop what is there, or edit {folder / INI}", file=sys.stderr)
         return FAILED
-    print(_screen(folder, _people(Assembled(config), folder)), flush=True)
+    people = _people(Assembled(config), folder)
+    print(_screen(folder, people, _ports(config)), flush=True)
     os.execv(sys.executable, [sys.executable, *TWISTD, "--config", str(folder / INI)])
 
 
@@ -179,18 +180,22 @@ async def _shown(totp: Any, person: Person, password: str) -> Shown:
 
 
 # -- the screen
-def _screen(folder: Path, people: list[Shown]) -> str:
+def _ports(config: Config) -> dict[str, int]:
+    services = [section for section in config.sections if section.room == "service"]
+    return {service.name: next((place.port for place in service.settings.listen), 0) for service in services}
+
+
+def _screen(folder: Path, people: list[Shown], ports: dict[str, int]) -> str:
     ann, bob = people
-    qr = io.StringIO()
-    segno.make(ann.uri, error="l").terminal(out=qr, border=2, compact=True)
-    program = sys.argv[0] if os.sep in sys.argv[0] else "mailtwist"
+    program = os.path.abspath(sys.argv[0]) if os.sep in sys.argv[0] else "mailtwist"
     return TEXT.format(
         folder=folder,
         ann=ann,
         bob=bob,
-        qr=qr.getvalue(),
+        qr=qr_code(ann.uri),
         seconds=PERIOD - int(time.time()) % PERIOD,
-        secret=shlex.join([program, "demo", str(folder), "--secret", "ann"]),
+        command=shlex.join([program, "demo", str(folder), "--secret", "ann"]),
+        **{name: ports.get(name, "(none)") for name in SERVICES},
     )
 
 

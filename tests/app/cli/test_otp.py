@@ -1,0 +1,108 @@
+"""`mailtwist otp`."""
+
+import io
+import json
+from contextlib import redirect_stdout
+from unittest.mock import patch
+
+import pyotp
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.app.cli.answer import qr_code
+from mailtwist.app.cli.otp import command, work
+from mailtwist.app.cli.user import command as user_command
+from mailtwist.app.cli.user import work as user_work
+from tests.app.cli.inside import INI, InsideCase
+
+
+class OtpTests(InsideCase):
+    async def otp(self, *argv: str, typed: tuple[str, ...] = ()) -> tuple[int, str, str]:
+        return await self.said(command, work, *argv, typed=typed)
+
+    async def enrolled(self, *argv: str) -> dict[str, str]:
+        answer: dict[str, str] = json.loads((await self.otp("enroll", "ann", "--json", *argv))[1])
+        return answer
+
+    async def begin(self) -> None:
+        await self.said(user_command, user_work, "add", "ann", "--password-stdin", stdin=b"secret")
+
+    async def test_a_token_is_shown_as_a_qr_code_with_its_uri(self) -> None:
+        await self.begin()
+        status, out, _ = await self.otp("enroll", "ann", "--label", "phone")
+        self.assertEqual(status, 0)
+        self.assertIn("otpauth://totp/mail.example.org:ann%40example.org?secret=", out)
+        self.assertIn("\u2580", out)
+        self.assertIn("mailtwist otp confirm ann@example.org CODE", out)
+
+    async def test_a_code_confirms_it(self) -> None:
+        await self.begin()
+        totp = pyotp.TOTP((await self.enrolled())["secret"])
+        self.assertEqual((await self.otp("confirm", "ann", "000000"))[0], 1)
+        code = totp.now()
+        self.assertEqual((await self.otp("confirm", "ann", f"{code[:3]} {code[3:]}"))[0], 0)
+        (token,) = await self.tokens()
+        self.assertIs(token["active"], True)
+        self.assertEqual((await self.otp("confirm", "ann", totp.now()))[0], 1)
+
+    async def tokens(self) -> list[dict[str, object]]:
+        await self.enrolled("--label", "second")
+        listed: list[dict[str, object]] = json.loads((await self.otp("show", "ann", "--json"))[1])
+        return [token for token in listed if token["label"] != "second"]
+
+    async def test_a_code_can_be_typed_out_of_sight(self) -> None:
+        await self.begin()
+        totp = pyotp.TOTP((await self.enrolled())["secret"])
+        self.assertEqual((await self.otp("confirm", "ann", typed=(totp.now(),)))[0], 0)
+
+    async def test_a_token_is_shown_again_or_its_code(self) -> None:
+        await self.begin()
+        first = await self.enrolled()
+        totp = pyotp.TOTP(first["secret"])
+        await self.otp("confirm", "ann", totp.now())
+        self.assertEqual(json.loads((await self.otp("show", "ann", "--json"))[1]), first)
+        self.assertIn(first["uri"], (await self.otp("show", "ann"))[1])
+        before = totp.now()
+        _, shown, _ = await self.otp("show", "ann", "--code")
+        self.assertIn(shown.strip(), (before, totp.now()))
+
+    async def test_several_tokens_are_listed(self) -> None:
+        await self.begin()
+        self.assertEqual((await self.otp("show", "ann"))[1], "ann@example.org has no token\n")
+        first = await self.enrolled("--label", "phone")
+        await self.otp("confirm", "ann", pyotp.TOTP(first["secret"]).now())
+        second = await self.enrolled("--label", "tab\x1b[31mlet")
+        _, table, _ = await self.otp("show", "ann")
+        self.assertEqual(len(table.splitlines()), 3)
+        self.assertNotIn("\x1b", table)
+        _, one, _ = await self.otp("show", "ann", second["token"], "--json")
+        self.assertEqual(json.loads(one), second)
+
+    async def test_what_cannot_be_done_is_a_sentence_and_a_status(self) -> None:
+        await self.begin()
+        for argv, words in (
+            (("enroll", "bob"), 'there is nobody called "bob@example.org"'),
+            (("show", "ann", "nothing"), "there is no such token"),
+            (("show", "ann", "--code"), "there is no such token"),
+            (("confirm", "ann", "123456"), "not a code of a token that waits"),
+        ):
+            status, out, errors = await self.otp(*argv)
+            self.assertEqual((status, out), (1, ""), argv)
+            self.assertIn(words, errors)
+
+    async def test_a_config_without_a_factor_says_so(self) -> None:
+        await self.begin()
+        self.path.write_text(INI.replace("[factor:totp]\n", ""))
+        status, _, errors = await self.otp("enroll", "ann")
+        self.assertEqual(status, 1)
+        self.assertIn('write "[factor:totp]"', errors)
+
+
+class QrCodeTests(SynchronousTestCase):
+    def test_a_terminal_without_the_characters_gets_none(self) -> None:
+        octets = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        with redirect_stdout(octets):
+            self.assertEqual(qr_code("otpauth://x"), "")
+
+    def test_another_one_gets_it(self) -> None:
+        with patch("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8")):
+            self.assertIn("\u2580", qr_code("otpauth://x"))
