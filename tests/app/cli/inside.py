@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
@@ -32,7 +31,7 @@ hash_passes = 1
 
 
 class InsideCase(TestCase):
-    """`said(command, work, "add", "ann")` is exit status, stdout and stderr of `mailtwist command add ann`."""
+    """`said(command, work, "add", "ann")` is exit status, stdout and stderr of `mailtwist ... add ann`."""
 
     ini = INI
 
@@ -55,7 +54,10 @@ class InsideCase(TestCase):
         answers = iter(typed)
 
         def getpass(prompt: str) -> str:
-            return next(answers)
+            try:
+                return next(answers)
+            except StopIteration:
+                raise EOFError from None
 
         module = work.__module__
         with (
@@ -66,10 +68,3 @@ class InsideCase(TestCase):
         ):
             status = await status_of(work, self.assembled(), chosen)
         return status, out.getvalue(), err.getvalue()
-
-    async def served(self, *names: str) -> Any:
-        """A process that serves at the same time, begun; its parts by name."""
-        assembled = self.assembled()
-        for name in names:
-            assembled.part(*name.split(":"))
-        return assembled

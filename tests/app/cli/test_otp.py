@@ -84,6 +84,7 @@ class OtpTests(InsideCase):
             (("show", "ann", "nothing"), "there is no such token"),
             (("show", "ann", "--code"), "there is no such token"),
             (("confirm", "ann", "123456"), "not a code of a token that waits"),
+            (("confirm", "ann"), "no code was typed"),
         ):
             status, out, errors = await self.otp(*argv)
             self.assertEqual((status, out), (1, ""), argv)

@@ -34,7 +34,10 @@ class UserTests(InsideCase):
         self.assertFalse(await self.accepts(PASSWORD + b"\n"))
 
     async def test_a_password_is_typed_twice(self) -> None:
-        self.assertEqual((await self.user("add", "ann", typed=("one", "two")))[0], 1)
+        for typed, words in ((("one", "two"), "not the same"), (("one",), "--password-stdin")):
+            status, _, errors = await self.user("add", "ann", typed=typed)
+            self.assertEqual(status, 1)
+            self.assertIn(words, errors)
         self.assertEqual((await self.user("add", "ann", typed=("s\u00e9cret", "s\u00e9cret")))[0], 0)
         self.assertTrue(await self.accepts("s\u00e9cret".encode()))
 

@@ -1,0 +1,85 @@
+"""What commands about people share: parts that begin and end around a piece of work, and people by name."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from mailtwist.app.assemble import Assembled, PartView
+from mailtwist.app.cli.command import FAILED
+from mailtwist.auth.api import Directory, Person
+from mailtwist.auth.names import BadName, canonical
+from mailtwist.config.load import load
+from mailtwist.config.problems import shown
+from mailtwist.kit.spawn import started
+from mailtwist.kit.trouble import Trouble
+
+
+class CannotDo(Exception):
+    """One sentence for whoever typed the command."""
+
+
+class Inside(PartView):
+    """The process as a command sees it: it asks for parts, then `begin`s; whoever runs it ends them."""
+
+    def __init__(self, whole: Assembled) -> None:
+        super().__init__(whole, "command")
+        self.begin = whole.start
+
+
+Work = Callable[[Inside, Namespace], Awaitable[int]]
+
+
+def run_inside(work: Work, chosen: Namespace) -> int:
+    """The exit status that `work` returns, in a reactor of its own."""
+    assembled = Assembled(load(chosen.config))
+    ended: list[int] = []
+
+    async def run() -> None:
+        ended.append(await status_of(work, assembled, chosen))
+
+    def begin(reactor: Any) -> Deferred[None]:
+        return started(run())
+
+    try:
+        react(begin, [])
+    except SystemExit as end:
+        if end.code:
+            raise
+    return ended[0]
+
+
+async def status_of(work: Work, assembled: Assembled, chosen: Namespace) -> int:
+    """What `work` returns, or FAILED when it cannot be done, which is told on stderr.  What began ends."""
+    try:
+        return await work(Inside(assembled), chosen)
+    except CannotDo as cannot:
+        words = str(cannot)
+    except Trouble as trouble:
+        words = trouble.detail or trouble.public
+    finally:
+        await assembled.stop()
+    print(f"mailtwist: {words}", file=sys.stderr)
+    return FAILED
+
+
+def canonical_name(inside: Inside, text: str) -> str:
+    """The name as everything compares it."""
+    try:
+        return canonical(text, inside.login.default_domain or "")
+    except BadName as bad:
+        raise CannotDo(f'"{shown(text)}" cannot be a name: {bad}') from None
+
+
+async def person_named(inside: Inside, text: str) -> tuple[Directory, Person]:
+    """Whom the server would take a login name for, and where they were found."""
+    name = canonical_name(inside, text)
+    directories: dict[str, Directory] = dict(inside.parts("directory"))
+    for directory in directories.values():
+        person = await directory.find(name)
+        if person is not None:
+            return directory, person
+    raise CannotDo(f'there is nobody called "{name}"')
