@@ -11,6 +11,8 @@ from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
+from tests import loopback
+
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Asking:
@@ -63,6 +65,7 @@ class Client(Protocol):
     def connectionLost(self, reason: Any) -> None:
         if not self.shaken.called:
             self.shaken.errback(reason)
+            self.shaken.addErrback(lambda _: None)  # perhaps nobody asked
         self.gone.callback(None)
 
 
@@ -73,11 +76,7 @@ class Echo(Protocol):
 
 def listening(case: Any, contexts: Any, protocol: type[Protocol] = Echo) -> int:
     """The port of a TLS server on loopback, closed after the test."""
-    factory = ServerFactory.forProtocol(protocol)
-    factory.noisy = False
-    port = reactor.listenTCP(0, TLSMemoryBIOFactory(contexts, False, factory), interface="127.0.0.1")
-    case.addCleanup(port.stopListening)
-    return port.getHost().port
+    return loopback.listening(case, protocol, contexts)
 
 
 async def connected(port: int, asking: Asking) -> Client:

@@ -9,16 +9,15 @@ from twisted.internet import reactor
 from twisted.internet import ssl as tls
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
 from mailtwist.kit.clock import SystemClock
 from mailtwist.protocols.pop3.limits import Limits
 from mailtwist.protocols.pop3.server import POP3Server
 from mailtwist.tls.contexts import ServerContexts
+from tests.loopback import listening
 from tests.protocols.pop3.scene import Scene
 from tests.tls.client import Client
 from tests.tls.made import Authority
@@ -29,7 +28,7 @@ MESSAGES = (b"Subject: one\r\n\r\n.dot\r\n", b"Subject: big\r\n\r\n" + b"y" * 70
 
 
 class Real(TestCase):
-    def listening(self, *, implicit: bool = False, limits: Limits = Limits()) -> int:
+    def served(self, *, implicit: bool = False, limits: Limits = Limits()) -> int:
         self.scene = Scene(messages=MESSAGES)
         self.servers: list[POP3Server] = []
         self.gone: Deferred[None] = Deferred()
@@ -47,13 +46,7 @@ class Real(TestCase):
             self.servers.append(server)
             return server
 
-        factory = ServerFactory()
-        factory.noisy = False
-        factory.protocol = made
-        wrapped = TLSMemoryBIOFactory(CONTEXTS, False, factory) if implicit else factory
-        port = reactor.listenTCP(0, wrapped, interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        return port.getHost().port
+        return listening(self, made, CONTEXTS if implicit else None)
 
     async def client(self, port: int) -> Client:
         client = Client()
@@ -73,7 +66,7 @@ class Real(TestCase):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.set_alpn_protocols(["pop3"])
         for implicit in (False, True):
-            port = self.listening(implicit=implicit)
+            port = self.served(implicit=implicit)
 
             def work(port: int = port, implicit: bool = implicit) -> Any:
                 if implicit:
@@ -95,7 +88,7 @@ class Real(TestCase):
             self.assertEqual((self.scene.uids(), self.scene.realm.out), ([2], [b"ann"]))
 
     async def test_what_was_injected_before_tls_is_never_heard_of(self) -> None:
-        client = await self.secured(self.listening(), b"USER ann\r\nPASS sec ret \r\nSTAT\r\n")
+        client = await self.secured(self.served(), b"USER ann\r\nPASS sec ret \r\nSTAT\r\n")
         client.transport.write(b"NOOP\r\nCAPA\r\n")
         heard = await client.until(b".\r\n")
         self.assertTrue(heard.startswith(b"-ERR Not now\r\n+OK Capability list follows\r\n"), heard)
@@ -104,7 +97,7 @@ class Real(TestCase):
         await client.gone
 
     async def test_a_big_message_comes_whole_to_a_slow_reader(self) -> None:
-        client = await self.secured(self.listening())
+        client = await self.secured(self.served())
         client.transport.write(b"USER ann\r\nPASS sec ret \r\nRETR 2\r\nQUIT\r\n")
         await client.until(b"octets\r\n")
         for _ in range(20):
@@ -117,7 +110,7 @@ class Real(TestCase):
 
     async def test_who_stops_reading_is_cut_off_and_holds_nothing_back(self) -> None:
         for secure in (False, True):
-            port = self.listening(limits=Limits(progress_time=0.2))
+            port = self.served(limits=Limits(progress_time=0.2))
             client = await (self.secured(port) if secure else self.client(port))
             server = self.servers[0]
             server.trusted = lambda address: True

@@ -3,13 +3,12 @@
 import poplib
 from typing import Any
 
-from twisted.internet import reactor
-from twisted.internet.protocol import ServerFactory
 from twisted.internet.threads import deferToThread
 from twisted.mail import pop3
 from twisted.trial.unittest import TestCase
 
 from mailtwist.protocols.pop3.server import POP3Server
+from tests.loopback import listening
 from tests.third_party.pop3_mailbox import ANN, mail_portal
 
 
@@ -21,12 +20,7 @@ class Service:
 
     def setUp(self) -> None:
         self.portal = mail_portal()
-        factory = ServerFactory()
-        factory.noisy = False
-        factory.protocol = self._made
-        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        self.number = port.getHost().port
+        self.number = listening(self, self._made)
 
     def _made(self) -> pop3.POP3:
         server = self.served()
