@@ -1,13 +1,15 @@
 """One account kept in a Maildir: mailboxes, deliveries, and the order in which work on it is done."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.files import Files, disk_trouble
 from mailtwist.kit.threads import Threads
+from mailtwist.kit.trouble import Trouble
 from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Status
 from mailtwist.store.maildir import mailboxes, subscriptions
 from mailtwist.store.maildir.ground import Ground
@@ -59,16 +61,19 @@ class MaildirAccount:
     async def _work(self, do: Callable[[Ground], T]) -> T:
         known = {uid_validity: mailbox.highest_modseq for uid_validity, mailbox in self._open.items()}
         try:
-            result, heard = await self.threads.run(self._blocking, do, known)
+            outcome, heard = await self.threads.run(self._blocking, do, known)
         except IndexDamaged as damaged:
             INDEX_DAMAGED.log(account=self.id, why=damaged.detail)
             raise
         for uid_validity, one in heard.items():
             if uid_validity in self._open:
                 self._open[uid_validity].learn(one)
-        return result
+        return outcome()
 
-    def _blocking(self, do: Callable[[Ground], T], known: Mapping[int, int]) -> tuple[T, dict[int, News]]:
+    def _blocking(
+        self, do: Callable[[Ground], T], known: Mapping[int, int]
+    ) -> tuple[Callable[[], T], dict[int, News]]:
+        """What gives the result or raises the trouble, and what was found on the way."""
         try:
             self.files.make_folder(self.root)
             with self._indexes.lent(self.root / FILE) as index:
@@ -76,7 +81,7 @@ class MaildirAccount:
                 if not index.begun:
                     mailboxes.begin(self._ground, self._first_mailboxes)
                     index.begun = True
-                return do(self._ground), news(self._ground, known)
+                return _outcome(do, self._ground), news(self._ground, known)
         except OSError as error:
             raise disk_trouble(error) from error
 
@@ -138,6 +143,18 @@ class MaildirAccount:
         while more:
             more = await self.work(look, uid_validity)
         return uid_validity
+
+
+def _outcome(do: Callable[[Ground], T], ground: Ground) -> Callable[[], T]:
+    try:
+        result = do(ground)
+    except Trouble as trouble:
+        return partial(_raise, trouble)
+    return lambda: result
+
+
+def _raise(trouble: Trouble) -> NoReturn:
+    raise trouble
 
 
 def _find(ground: Ground, name: str) -> tuple[int, bool]:
