@@ -1,20 +1,18 @@
-"""Certificates for tests: a small authority, and a process that parts can be built in."""
+"""Certificates for tests, from a small authority."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from twisted.internet.task import Clock
 
-from mailtwist.kit.files import DiskFiles
+from mailtwist.testing.clock import BEGIN
 from mailtwist.tls.certificates import Bundle, read_bundle
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NOW = datetime.fromtimestamp(BEGIN, UTC)
 
 
 def new_key(kind: str = "EC") -> Any:
@@ -89,44 +87,3 @@ def _builder(whose: x509.Name, by: x509.Name, key: Any, begins: datetime, ends: 
         .not_valid_before(begins)
         .not_valid_after(ends)
     )
-
-
-class SetClock:
-    """`kit.clock.Clock` that stands still until it is told otherwise."""
-
-    def __init__(self, at: datetime = NOW) -> None:
-        self.start = at.timestamp()
-        self.task = Clock()
-
-    def now(self) -> float:
-        return self.start + self.task.seconds()
-
-    def seconds(self) -> float:
-        return self.task.seconds()
-
-    def later(self, seconds: float, call: Any, *args: object) -> Any:
-        return self.task.callLater(seconds, call, *args)
-
-
-class AtOnce:
-    """`kit.threads.Threads` without threads."""
-
-    async def run(self, work: Any, *args: Any, **kw: Any) -> Any:
-        return work(*args, **kw)
-
-
-@dataclass
-class House:
-    """What a part may ask of its process."""
-
-    folder: Path
-    name: str = "public"
-    hostname: str = "mx.example.org"
-    clock: SetClock = field(default_factory=SetClock)
-    files: DiskFiles = field(default_factory=DiskFiles)
-    threads: AtOnce = field(default_factory=AtOnce)
-    built: dict[str, Any] = field(default_factory=dict)
-
-    def part(self, room: str, name: str) -> Any:
-        assert room == "tls"
-        return self.built[name]

@@ -81,9 +81,9 @@ class Reading(SynchronousTestCase):
         bundle = self.root.bundle("a.example", begins=NOW, ends=NOW + timedelta(10))
         self.assertEqual(bundle.troubles(NOW.timestamp()), [])
         self.assertEqual(
-            bundle.troubles((NOW - SECOND).timestamp()), ["is not valid before 2026-06-01 00:00 UTC"]
+            bundle.troubles((NOW - SECOND).timestamp()), ["is not valid before 2027-01-15 08:00 UTC"]
         )
         self.assertEqual(
-            bundle.troubles((NOW + timedelta(10)).timestamp()), ["expired on 2026-06-11 00:00 UTC"]
+            bundle.troubles((NOW + timedelta(10)).timestamp()), ["expired on 2027-01-25 08:00 UTC"]
         )
         self.assertEqual(bundle.troubles((NOW + timedelta(10) - SECOND).timestamp()), [])

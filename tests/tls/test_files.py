@@ -7,9 +7,11 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.kit.spawn import started
+from mailtwist.testing.assembly import OnePart
+from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.certificates import BadCertificate
 from mailtwist.tls.sources.files import FileCertificates, Paths, Settings, check, part
-from tests.tls.made import NOW, Authority, House, new_key, pem_of
+from tests.tls.made import NOW, Authority, new_key, pem_of
 
 ROOT = Authority()
 
@@ -18,7 +20,7 @@ class Files(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
-        self.house = House(self.folder)
+        self.house = OnePart(self.folder, threads=AtOnce())
         self.events: list[dict] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -95,8 +97,8 @@ class Files(SynchronousTestCase):
                 self.settings((good[1], good[1])),
                 ("certificate", f"{good[1]}: there is no certificate in PEM form"),
             ),
-            (self.settings(old), ("certificate", f"{old[0]}: expired on 2026-05-31 23:59 UTC")),
-            (self.settings(early), ("certificate", f"{early[0]}: is not valid before 2026-06-02 00:00 UTC")),
+            (self.settings(old), ("certificate", f"{old[0]}: expired on 2027-01-15 07:59 UTC")),
+            (self.settings(early), ("certificate", f"{early[0]}: is not valid before 2027-01-16 08:00 UTC")),
             (
                 self.settings(good, default_name="c.example"),
                 ("default_name", "no certificate is for c.example"),

@@ -12,11 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.kit.files import DiskFiles
 from mailtwist.kit.spawn import started
+from mailtwist.testing.assembly import OnePart
+from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.certificates import read_bundle
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.sources.self_signed import LOOK_EVERY, SelfSigned, Settings, part, self_signed
 from tests.tls.client import Asking, connected, listening
-from tests.tls.made import NOW, House, SetClock
+from tests.tls.made import NOW
 
 
 class Full(DiskFiles):
@@ -28,7 +30,7 @@ class Keeping(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
-        self.house = House(self.folder)
+        self.house = OnePart(self.folder, name="public", hostname="mx.example.org", threads=AtOnce())
         self.path = self.folder / "tls" / "public.pem"
 
     def begun(self, **settings: object) -> SelfSigned:
@@ -70,7 +72,7 @@ class Keeping(SynchronousTestCase):
         built = self.begun()
         first, seen = built.bundles[0], set()
         while self.house.clock.now() < first.not_after:
-            self.house.clock.task.advance(LOOK_EVERY)
+            self.house.clock.advance(LOOK_EVERY)
             seen.add(built.bundles[0].not_after)
             self.assertFalse(built.bundles[0].expired(self.house.clock.now() + 29 * 86400))
         self.assertEqual(len(seen), 2)
@@ -82,17 +84,17 @@ class Keeping(SynchronousTestCase):
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         self.house.files = Full()
-        self.house.clock.task.advance(380 * 86400)
+        self.house.clock.advance(380 * 86400)
         self.assertIs(built.bundles, old)
         self.assertEqual([e["event_id"] for e in events if "event_id" in e], ["tls.not_renewed"])
         self.house.files = DiskFiles()
-        self.house.clock.task.advance(LOOK_EVERY)
+        self.house.clock.advance(LOOK_EVERY)
         self.assertIsNot(built.bundles, old)
 
     def test_stopping_leaves_no_timer(self) -> None:
         built = self.begun()
         self.successResultOf(started(built.stop()))
-        self.assertEqual(self.house.clock.task.getDelayedCalls(), [])
+        self.assertEqual(self.house.clock.reactor.getDelayedCalls(), [])
 
     def test_a_machine_without_a_proper_name_has_localhost(self) -> None:
         self.house.hostname = "my_laptop!"
@@ -140,6 +142,5 @@ class Trusting(TestCase):
 
 class Clocks(SynchronousTestCase):
     def test_it_is_good_from_an_hour_ago_for_clients_whose_clock_is_late(self) -> None:
-        clock = SetClock()
-        pem = self_signed(("a.example",), clock.now())
+        pem = self_signed(("a.example",), NOW.timestamp())
         self.assertEqual(read_bundle(pem, pem).not_before, (NOW - timedelta(hours=1)).timestamp())

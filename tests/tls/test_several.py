@@ -6,10 +6,11 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.kit.spawn import started
+from mailtwist.testing.assembly import OnePart
 from mailtwist.tls.certificates import BadCertificate
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.sources.several import Sections, Settings, part
-from tests.tls.made import Authority, House
+from tests.tls.made import Authority
 
 ROOT = Authority()
 A, B, C = (ROOT.bundle(f"{letter}.example") for letter in "abc")
@@ -18,7 +19,7 @@ A, B, C = (ROOT.bundle(f"{letter}.example") for letter in "abc")
 class Together(SynchronousTestCase):
     def setUp(self) -> None:
         self.one, self.two = ServerContexts(), ServerContexts()
-        self.house = House(Path("."), name="all", built={"one": self.one, "two": self.two})
+        self.house = OnePart(Path("."), parts={"tls": {"one": self.one, "two": self.two}})
 
     def built(self, **settings: object):
         return part.build(Settings(sections=Sections(["one", "two"]), **settings), self.house)

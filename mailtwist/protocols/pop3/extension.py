@@ -1,4 +1,4 @@
-"""What a part of POP3 hands over, and the dialect that a choice of parts makes.  rfc2449#3"""
+"""What a part of POP3 hands over, and the dialect that a choice of parts makes.  rfc2449#5"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""PIPELINING: several commands at once, answered in order.  rfc2449#6.8"""
+"""PIPELINING: several commands at once, answered in order.  rfc2449#6.6"""
 
 from mailtwist.protocols.pop3.extension import Extension
 
