@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailtwist.config.part import SupportsReload, SupportsStart, SupportsStop
-from mailtwist.kit.clock import Clock, SystemClock
+from mailtwist.kit.clock import Clock, process_clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.files import DiskFiles, Files
 from mailtwist.kit.threads import Threads
@@ -33,7 +33,7 @@ class Assembled:
 
     def __init__(self, config: "Config", *, clock: Clock | None = None, files: Files | None = None) -> None:
         self.config = config
-        self.clock = clock or SystemClock()
+        self.clock = clock or process_clock()
         self.files = files or DiskFiles()
         self.threads = Threads("mailtwist", config.server.threads)
         self._sections: dict[Key, Section] = {(s.room, s.name): s for s in config.sections}

@@ -32,3 +32,16 @@ class SystemClock:
         from twisted.internet import reactor
 
         return reactor.callLater(seconds, call, *args)
+
+
+_of_this_process: list[Clock] = [SystemClock()]
+
+
+def process_clock() -> Clock:
+    """The clock of everything that was not given another one."""
+    return _of_this_process[0]
+
+
+def set_process_clock(clock: Clock) -> None:
+    """`clock` is that of the process from now on; for tests that start a real server."""
+    _of_this_process[0] = clock

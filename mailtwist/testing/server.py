@@ -32,7 +32,7 @@ class RunningServer:
     """`twistd -n mailtwist --config FOLDER/mailtwist.ini`, from `start` until `stop` (or as a `with` block).
 
     Relative paths in `ini` are in `folder`; write `listen = 127.0.0.1:0` and ask `port` afterwards.
-    `program` is what Python is told to run in place of twistd.
+    `program` is what Python is told to run in place of twistd, `words` in place of `mailtwist`.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class RunningServer:
         ini: str,
         *,
         program: Sequence[str] = TWISTD,
+        words: Sequence[str] = COMMAND,
         environment: Mapping[str, str] | None = None,
         python: str = sys.executable,
     ) -> None:
@@ -51,6 +52,7 @@ class RunningServer:
         self.places: dict[str, list[str]] = {}
         self.lines: list[str] = []
         self._program = program
+        self._words = words
         self._python = python
         self._environment = {**os.environ, "PYTHONPATH": _import_path(), **(environment or {})}
         self._child: subprocess.Popen[str] | None = None
@@ -124,7 +126,7 @@ class RunningServer:
     def command(self, *words: str, typed: str = "") -> str:
         """What `mailtwist WORDS` prints with this config; CalledProcessError when it fails."""
         done = subprocess.run(
-            [self._python, *COMMAND, "--config", str(self.config), *words],
+            [self._python, *self._words, "--config", str(self.config), *words],
             input=typed,
             capture_output=True,
             text=True,

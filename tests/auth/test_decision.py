@@ -131,6 +131,17 @@ class NobodyTests(House):
         self.directory.add(NAME, PASSWORD, "a1", enabled=False)
         self.assertEqual(self.refused(secret), "disabled")
 
+    def test_a_directory_that_says_yes_to_everything_lets_no_stranger_in(self) -> None:
+        class Careless(MemoryDirectory):
+            async def accepts(self, person: Person, password: bytes) -> bool:
+                return True
+
+        careless = Careless()
+        careless.add(NAME, PASSWORD, "a1", enabled=False)
+        self.build(directory=careless, factor="optional", enrolled=False)
+        self.assertEqual(self.refused(PASSWORD), "disabled")
+        self.assertEqual(self.refused(PASSWORD, user="nobody@example.org"), "unknown")
+
     def test_without_a_directory_everybody_is_a_stranger(self) -> None:
         for factor in ("required", "optional"):
             self.build(factor=factor)
