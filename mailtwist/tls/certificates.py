@@ -40,7 +40,7 @@ class Bundle:
 
     @property
     def key_kind(self) -> str:
-        """ "RSA", "EC" or "Ed25519": a context can hold one certificate of each."""
+        """A word: RSA, EC or Ed25519.  A context can hold one certificate of each."""
         return _kind(self.key)
 
     @property

@@ -120,7 +120,11 @@ class ServerContexts:
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_tlsext_servername_callback(self._choose)
         context.set_alpn_select_callback(_choose_alpn)
-        _load(context, bundles)
+        try:
+            _load(context, bundles)
+        except SSL.Error as error:
+            names = ", ".join(name for bundle in bundles for name in bundle.names)
+            raise BadCertificate("certificate", f"the certificate for {names} is refused: {_reason(error)}")
         return context
 
     def _choose(self, connection: SSL.Connection) -> None:
@@ -162,6 +166,11 @@ def _load(context: SSL.Context, bundles: Sequence[Bundle]) -> None:
                 context.add_extra_chain_cert(link)
             else:  # extra certificates would be sent with every leaf; from the store each leaf gets its own
                 store.add_cert(X509.from_cryptography(link))
+
+
+def _reason(error: SSL.Error) -> str:
+    """OpenSSL's words, such as "ee key too small"."""
+    return "; ".join(why[2] for why in error.args[0]) if error.args and error.args[0] else "no reason given"
 
 
 def _choose_alpn(connection: SSL.Connection, offered: list[bytes]) -> Any:

@@ -16,8 +16,8 @@ NOW = datetime.fromtimestamp(BEGIN, UTC)
 
 
 def new_key(kind: str = "EC") -> Any:
-    if kind == "RSA":
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    if kind.startswith("RSA"):
+        return rsa.generate_private_key(public_exponent=65537, key_size=int(kind[3:] or 2048))
     return ec.generate_private_key(ec.SECP256R1())
 
 

@@ -151,6 +151,11 @@ class Choosing(SynchronousTestCase):
         self.assertEqual((bad.setting, bad.words), ("default_name", "no certificate is for mx.example.org"))
         self.assertEqual(served.bundles, (MX,))
 
+    def test_a_key_that_is_too_weak_is_refused_in_words(self) -> None:
+        bad = self.assertRaises(BadCertificate, contexts, ROOT.bundle("mx.example.org", kind="RSA1024"))
+        self.assertEqual(bad.setting, "certificate")
+        self.assertIn("for mx.example.org is refused: ee key too small", bad.words)
+
     def test_nothing_to_serve_is_refused(self) -> None:
         self.assertRaises(BadCertificate, ServerContexts().serve, [])
 

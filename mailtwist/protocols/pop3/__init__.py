@@ -1,1 +1,1 @@
-"""POP3.  rfc1939"""
+"""POP3: a maildrop fetched and emptied by mail programs.  rfc1939"""

@@ -32,7 +32,7 @@ from mailtwist.protocols.turns import TakesTurns, shield
 from mailtwist.store.api import IMailAccount
 
 NOBODY_CHECKS = Event("pop3.nobody_checks", "No checker of the portal takes these credentials", "error")
-CUT = Event("pop3.cut", "a message could not be sent whole: {reason}", "error")
+CUT = Event("pop3.cut", "An answer could not be sent whole: {reason}", "error")
 
 KEPT = "successResponse failResponse"
 """What of `pop3.POP3` we call, and subclasses may."""
@@ -40,21 +40,7 @@ KEPT = "successResponse failResponse"
 OVERRIDABLE = "authenticateUserPASS listCapabilities processCommand"
 """What a subclass may override, besides `do_X`; the rest is closed."""
 
-SPOKEN = (
-    "AUTH",
-    "CAPA",
-    "DELE",
-    "LIST",
-    "NOOP",
-    "PASS",
-    "QUIT",
-    "RETR",
-    "RSET",
-    "STAT",
-    "TOP",
-    "UIDL",
-    "USER",
-)
+SPOKEN = "AUTH CAPA DELE LIST NOOP PASS QUIT RETR RSET STAT TOP UIDL USER"
 """Of a subclass's `super().do_X()`, those that reach our command."""
 
 _STOCK_CAPABILITIES = (b"TOP", b"USER", b"UIDL", b"PIPELINE", b"CELERITY", b"AUSPEX", b"POTENCE", b"SASL")
@@ -243,9 +229,6 @@ class POP3Server(TakesTurns, pop3.POP3):
         self.user = None
         self.turns.start_tls(self.ctx)
 
-    def close(self) -> None:
-        self.turns.close()
-
     # -- login and the end
     async def sign_in(self, credentials: Credentials | Foreign) -> None:
         try:
@@ -341,5 +324,5 @@ def _spoken(name: str) -> Callable[..., None]:
     return do
 
 
-for _name in SPOKEN:
+for _name in SPOKEN.split():
     setattr(POP3Server, f"do_{_name}", _spoken(_name))

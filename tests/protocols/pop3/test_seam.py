@@ -16,7 +16,7 @@ from tests.protocols.pop3.scene import Scene
 from tests.third_party.pop3_mailbox import ListMailbox, mail_portal
 
 PLACES = {
-    "ours": "connectionLost connectionMade " + " ".join(f"do_{name}" for name in SPOKEN),
+    "ours": "connectionLost connectionMade " + " ".join(f"do_{name}" for name in SPOKEN.split()),
     "used": "failResponse successResponse",
     "overridable": "authenticateUserPASS listCapabilities processCommand",
     "closed": "_cbMailbox _coiterate _ebMailbox _ebUnexpected _getMessageFile _longOperation"
