@@ -52,6 +52,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     account: Any
     mbox: Any
     challengers: Any
+    timeOut: Any
     startedTLS: bool
     canStartTLS: bool
 
@@ -74,8 +75,9 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         if not hasattr(self, "dialect"):
             self.dialect = whole()
         self.connection = Connection(self)
-        super().connectionMade()
+        self.timeOut = self.limits.login_time  # stock's connectionMade sets it
         self._bound()
+        super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.turns.lost()
