@@ -56,6 +56,14 @@ def decoded(octets: bytes, name: str) -> str:
     return decoder(name).decode(octets, True)
 
 
+def strictly_decoded(octets: bytes, name: str) -> str:
+    """The same, but UnicodeError where that cannot be read, and LookupError for an unknown set."""
+    found = known(name)
+    if found is None:
+        raise LookupError(name)
+    return octets.decode(_WIDER.get(found, found))
+
+
 class _ByteOrder(IncrementalDecoder):
     """Without a byte order mark it is big-endian (rfc2781#4.3); Python's own would fail."""
 

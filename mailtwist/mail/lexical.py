@@ -3,6 +3,7 @@
 import re
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")
+_SKIPPED = frozenset((b" ", b"\t", b"\r", b"\n", b"("))
 _QUOTED = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"|\\?\Z)', re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _IN_COMMENT = re.compile(rb"[^()\\]*+(?:\\.[^()\\]*+)*+", re.DOTALL)
@@ -20,6 +21,8 @@ class Words:
     def skip(self) -> bool:
         """White space and comments are behind us; there were some."""
         start = self._at
+        if self._value[start : start + 1] not in _SKIPPED:
+            return False
         while True:
             self._at = self._match(_SPACE).end()
             if not self._value.startswith(b"(", self._at):
@@ -59,10 +62,10 @@ class Words:
 
     def quoted(self) -> bytes | None:
         """A quoted string, unquoted."""
-        self.skip()
-        found = _QUOTED.match(self._value, self._at)
-        if found is None:
+        if self.peek() != b'"':
             return None
+        found = _QUOTED.match(self._value, self._at)
+        assert found is not None
         self._at = found.end()
         return _QUOTED_PAIR.sub(rb"\1", found[1])
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import Arguments
@@ -18,6 +19,7 @@ Pieces = list[bytes | Span]
 """An answer: octets as they are, and octets of the message, sent as they are read."""
 
 _NAME = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.\-]*")
+_FIRST, _LAST = -62_135_500_000, 253_402_200_000  # a day and more inside the years 1 to 9999
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -121,9 +123,16 @@ def _size(selected: Selected, entry: Entry) -> bytes:
 
 
 def _internal_date(selected: Selected, entry: Entry) -> bytes:
-    """rfc3501#9, date-time"""
-    when = datetime.fromtimestamp(entry.received, timezone(timedelta(minutes=entry.zone)))
-    return f'"{when.day:2}-{_MONTHS[when.month - 1]}-{when:%Y %H:%M:%S %z}"'.encode("ascii")
+    return _date_time(int(entry.received), entry.zone)
+
+
+@lru_cache(maxsize=1024)
+def _date_time(received: int, zone: int) -> bytes:
+    """rfc3501#9.  What no calendar has becomes the nearest that one has, and a zone of a day or more UTC."""
+    zone = zone if abs(zone) < 24 * 60 else 0
+    when = datetime.fromtimestamp(min(max(received, _FIRST), _LAST), timezone(timedelta(minutes=zone)))
+    day = f"{when.day:2}-{_MONTHS[when.month - 1]}-{when.year:04}"
+    return f'"{day} {when:%H:%M:%S %z}"'.encode("ascii")
 
 
 UID = Listed(b"UID", _uid)

@@ -8,7 +8,7 @@ from mailtwist.mail import headers
 from mailtwist.mail.structure import BLOCK, Part, StructureParser
 from mailtwist.store.api import Content
 
-AT_A_STRETCH = 8 * BLOCK
+AT_A_STRETCH = 4 * BLOCK
 """Octets that are dealt with before other connections have their turn."""
 
 

@@ -14,7 +14,8 @@ def string(octets: bytes) -> bytes:
     octets = octets.replace(b"\0", b"")
     if _NOT_QUOTED.search(octets):
         return b"{%d}\r\n%b" % (len(octets), octets)
-    return b'"%b"' % _SPECIAL.sub(rb"\\\1", octets)
+    special = b'"' in octets or b"\\" in octets
+    return b'"%b"' % (_SPECIAL.sub(rb"\\\1", octets) if special else octets)
 
 
 def nstring(octets: bytes | None) -> bytes:

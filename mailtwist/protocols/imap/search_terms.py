@@ -1,0 +1,200 @@
+"""The grammar of SEARCH: the rows of its table, and how they are put together.  rfc3501#6.4.4"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from operator import eq, ge, lt
+
+from mailtwist.mail import charsets
+from mailtwist.mail.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
+from mailtwist.mail.matching import folded
+from mailtwist.protocols.errors import Malformed
+from mailtwist.protocols.imap.arguments import Arguments
+from mailtwist.protocols.imap.command import No
+from mailtwist.protocols.imap.search_keys import (
+    Among,
+    Either,
+    Every,
+    Flagged,
+    Header,
+    Key,
+    Known,
+    Not,
+    Recent,
+    Sent,
+    Text,
+    received,
+)
+
+KEYS = 2_000
+"""Keys of one SEARCH."""
+
+TEXTS = 64
+"""Texts that are looked for in whole messages by one SEARCH."""
+
+_SET = re.compile(rb"(?=[0-9*])")
+_EITHER = re.compile(rb"(?i)OR(?= )")
+
+
+class Terms:
+    """Takes keys from `arguments`; texts are in `charset`, which None leaves open."""
+
+    def __init__(self, arguments: Arguments, charset: str | None) -> None:
+        self.arguments = arguments
+        self._charset = "utf-8" if charset is None else charset
+        self._keys = self._texts = 0
+
+    def all(self) -> Key:
+        """One key or more; a message has to satisfy all of them."""
+        keys = [self.key()]
+        while self.arguments.take(b" "):
+            keys.append(self.key())
+        return keys[0] if len(keys) == 1 else Every(tuple(keys))
+
+    def key(self) -> Key:
+        """One key, or several in parentheses."""
+        self._keys += 1
+        if self._keys > KEYS:
+            raise Malformed("Too many keys")
+        if self.arguments.peek(b"("):
+            with self.arguments.parentheses():
+                return self.all()
+        if self.arguments.match(_SET) is not None:
+            return Among(self.arguments.message_set(), by_uid=False)
+        row: SearchKey | None = self.arguments.dialect.search_keys.get(self.arguments.atom().upper())
+        if row is None:
+            raise Malformed("There is no such search key")
+        return row.parse(self)
+
+    def next_key(self) -> Key:
+        """Behind a space, one level further in."""
+        self.arguments.space()
+        with self.arguments.deeper():
+            return self.key()
+
+    def either(self) -> Key:
+        """Two keys behind OR.  Each may again be an OR, and clients make long chains of them: these are taken
+        as one, however they nest."""
+        keys: list[Key] = []
+        missing = 2
+        while missing:
+            self.arguments.space()
+            if self.arguments.match(_EITHER) is not None:
+                missing += 1
+            else:
+                with self.arguments.deeper():
+                    keys.append(self.key())
+                missing -= 1
+        return Either(tuple(keys))
+
+    def text(self) -> str:
+        """A text behind a space, ready for comparison."""
+        self.arguments.space()
+        octets = self.arguments.astring()
+        try:
+            return folded(charsets.strictly_decoded(octets, self._charset))
+        except UnicodeError:
+            raise Malformed(f"The text is not {self._charset.upper()}") from None
+
+    def whole_text(self, *, header: bool) -> Key:
+        self._texts += 1
+        if self._texts > TEXTS:
+            raise Malformed("Too many texts to look for")
+        return Text(self.text(), header)
+
+    def field(self) -> Key:
+        self.arguments.space()
+        return Header(self.arguments.astring().lower(), self.text())
+
+    def keyword(self) -> Key:
+        self.arguments.space()
+        return Flagged(self.arguments.flag())
+
+    def number(self) -> int:
+        self.arguments.space()
+        return self.arguments.number()
+
+    def day(self, compare: Callable[[int, int], bool]) -> Callable[[int], bool]:
+        """A date behind a space, and how other days compare with it."""
+        self.arguments.space()
+        day: date = self.arguments.date()
+        wanted = day.toordinal()
+        return lambda other: compare(other, wanted)
+
+    def uids(self) -> Key:
+        self.arguments.space()
+        return Among(self.arguments.message_set(), by_uid=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchKey:
+    """A row of the table.  `name` is upper case; `parse` takes what follows it in the command."""
+
+    name: str
+    parse: Callable[[Terms], Key]
+
+
+def parsed(arguments: Arguments) -> Key:
+    """All behind SEARCH, from the first key or CHARSET on."""
+    charset = None
+    if arguments.take(b"CHARSET "):
+        charset = charsets.known(arguments.astring().decode("ascii", "replace"))
+        if charset is None:
+            raise No("Not with this charset", "BADCHARSET (US-ASCII UTF-8)")
+        arguments.space()
+    return Terms(arguments, charset).all()
+
+
+def _flag(name: str, key: Key) -> tuple[SearchKey, SearchKey]:
+    """A key and the one with UN before it."""
+    return SearchKey(name, lambda terms: key), SearchKey(f"UN{name}", lambda terms: Not(key))
+
+
+def _in(name: str) -> SearchKey:
+    """A key that is called like a field."""
+    field = name.lower().encode("ascii")
+    return SearchKey(name, lambda terms: Header(field, terms.text()))
+
+
+def _larger(terms: Terms) -> Key:
+    size = terms.number()
+    return Known(lambda entry: entry.size > size)
+
+
+def _smaller(terms: Terms) -> Key:
+    size = terms.number()
+    return Known(lambda entry: entry.size < size)
+
+
+_RECENT = Recent()
+_NEW = Every((_RECENT, Not(Flagged(SEEN))))
+
+KEYS_OF_REV1 = (
+    SearchKey("ALL", lambda terms: Known(lambda entry: True)),
+    *_flag("ANSWERED", Flagged(ANSWERED)),
+    *_flag("DELETED", Flagged(DELETED)),
+    *_flag("DRAFT", Flagged(DRAFT)),
+    *_flag("FLAGGED", Flagged(FLAGGED)),
+    *_flag("SEEN", Flagged(SEEN)),
+    SearchKey("KEYWORD", Terms.keyword),
+    SearchKey("UNKEYWORD", lambda terms: Not(terms.keyword())),
+    SearchKey("RECENT", lambda terms: _RECENT),
+    SearchKey("OLD", lambda terms: Not(_RECENT)),
+    SearchKey("NEW", lambda terms: _NEW),
+    SearchKey("BEFORE", lambda terms: received(terms.day(lt))),
+    SearchKey("ON", lambda terms: received(terms.day(eq))),
+    SearchKey("SINCE", lambda terms: received(terms.day(ge))),
+    SearchKey("SENTBEFORE", lambda terms: Sent(terms.day(lt))),
+    SearchKey("SENTON", lambda terms: Sent(terms.day(eq))),
+    SearchKey("SENTSINCE", lambda terms: Sent(terms.day(ge))),
+    SearchKey("LARGER", _larger),
+    SearchKey("SMALLER", _smaller),
+    *map(_in, ("BCC", "CC", "FROM", "SUBJECT", "TO")),
+    SearchKey("HEADER", Terms.field),
+    SearchKey("BODY", lambda terms: terms.whole_text(header=False)),
+    SearchKey("TEXT", lambda terms: terms.whole_text(header=True)),
+    SearchKey("NOT", lambda terms: Not(terms.next_key())),
+    SearchKey("OR", Terms.either),
+    SearchKey("UID", Terms.uids),
+)
