@@ -8,10 +8,15 @@ from twisted.internet.defer import Deferred, DeferredLock
 from zope.interface import implementer
 
 from mailtwist.app.assemble import Assembled
+from mailtwist.auth.api import LoginUnavailable
 from mailtwist.auth.checker import DecisionChecker, the_checker
 from mailtwist.config.load import load
 from mailtwist.config.sections import Config
+from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn, started
+from mailtwist.kit.trouble import Trouble
+
+NOT_BEGUN = Event("login.not_begun", "--auth mailtwist:{config}: nobody can log in: {error}", "error")
 
 
 @implementer(ICredentialsChecker)
@@ -45,7 +50,11 @@ class ConfigChecker:
     async def _assembled(self) -> Assembled:
         assembled = Assembled(self._config)
         assembled.one(the_checker)
-        await assembled.start()
+        try:
+            await assembled.start()
+        except (Trouble, OSError, ValueError) as error:
+            NOT_BEGUN.log(config=str(self._config.path), error=str(error))
+            raise LoginUnavailable(str(error)) from error
         from twisted.internet import reactor
 
         trigger = getattr(reactor, "addSystemEventTrigger")  # noqa: B009  (the reactor is a module to mypy)

@@ -64,15 +64,6 @@ class DecisionChecker:
         return LoginTicket(accepted, login_id.get())
 
 
-def foreign_avatar_id(avatar_id: Any) -> Any:
-    """What a realm that is not ours should get for a ticket: the avatar id that its own checker gave, when a
-    directory of type `cred` asked that one; else the account id as a plain str."""
-    if not isinstance(avatar_id, LoginTicket):
-        return avatar_id
-    accepted = avatar_id.take()
-    return str(avatar_id) if accepted is None or accepted.opened is None else accepted.opened
-
-
 def the_checker(assembly: Assembly) -> DecisionChecker:
     """For `assembly.one`."""
     return DecisionChecker(assembly.one(the_decision))

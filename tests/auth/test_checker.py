@@ -12,7 +12,7 @@ from zope.interface import Interface, implementer
 from zope.interface.verify import verifyObject
 
 from mailtwist.auth.api import Accepted, EncryptionRequired, LoginRequest, LoginUnavailable
-from mailtwist.auth.checker import DecisionChecker, LoginTicket, foreign_avatar_id, the_checker
+from mailtwist.auth.checker import DecisionChecker, LoginTicket, the_checker
 from mailtwist.auth.credentials import MailLogin
 from mailtwist.state.api import StateAway
 from tests.auth.house import HOME, NAME, PASSWORD, House
@@ -113,15 +113,6 @@ class CheckerTests(House):
 
 
 class TicketTests(SynchronousTestCase):
-    def test_a_foreign_realm_gets_what_its_own_checker_said(self) -> None:
-        opened = LoginTicket(Accepted("a1", NAME, PASSWORD, opened=b"ann"))
-        self.assertEqual(foreign_avatar_id(opened), b"ann")
-
-    def test_else_the_account(self) -> None:
-        avatar_id = foreign_avatar_id(LoginTicket(Accepted("a1", NAME, PASSWORD)))
-        self.assertEqual((avatar_id, type(avatar_id)), ("a1", str))
-        self.assertEqual(foreign_avatar_id(()), ())
-
     def test_a_ticket_shows_no_password(self) -> None:
         self.assertNotIn(PASSWORD.decode(), repr(LoginTicket(Accepted("a1", NAME, PASSWORD))))
 

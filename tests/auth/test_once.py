@@ -178,6 +178,14 @@ class LaterTests(House):
         self.assertEqual(self.refused(secret, ""), "used-code")
         self.assertEqual(len(set(marks)), 2)
 
+    def test_two_processes_let_no_other_client_in_at_the_same_moment(self) -> None:
+        self.build(remember=0.0)
+        secret = self.right()
+        self.accepted(secret)
+        self.decision._volatile._used.clear()
+        self.patch(self.decision._durable, "last_step", self.nothing_yet)
+        self.assertEqual(self.refused(secret, AWAY), "used-code")
+
     async def nothing_yet(self, account: str, token: str) -> int:
         return -1
 
