@@ -1,0 +1,1 @@
+"""SMTP: transcripts, the seam with twisted.mail, faults, any octets, real sockets."""
