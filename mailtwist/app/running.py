@@ -92,7 +92,8 @@ class MailServer(Service):
         try:
             await self.assembled.start()
         except (CannotAssemble, Trouble, OSError, ValueError) as error:
-            NOT_STARTED.log(words=str(error))
+            detail = error.detail if isinstance(error, Trouble) else ""
+            NOT_STARTED.log(words=detail or str(error))
             return _stop_with_status_1()
         except Exception:
             BROKEN_START.failure()
@@ -132,10 +133,11 @@ class MailServer(Service):
         if self._starting is not None:
             self._starting.cancel()
         services = self.services.values()
-        grace = self.assembled.config.server.shutdown_deadline
-        STOPPING.log(connections=sum(len(one.present) for one in services), grace=grace)
         for number in (signal.SIGINT, signal.SIGTERM):  # once more: no patience
             signal.signal(number, lambda *_: _in_reactor(self._hurry))
+        await together(*(one.close_ports() for one in services))
+        grace = self.assembled.config.server.shutdown_deadline
+        STOPPING.log(connections=sum(len(one.present) for one in services), grace=grace)
         await together(*(one.finish(grace) for one in services))
         await self.assembled.stop()
         if self._ready is not None:

@@ -14,7 +14,8 @@ from mailtwist.services.listen import bind, serve, spoken
 
 
 class MailService:
-    """One section `[service:...]`.  In this order: `bind` (it may need privileges), `start`, `finish`."""
+    """One section `[service:...]`.  In this order: `bind` (it may need privileges), `start`,
+    `close_ports`, `finish`."""
 
     def __init__(self, listen: Endpoints, door: Door, implicit_tls: Any = None) -> None:
         """`implicit_tls` is the context factory of connections that begin with TLS, None when they do not."""
@@ -49,11 +50,15 @@ class MailService:
         while self._bound:
             self._ports.append(serve(self._bound.pop(0), self._factory))
 
-    async def finish(self, grace: float) -> None:
-        """No new clients; those who are here have `grace` seconds."""
+    async def close_ports(self) -> None:
+        """No new clients."""
         self.unbind()
         while self._ports:
             await maybeDeferred(self._ports.pop().stopListening)
+
+    async def finish(self, grace: float) -> None:
+        """No new clients; those who are here have `grace` seconds."""
+        await self.close_ports()
         await self._door.finish(grace)
 
     async def stop(self) -> None:

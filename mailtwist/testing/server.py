@@ -17,7 +17,7 @@ COMMAND = ("-P", "-c", "from mailtwist.app.cli import main; raise SystemExit(mai
 PATIENCE = 60.0
 
 
-def _import_path() -> str:
+def import_path() -> str:
     """This very mailtwist, wherever the child begins; relative paths meant this process's first folder."""
     here = str(Path(mailtwist.__file__).parent.parent)
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -54,7 +54,7 @@ class RunningServer:
         self._program = program
         self._words = words
         self._python = python
-        self._environment = {**os.environ, "PYTHONPATH": _import_path(), **(environment or {})}
+        self._environment = {**os.environ, "PYTHONPATH": import_path(), **(environment or {})}
         self._child: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._changed = threading.Condition()
