@@ -169,8 +169,12 @@ class Selected:
             at = picked(self._uids, [(uid, uid) for uid in sorted(self._gone.uids)])
         self._gone.forget()
         gone = {self._uids[n] for n in at}
-        self._uids = array("I", [uid for uid in self._uids if uid not in gone])
         self.recent -= gone
+        if len(at) > 100:
+            self._uids = array("I", [uid for uid in self._uids if uid not in gone])
+        else:
+            for n in reversed(at):
+                del self._uids[n]
         for n in reversed(at):  # from the end, so that no number moves another
             yield b"%d EXPUNGE" % (n + 1)
 

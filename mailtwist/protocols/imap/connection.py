@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mailtwist.kit.events import Event
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.errors import Closed, Malformed, Unframed
 from mailtwist.protocols.imap.arguments import Arguments
@@ -16,6 +17,8 @@ from mailtwist.protocols.imap.replies import refusal, status
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism
 from mailtwist.store.api import Account, Mailbox
 
+FAILED = Event("imap.command_failed", "{command}: {trouble}", "warn")
+
 _STATES = {"unauth": State.NOT_AUTHENTICATED, "auth": State.AUTHENTICATED, "select": State.SELECTED}
 
 
@@ -27,6 +30,9 @@ class _Table:
 
     def streams(self, before: bytes) -> bool:
         return False
+
+
+_Kind = type[Command] | _Table | None
 
 
 class Connection:
@@ -43,6 +49,7 @@ class Connection:
         self._tag = b""
         self._fitted: tuple[Account, Dialect] | None = None
         self._failed = self._bad = 0
+        self._idling = False
         self.ending = False
 
     # -- turns
@@ -81,10 +88,7 @@ class Connection:
         except Malformed as error:
             self._answer_bad(opening.tag, error)
         except Trouble as trouble:
-            await self._tell_before_the_answer(kind, opening)
-            code, words = refusal(trouble)
-            self.write(status(opening.tag, b"NO", words, code))
-            self._enough(self._failed, self.limits.failed_logins, "Too many failed logins")
+            await self._answer_no(kind, opening, trouble)
         else:
             self.flush()
             if answer is not None and answer.then is not None:
@@ -93,7 +97,7 @@ class Connection:
             self.flush()
             await frame.announced.drop()
 
-    async def _answer(self, kind: "type[Command] | _Table | None", frame: Frame) -> Answer | None:
+    async def _answer(self, kind: _Kind, frame: Frame) -> Answer | None:
         """None: a table of a subclass answers by itself."""
         if isinstance(kind, _Table):
             await self._host.run_entry(frame, kind.entry)
@@ -108,11 +112,19 @@ class Connection:
         self.write(status(frame.opening.tag, b"OK", answer.words, answer.code))
         return answer
 
-    async def _tell_before_the_answer(self, kind: "type[Command] | _Table | None", opening: Opening) -> None:
+    async def _answer_no(self, kind: _Kind, opening: Opening, trouble: Trouble) -> None:
+        if trouble.temporary:
+            FAILED.log(command=opening.name, trouble=str(trouble))
+        await self._tell_before_the_answer(kind, opening)
+        code, words = refusal(trouble)
+        self.write(status(opening.tag, b"NO", words, code))
+        self._enough(self._failed, self.limits.failed_logins, "Too many failed logins")
+
+    async def _tell_before_the_answer(self, kind: _Kind, opening: Opening) -> None:
         numbers = isinstance(kind, type) and kind.by_numbers and not opening.by_uid
         await self.tell_changes(expunged=not numbers)
 
-    def _find(self, opening: Opening) -> "type[Command] | _Table | None":
+    def _find(self, opening: Opening) -> _Kind:
         if not opening.by_uid and (entry := self._host.entry(opening.name)) is not None:
             return _Table(entry)
         commands = self.dialect.commands
@@ -185,7 +197,11 @@ class Connection:
             raise Closed
         if self._selected is not None and self._selected.waiting:
             return None
-        return await self._host.lines.line_or_told(self.limits.answer, self.limits.idle_command_time)
+        self._idling = True
+        try:
+            return await self._host.lines.line_or_told(self.limits.answer, self.limits.idle_command_time)
+        finally:
+            self._idling = False
 
     @property
     def incoming(self) -> Announced | None:
@@ -251,9 +267,13 @@ class Connection:
 
     async def select(self, mailbox: Mailbox, *, read_only: bool) -> Selected:
         await self.unselect()
-        self._selected = Selected(mailbox, read_only=read_only, changed=self._host.lines.tell)
+        self._selected = Selected(mailbox, read_only=read_only, changed=self._changed)
         self._host.chosen(mailbox)
         return self._selected
+
+    def _changed(self) -> None:
+        if self._idling:
+            self._host.tell_soon()
 
     async def unselect(self) -> None:
         if self._selected is not None:

@@ -23,8 +23,6 @@ class Lines(Protocol):
 
     async def pause(self, seconds: float) -> None: ...
 
-    def tell(self) -> None: ...
-
     def write(self, data: bytes) -> None: ...
 
 
@@ -71,6 +69,9 @@ class Host(Protocol):
 
     def chosen(self, mailbox: Mailbox | None) -> None:
         """`mailbox` is selected; None: none is."""
+
+    def tell_soon(self) -> None:
+        """`lines.line_or_told` returns, when all that happens now has happened."""
 
     def begin_tls(self) -> None: ...
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.cred.error import LoginFailed, UnauthorizedLogin, UnhandledCredentials
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.interfaces import IDelayedCall, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.mail import imap4
 from twisted.python.failure import Failure
@@ -61,6 +61,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         self._adapted: tuple[Any, Account] | None = None
         self._listens: LegacyMailbox | None = None
         self._literals: list[bytes] = []
+        self._telling: IDelayedCall | None = None
 
     def trusted(self, address: str) -> bool:
         return False
@@ -81,6 +82,8 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.turns.lost()
+        if self._telling is not None and self._telling.active():
+            self._telling.cancel()
         spawn(self.connection.unselect(), "leaving a mailbox")
         super().connectionLost(reason)
 
@@ -151,6 +154,10 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         self._listens = mailbox if isinstance(mailbox, LegacyMailbox) else None
         self.mbox = mailbox if self._listens is None else self._listens.stock
         self.state = "auth" if mailbox is None else "select"
+
+    def tell_soon(self) -> None:
+        if self._telling is None or not self._telling.active():
+            self._telling = self.callLater(0, self.turns.tell)
 
     def begin_tls(self) -> None:
         self.turns.start_tls(self.ctx)

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.mail import imap4
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.protocols.imap.changes import Selected
 from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.extension import Dialect, Extension, whole
 from mailtwist.protocols.imap.limits import Limits
@@ -157,6 +158,49 @@ class Time(SynchronousTestCase):
             wire.protocol.finish()
             self.assertEqual(wire.read(), b"* BYE [UNAVAILABLE] The server is going down\r\n")
             self.assertTrue(wire.disconnecting)
+
+
+class Idling(SynchronousTestCase):
+    def test_what_happens_at_once_is_told_at_once(self) -> None:
+        """A thousand messages go in one step: numbers are moved once, not a thousand times."""
+        scene = Scene()
+        for _ in range(1000):
+            scene.inbox.add(b"x", frozenset(), 0.0, 0)
+        wire = scene.logged_in(b"a SELECT INBOX", b"b IDLE")
+        moved: list[int] = []
+        told = Selected.changes
+
+        def changes(selected: Selected, *, expunged: bool) -> Any:
+            moved.append(selected.exists)
+            return told(selected, expunged=expunged)
+
+        self.patch(Selected, "changes", changes)
+        scene.inbox.discard([entry.uid for entry in scene.inbox.entries()])
+        self.assertEqual((wire.read(), moved), (b"", []))
+        scene.clock.advance(0)
+        self.assertEqual(wire.read().count(b" EXPUNGE\r\n"), 1003)
+        self.assertEqual(moved, [1003])
+        wire.send(b"DONE\r\n")
+        self.assertEqual(wire.read(), b"b OK IDLE completed\r\n")
+
+    def test_who_leaves_before_being_told_leaves_nothing(self) -> None:
+        scene = Scene()
+        wire = scene.logged_in(b"a SELECT INBOX", b"b IDLE")
+        scene.inbox.discard([2])
+        wire.hang_up()
+        self.assertEqual(scene.clock.reactor.getDelayedCalls(), [])
+
+    def test_a_client_that_does_not_read_is_told_the_sum_later(self) -> None:
+        scene = Scene()
+        wire = scene.logged_in(b"a SELECT INBOX", b"b IDLE")
+        wire.window = 10
+        scene.inbox.discard([2])
+        scene.clock.advance(0)
+        for _ in range(3):
+            scene.inbox.add(b"x", frozenset(), 0.0, 0)
+            scene.clock.advance(0)
+        heard = wire.read() + wire.read() + wire.read()
+        self.assertEqual(heard, b"* 1 EXPUNGE\r\n* 5 EXISTS\r\n* 4 RECENT\r\n")
 
 
 class Crowded(SynchronousTestCase):

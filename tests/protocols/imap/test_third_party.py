@@ -165,7 +165,8 @@ class OursTests(SynchronousTestCase):
         self.account = ann()
         self.inbox: ListMailbox = self.account.select("INBOX")
         self.portal = mail_portal(self.account)
-        self.factory = IMAP4Factory(self.portal, trusted=lambda address: True, clock=ManualClock())
+        self.clock = ManualClock()
+        self.factory = IMAP4Factory(self.portal, trusted=lambda address: True, clock=self.clock)
         self.wire = self.connect()
 
     def connect(self) -> Wire:
@@ -218,10 +219,12 @@ class OursTests(SynchronousTestCase):
         self.inbox.messages[0].flags.add("\\Flagged")
         for listener in self.inbox.listeners:
             listener.flagsChanged({1: ("\\Seen", "\\Flagged")})
+        self.clock.advance(0)
         self.assertEqual(self.wire.read(), b"* 1 FETCH (FLAGS (\\Flagged \\Seen))\r\n")
         del self.inbox.messages[0]
         for listener in self.inbox.listeners:
             listener.newMessages(1, None)
+        self.clock.advance(0)
         self.assertEqual(self.wire.read(), b"* 1 EXPUNGE\r\n")
 
     def test_what_others_expunged_is_seen_at_the_next_noop(self) -> None:
