@@ -1,7 +1,9 @@
 """Mail into mailboxes: for everybody or for nobody."""
 
+from pathlib import Path
+
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.delivery.mailbox import MailboxTarget
 from mailtwist.delivery.recipients import Recipients
@@ -9,8 +11,32 @@ from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
 from mailtwist.store.api import INBOX, octets
 from mailtwist.store.memory import MemoryStore
+from mailtwist.testing.inside import ServerInside
+from mailtwist.testing.target import TargetContract
+from tests.delivery.people import ANN, BOB, People
 
+MAILDIR = """
+[server]
+state = state
+[directory:sqlite]
+hash_memory = 8 KiB
+hash_passes = 1
+[store:maildir]
+[target:mailbox]
+store = maildir
+"""
 FULL = Trouble("4.3.1", "Insufficient system storage, try again later")
+
+
+async def messages(store, account):
+    mailbox = await (await store.account(account)).open(INBOX)
+    found = []
+    for entry in mailbox.entries():
+        content = await mailbox.open(entry.uid)
+        found.append(b"".join([piece async for piece in octets(content)]))
+        content.close()
+    await mailbox.close()
+    return found
 
 
 class Failing:
@@ -56,6 +82,30 @@ class _Upload:
         return call
 
 
+class MemoryMailboxes(TargetContract, TestCase):
+    async def make_target(self):
+        self.store = MemoryStore()
+        return MailboxTarget(self.store, Recipients([People(ANN, BOB, domains=["example.org"])]))
+
+    async def inbox(self, target, account):
+        return await messages(self.store, account)
+
+
+class MaildirMailboxes(TargetContract, TestCase):
+    async def make_target(self):
+        server = ServerInside(Path(self.mktemp()), MAILDIR)
+        server.assembled.build()
+        self.addCleanup(server.stop)
+        await server.assembled.start()
+        for name in ("ann", "bob"):
+            await server.part("directory", "sqlite").add(f"{name}@example.org", b"secret")
+        self.store = server.part("store", "maildir")
+        return server.part("target", "mailbox")
+
+    async def inbox(self, target, account):
+        return await messages(self.store, account)
+
+
 class Delivery(SynchronousTestCase):
     def target(self, **fails):
         self.store = Failing(fails)
@@ -68,34 +118,7 @@ class Delivery(SynchronousTestCase):
         return transfer
 
     def inbox(self, account):
-        async def read():
-            mailbox = await (await self.store.inner.account(account)).open(INBOX)
-            found = []
-            for entry in mailbox.entries():
-                content = await mailbox.open(entry.uid)
-                found.append(b"".join([piece async for piece in octets(content)]))
-            return found
-
-        return self.successResultOf(started(read()))
-
-    def test_everybody_has_it_when_commit_returns(self):
-        transfer = self.begin(self.target(), "a", "b")
-        self.assertEqual(self.inbox("a"), [])
-        self.successResultOf(started(transfer.commit()))
-        for account in "ab":
-            self.assertEqual(self.inbox(account), [b"Subject: x\r\n\r\nhello\r\n"])
-
-    def test_what_is_aborted_leaves_nothing(self):
-        transfer = self.begin(self.target(), "a")
-        self.successResultOf(started(transfer.abort()))
-        self.successResultOf(started(transfer.abort()))
-        self.assertEqual(self.inbox("a"), [])
-
-    def test_abort_after_commit_takes_nothing_back(self):
-        transfer = self.begin(self.target(), "a")
-        self.successResultOf(started(transfer.commit()))
-        self.successResultOf(started(transfer.abort()))
-        self.assertEqual(len(self.inbox("a")), 1)
+        return self.successResultOf(started(messages(self.store.inner, account)))
 
     def test_when_one_has_no_room_nobody_has_it(self):
         transfer = self.begin(self.target(b={"prepare": FULL}), "a", "b")

@@ -1,0 +1,56 @@
+"""Each config in tap-examples is one that `mailtwist check` has nothing to say against, and that serves."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.app.cli import demo
+from mailtwist.testing.server import RunningServer, import_path
+from mailtwist.tls.sources.self_signed import self_signed
+
+EXAMPLES = Path(__file__).parent.parent.parent / "tap-examples"
+
+
+class Examples(SynchronousTestCase):
+    def server(self, name: str) -> RunningServer:
+        """The example with its folders and files in a folder of the test, on any free ports of loopback."""
+        ini = (EXAMPLES / name).read_text()
+        ini = re.sub(r"^listen = .*\n", "", ini, flags=re.MULTILINE)
+        ini = re.sub(r"^(\[service:.*\]\n)", r"\1listen = 127.0.0.1:0\n", ini, flags=re.MULTILINE)
+        ini = re.sub(r"^state = .*$", "state = state", ini, flags=re.MULTILINE)
+        ini = re.sub(r"/etc/letsencrypt/live/mail.example.org/", "", ini)
+        path = os.pathsep.join([import_path(), str(EXAMPLES)])
+        made = RunningServer(Path(self.mktemp()), ini, environment={"PYTHONPATH": path})
+        for file in ("fullchain.pem", "privkey.pem"):
+            (made.folder / file).touch(mode=0o600)
+            (made.folder / file).write_bytes(self_signed(["mail.example.org"], time.time()))
+        pem = (made.folder / "fullchain.pem").read_bytes()
+        (made.folder / "privkey.pem").write_bytes(pem)
+        return made
+
+    def works(self, name: str, services: int) -> None:
+        server = self.server(name)
+        self.assertEqual(server.command("check"), "ok\n")
+        with server:
+            self.assertEqual(len(server.places), services)
+            self.assertNotIn(" error ", server.log)
+
+    def test_the_laptop(self) -> None:
+        self.works("laptop.ini", 7)
+
+    def test_the_host(self) -> None:
+        self.works("host.ini", 7)
+
+    def test_the_third_party(self) -> None:
+        self.works("third-party.ini", 4)
+
+    def test_none_is_without_a_test(self) -> None:
+        tested = {"laptop.ini", "host.ini", "third-party.ini"}
+        self.assertEqual({path.name for path in EXAMPLES.glob("*.ini")}, tested)
+
+    def test_the_demo_has_the_laptop(self) -> None:
+        shipped = (Path(demo.__file__).parent / demo.INI).read_text()
+        self.assertEqual(shipped, (EXAMPLES / demo.INI).read_text())
