@@ -81,7 +81,7 @@ class Database:
                 return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._make()
         connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
             connection.row_factory = sqlite3.Row
@@ -94,6 +94,13 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _make(self) -> None:
+        """The file is there, 0600.  One that is there is never opened here: closing any descriptor of it lets
+        go of all the locks that SQLite holds for this process, and the next process to leave takes the
+        write-ahead log away from under us."""
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     def _close(self) -> None:
         with suppress(IndexError):

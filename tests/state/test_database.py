@@ -1,6 +1,8 @@
 """SQLite in threads."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
@@ -76,6 +78,34 @@ class DatabaseTests(TestCase):
         self.path.write_bytes(b"no database, " * 1000)
         with self.assertRaises(StateAway):
             await self.db.open()
+
+    async def test_a_process_that_comes_and_goes_does_not_cut_this_one_off(self) -> None:
+        """Locks of POSIX belong to the process: closing any descriptor of the file lets go of all of them, and
+        then the last one out of another process takes the write-ahead log away."""
+        await together(*(self.add(n) for n in range(8)))  # on several connections
+        await together(*(self.db.read(count) for _ in range(8)))
+        log = Path(f"{self.path}-wal")
+        before = log.stat().st_ino
+        for n in range(100, 103):
+            await self.threads.run(self.add_elsewhere, n)
+            self.assertEqual(log.stat().st_ino, before)
+            self.assertEqual(await self.db.read(count), 8 + n - 99)
+        await self.add(200)
+        self.assertEqual(await self.threads.run(self.count_elsewhere), 12)
+
+    def add_elsewhere(self, number: int) -> None:
+        self.elsewhere(f"db.execute('INSERT INTO numbers VALUES ({number})')")
+
+    def count_elsewhere(self) -> int:
+        return int(self.elsewhere("print(db.execute('SELECT count(*) FROM numbers').fetchone()[0])"))
+
+    def elsewhere(self, statement: str) -> str:
+        """What another process prints that opens the file, does this, and ends."""
+        program = (
+            f"import sqlite3; db = sqlite3.connect({str(self.path)!r}); {statement}; db.commit(); db.close()"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        return done.stdout
 
     async def test_a_closed_database_opens_again(self) -> None:
         await self.add(1)
