@@ -31,13 +31,16 @@ from mailtwist.store.api import Account, IMailAccount, Mailbox
 
 NOBODY_CHECKS = Event("imap.nobody_checks", "No checker of the portal takes these credentials", "error")
 
-KEPT = """capabilities listCapabilities sendServerGreeting sendPositiveResponse sendNegativeResponse
-sendBadResponse sendUntaggedResponse sendContinuationRequest _respond lookupCommand authenticateLogin
-arg_atom arg_astring arg_finalastring arg_literal arg_line arg_plist arg_flaglist opt_plist opt_datetime"""
-"""What of `imap4.IMAP4Server` a subclass may call or override; the rest of it is closed."""
+KEPT = """listCapabilities sendServerGreeting sendPositiveResponse sendNegativeResponse sendBadResponse
+sendUntaggedResponse sendContinuationRequest _respond arg_atom arg_line arg_plist arg_flaglist opt_plist
+opt_datetime"""
+"""What of `imap4.IMAP4Server` is used, by us or by the tables of subclasses."""
+
+OVERRIDABLE = "capabilities lookupCommand authenticateLogin newMessages flagsChanged modeChanged"
+"""What a subclass may override, besides adding tables `state_COMMAND` of its own; the rest is closed."""
 
 
-@keeps(imap4.IMAP4Server, KEPT)
+@keeps(imap4.IMAP4Server, KEPT, OVERRIDABLE)
 class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     """A factory sets `portal`, and what it likes of `ctx` (for STARTTLS), `challengers` (SASL as twisted.mail
     has it), `limits`, `dialect`, `trusted` (may an address log in without TLS?), `address` (the client's,

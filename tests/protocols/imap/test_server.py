@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred
 from twisted.mail import imap4
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -11,7 +9,6 @@ from mailtwist.protocols.imap.changes import Selected
 from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.extension import Dialect, Extension, whole
 from mailtwist.protocols.imap.limits import Limits
-from mailtwist.protocols.imap.server import IMAP4Server
 from mailtwist.store.api import Mailbox
 from mailtwist.store.memory import MemoryMailbox
 from tests.protocols.imap.scene import Full, Scene
@@ -325,66 +322,3 @@ class Deleted(SynchronousTestCase):
             self.assertEqual(closed, [scene.inbox], last)
             self.assertEqual(scene.inbox._listeners, {})
             closed.clear()
-
-
-class Subclasses(SynchronousTestCase):
-    """Classes written for twisted.mail."""
-
-    def wire(self, kind: type[IMAP4Server]) -> Any:
-        self.scene = Scene()
-        self.scene.factory.protocol = kind
-        wire = self.scene.wire()
-        wire.read()
-        return wire
-
-    def test_it_is_a_server_of_twisted_mail(self) -> None:
-        self.assertTrue(issubclass(IMAP4Server, imap4.IMAP4Server))
-        self.assertTrue(imap4.IMailboxListener.implementedBy(IMAP4Server))
-
-    def test_tables_capabilities_and_login_can_be_overridden(self) -> None:
-        class Mine(IMAP4Server):
-            def do_XFOO(self, tag: bytes, first: bytes, second: bytes, third: int) -> Deferred[None]:
-                self.sendUntaggedResponse(b"XFOO " + first + b"/" + second + b"/%d" % third)
-                self.later: Deferred[None] = Deferred()
-                return self.later.addCallback(lambda gone: self.sendPositiveResponse(tag, b"done"))
-
-            auth_XFOO = (do_XFOO, imap4.IMAP4Server.arg_atom, imap4.IMAP4Server.arg_astring, 3)
-
-            def capabilities(self) -> dict[bytes, Any]:
-                return {**super().capabilities(), b"XFOO": None}
-
-            def authenticateLogin(self, user: bytes, passwd: bytes) -> Any:
-                if passwd != b"sesame":
-                    raise UnauthorizedLogin()
-                return imap4.IAccount, imap4.MemoryAccount(user), lambda: None
-
-        wire = self.wire(Mine)
-        wire.send(b"a CAPABILITY\r\nb XFOO a b\r\nc LOGIN ann secret\r\nd LOGIN ann sesame\r\n")
-        heard = wire.read()
-        self.assertIn(b" XFOO\r\na OK", heard)
-        self.assertIn(b"b BAD", heard)
-        self.assertIn(b"c NO", heard)
-        wire.send(b'e XFOO one {5+}\r\nt"\\wo\r\nf NOOP\r\n')
-        self.assertTrue(wire.read().endswith(b'* XFOO one/t"\\wo/3\r\n'))
-        wire.protocol.later.callback(None)
-        self.assertEqual(wire.read(), b"e OK done\r\nf OK NOOP completed\r\n")
-        wire.send(b"g XFOO one\r\nh XFOO one two three\r\n")
-        self.assertEqual([line[:5] for line in wire.read().split(b"\r\n")], [b"g BAD", b"h BAD", b""])
-
-    def test_what_is_closed_says_so(self) -> None:
-        class Mine(IMAP4Server):
-            def do_XFOO(self, tag: bytes) -> Any:
-                return super().do_IDLE(tag)
-
-            unauth_XFOO = (do_XFOO,)
-
-        wire = self.wire(Mine)
-        wire.send(b"a XFOO\r\n")
-        self.assertEqual(wire.read(), b"a NO [SERVERBUG] Internal error\r\n")
-        (error,) = self.flushLoggedErrors(NotImplementedError)
-        self.assertIn("do_IDLE", str(error.value))
-
-    def test_stock_handlers_are_gone_but_for_those_kept(self) -> None:
-        for name in dir(imap4.IMAP4Server):
-            if name.startswith(("unauth_", "auth_", "select_", "logout_")):
-                self.assertIsNone(getattr(IMAP4Server, name), name)
