@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
 
 from mailtwist.app.assemble import Assembled, CannotAssemble
-from mailtwist.app.lock import FolderLock, Taken
 from mailtwist.app.logs import Log
 from mailtwist.kit.events import Event
 from mailtwist.kit.files import write_whole
+from mailtwist.kit.lock import FolderLock, Taken
 from mailtwist.kit.spawn import spawn, started, together
 from mailtwist.kit.trouble import Trouble
 from mailtwist.services.listen import CannotListen
@@ -95,6 +95,8 @@ class MailServer(Service):
             detail = error.detail if isinstance(error, Trouble) else ""
             NOT_STARTED.log(words=detail or str(error))
             return _stop_with_status_1()
+        except CancelledError:  # stopped before it had begun
+            return
         except Exception:
             BROKEN_START.failure()
             return _stop_with_status_1()
@@ -163,5 +165,10 @@ def _in_reactor(call: Callable[[], object]) -> None:
 
 def _stop_with_status_1() -> None:
     """twistd has no exit status of its own."""
-    atexit.register(os._exit, 1)
+    atexit.register(_exit_with_status_1)
     _reactor().callWhenRunning(_reactor().stop)
+
+
+def _exit_with_status_1() -> None:
+    sys.stdout.flush()
+    os._exit(1)

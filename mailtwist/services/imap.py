@@ -12,7 +12,9 @@ from mailtwist.protocols.imap.server import IMAP4Server
 from mailtwist.services.door import Guest
 from mailtwist.services.portal import portal, realm
 from mailtwist.services.service import MailService
-from mailtwist.services.settings import ServiceSettings, known, mail_service
+from mailtwist.services.settings import ServiceSettings, free, known, mail_service
+
+PORTS = (143, 993)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
     return mail_service(
         settings,
         assembly,
-        ports=(143, 993),
+        ports=PORTS,
         kind=Server,
         full=b"* BYE [UNAVAILABLE] Too many connections from your network",
         facts={
@@ -72,4 +74,4 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
     )
 
 
-part = Part(Settings, build)
+part = Part(Settings, build, free(PORTS))

@@ -18,7 +18,11 @@ _NOT_HERE = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 class CannotListen(Exception):
-    """One sentence: which address, and why not."""
+    """One sentence: which address, and why not.  `in_use`: somebody else listens there."""
+
+    def __init__(self, place: Endpoint, error: OSError) -> None:
+        super().__init__(f"cannot listen on {place}: {_reason(error)}")
+        self.in_use = error.errno == errno.EADDRINUSE
 
 
 def bind(place: Endpoint) -> list[socket.socket]:
@@ -33,7 +37,7 @@ def bind(place: Endpoint) -> list[socket.socket]:
     except OSError as error:
         for one in made:
             one.close()
-        raise CannotListen(f"cannot listen on {place}: {_reason(error)}") from None
+        raise CannotListen(place, error) from None
     return made
 
 

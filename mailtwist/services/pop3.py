@@ -12,7 +12,9 @@ from mailtwist.protocols.pop3.server import POP3Server
 from mailtwist.services.door import Guest
 from mailtwist.services.portal import portal, realm
 from mailtwist.services.service import MailService
-from mailtwist.services.settings import ServiceSettings, known, mail_service
+from mailtwist.services.settings import ServiceSettings, free, known, mail_service
+
+PORTS = (110, 995)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
     return mail_service(
         settings,
         assembly,
-        ports=(110, 995),
+        ports=PORTS,
         kind=Server,
         full=b"-ERR [SYS/TEMP] Too many connections from your network",
         facts={
@@ -59,4 +61,4 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
     )
 
 
-part = Part(Settings, build)
+part = Part(Settings, build, free(PORTS))

@@ -16,7 +16,7 @@ from mailtwist.protocols.smtp.server import ESMTPServer
 from mailtwist.services.door import Guest
 from mailtwist.services.portal import portal, realm
 from mailtwist.services.service import MailService
-from mailtwist.services.settings import ServiceSettings, known, mail_service
+from mailtwist.services.settings import Ports, ServiceSettings, known, mail_service
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def receiving(
     settings: ReceivingSettings,
     assembly: Assembly,
     *,
-    ports: tuple[int, int],
+    ports: Ports,
     login_required: bool,
     own_sender: bool,
     failed_logins: int,

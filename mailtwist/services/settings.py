@@ -1,5 +1,6 @@
 """What all mail services let an operator choose."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -8,14 +9,19 @@ from mailtwist.config.part import Assembly, installed
 from mailtwist.config.problems import hint, shown
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, Names, PartName
+from mailtwist.kit.lock import is_taken
 from mailtwist.services.door import Door, Guest
 from mailtwist.services.limits import Connections
+from mailtwist.services.listen import CannotListen, bind
 from mailtwist.services.service import MailService
+
+Ports = tuple[int, int]
+"""The well-known ones of a service: with STARTTLS, and with TLS from the start."""
 
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """The settings of every service; `ports` are the well-known ones without and with implicit TLS."""
+    """The settings of every service."""
 
     listen: Endpoints = setting(
         Endpoints(),
@@ -54,17 +60,40 @@ def known(group: str, without: Names) -> Names:
     return without
 
 
+def places(settings: ServiceSettings, ports: Ports) -> Endpoints:
+    """Where to listen."""
+    return settings.listen or Endpoints([Endpoint("", ports[settings.implicit])])
+
+
+def free(ports: Ports) -> Callable[[Any, Assembly], Awaitable[list[tuple[str, str]]]]:
+    """A part's `check`: its ports can be bound.  While a server runs on the same state folder, ports that are
+    taken are taken to be its own."""
+
+    async def check(settings: ServiceSettings, assembly: Assembly) -> list[tuple[str, str]]:
+        problems = []
+        for place in places(settings, ports):
+            try:
+                for bound in bind(place):
+                    bound.close()
+            except CannotListen as error:
+                if not (error.in_use and is_taken(assembly.folder)):
+                    problems.append(("listen", str(error)))
+        return problems
+
+    return check
+
+
 def mail_service(
     settings: ServiceSettings,
     assembly: Assembly,
     *,
-    ports: tuple[int, int],
+    ports: Ports,
     kind: type[Guest],
     full: bytes,
     facts: dict[str, Any],
 ) -> MailService:
-    """A service whose servers are of `kind`, each with `facts` as attributes; `ports` are the well-known
-    ones, the second for implicit TLS; `full` is what one client too many hears."""
+    """A service whose servers are of `kind`, each with `facts` as attributes; `full` is what one client too
+    many hears."""
     contexts = None if settings.tls is None else assembly.part("tls", settings.tls)
     implicit = contexts if settings.implicit else None
     offered = None if settings.implicit else contexts
@@ -79,5 +108,4 @@ def mail_service(
         settings.connections_per_address, settings.connections_per_network, settings.connections
     )
     door = Door(assembly.name, make, connections, full, assembly.trusted, assembly.clock)
-    listen = settings.listen or Endpoints([Endpoint("", ports[settings.implicit])])
-    return MailService(listen, door, implicit)
+    return MailService(places(settings, ports), door, implicit)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from mailtwist.config.part import Assembly, Part
 from mailtwist.services.receiving import ReceivingSettings, receiving
 from mailtwist.services.service import MailService
+from mailtwist.services.settings import free
+
+PORTS = (25, 465)
 
 
 @dataclass(frozen=True)
@@ -13,9 +16,7 @@ class Settings(ReceivingSettings):
 
 
 def build(settings: Settings, assembly: Assembly) -> MailService:
-    return receiving(
-        settings, assembly, ports=(25, 465), login_required=False, own_sender=False, failed_logins=1
-    )
+    return receiving(settings, assembly, ports=PORTS, login_required=False, own_sender=False, failed_logins=1)
 
 
-part = Part(Settings, build)
+part = Part(Settings, build, free(PORTS))

@@ -8,6 +8,9 @@ from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast
 from mailtwist.services.receiving import ReceivingSettings, receiving
 from mailtwist.services.service import MailService
+from mailtwist.services.settings import free
+
+PORTS = (587, 465)
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,11 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
     return receiving(
         settings,
         assembly,
-        ports=(587, 465),
+        ports=PORTS,
         login_required=True,
         own_sender=settings.own_sender,
         failed_logins=settings.failed_logins,
     )
 
 
-part = Part(Settings, build)
+part = Part(Settings, build, free(PORTS))

@@ -1,4 +1,4 @@
-"""One server per state folder."""
+"""One server per folder: a lock that ends with its process, however that ends."""
 
 import fcntl
 import os
@@ -6,11 +6,12 @@ from pathlib import Path
 
 
 class Taken(Exception):
-    """Another server has the folder: one sentence."""
+    """Another process has the folder: one sentence."""
 
 
 class FolderLock:
-    """Held from `take` to `release`, or to the end of the process.  The command line's words do without."""
+    """Held from `take` to `release`, or to the end of the process.  Commands that only look, or change what
+    is made to be shared, do without."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "lock"
@@ -33,3 +34,18 @@ class FolderLock:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def is_taken(folder: Path) -> bool:
+    """Some process holds the lock of `folder` now."""
+    try:
+        fd = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

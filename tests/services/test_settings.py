@@ -1,0 +1,100 @@
+"""What the sections of services may say, and what `mailtwist check` says of them."""
+
+import re
+import socket
+from importlib import import_module
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from mailtwist.app.assemble import Assembled, CannotAssemble
+from mailtwist.app.cli.check import problems
+from mailtwist.config.load import BadConfig, load_text
+from mailtwist.kit.lock import FolderLock
+from mailtwist.services.settings import places
+
+PORTS = {"smtp": (25, 465), "submission": (587, 465), "imap": (143, 993), "pop3": (110, 995)}
+
+
+class Services(TestCase):
+    def assembled(self, service: str) -> Assembled:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        head = f"[server]\nstate = {self.folder.absolute()}\n[store:memory]\n[tls:own]\ntype = self_signed"
+        return Assembled(load_text(f"{head}\n{service}"))
+
+    def section(self, type: str, *lines: str) -> str:
+        store = ["store = memory"] if type in ("imap", "pop3") else []
+        return "\n".join([f"[service:x]\ntype = {type}", *store, *lines])
+
+    def refused(self, service: str) -> str:
+        return str(self.assertRaises((CannotAssemble, BadConfig), lambda: self.assembled(service).build()))
+
+    async def said(self, service: str, *, running: bool = False) -> list[str]:
+        assembled = self.assembled(service)
+        if running:
+            lock = FolderLock(self.folder)
+            lock.take()
+            self.addCleanup(lock.release)
+        self.addCleanup(assembled.threads.stop)
+        return [str(one) for one in await problems(assembled.config, assembled)]
+
+    def test_tls_from_the_start_needs_certificates(self) -> None:
+        for type in PORTS:
+            self.assertIn(
+                'needs certificates; write "tls = NAME"',
+                self.refused(self.section(type, "tls_mode = implicit")),
+            )
+
+    def test_each_has_its_well_known_ports(self) -> None:
+        for type, ports in PORTS.items():
+            self.assertEqual(import_module(f"mailtwist.services.{type}").PORTS, ports)
+            for lines, expected in (((), ports[0]), (("tls = own", "tls_mode = implicit"), ports[1])):
+                section = self.assembled(self.section(type, *lines)).config.section("service", "x")
+                self.assertEqual(str(places(section.settings, ports)), str(expected))
+
+    def test_an_extension_that_is_not_there_cannot_be_left_out(self) -> None:
+        for type, near in (("imap", "idle"), ("pop3", "top"), ("smtp", "size"), ("submission", "size")):
+            words = self.refused(self.section(type, f"without = {near}x"))
+            self.assertEqual(
+                words, f'[service:x]: without: no extension "{near}x" is installed; did you mean "{near}"?'
+            )
+
+    def test_an_extension_can_be_left_out(self) -> None:
+        assembled = self.assembled(self.section("imap", "without = idle"))
+        assembled.build()
+
+    def test_what_takes_mail_has_targets_or_a_realm(self) -> None:
+        words = self.refused(self.section("smtp", "store = memory"))
+        self.assertIn("is not of type realm", words)
+
+    def test_no_limit_is_below_the_rfc(self) -> None:
+        for setting in (
+            "message = 1 KiB",
+            "recipients = 99",
+            "command = 512",
+            "text_line = 997",
+            "hops = 99",
+        ):
+            self.assertRegex(self.refused(self.section("smtp", setting)), r"too small.*rfc5321#")
+        self.assertRegex(self.refused(self.section("imap", "idle_time = 29 min")), r"too small.*rfc3501#5\.4")
+        self.assertRegex(self.refused(self.section("pop3", "idle_time = 9 min")), r"too small.*rfc1939#3")
+
+    async def test_check_tries_the_ports(self) -> None:
+        for type in PORTS:
+            self.assertEqual(await self.said(self.section(type, "listen = 127.0.0.1:0")), [])
+            with socket.create_server(("127.0.0.1", 0)) as taken:
+                place = f"127.0.0.1:{taken.getsockname()[1]}"
+                (words,) = await self.said(self.section(type, f"listen = {place}"))
+            self.assertTrue(
+                re.search(rf"\[service:x\] listen: cannot listen on {place}: Address already in use$", words),
+                words,
+            )
+
+    async def test_the_ports_of_the_server_that_runs_are_not_told(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            listen = f"listen = 127.0.0.1:{taken.getsockname()[1]}"
+            self.assertEqual(await self.said(self.section("imap", listen), running=True), [])
+            self.assertEqual(
+                len(await self.said(self.section("imap", "listen = 192.0.2.1:1"), running=True)), 1
+            )
