@@ -60,7 +60,7 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def special_use(text: str | None) -> str | None:
-    """A special use in its one spelling; `CannotDo` for one that is not known.  rfc6154#2 rfc8457#4"""
+    """A special use in its one spelling; `CannotDo` for one that is not known.  rfc6154#2 rfc8457#3"""
     if text is None:
         return None
     for use in SPECIAL_USES:

@@ -138,7 +138,7 @@ class View:
 
 def settable(flags: Iterable[str], known: Iterable[str] = ()) -> Flags:
     """`flags` as a store keeps them: system flags in their one spelling, keywords in the spelling of
-    `known` (rfc5788#2: case does not matter), \\Recent and unknown system flags left out."""
+    `known` (rfc3501#9: case does not matter), \\Recent and unknown system flags left out."""
     spelling = {keyword.lower(): keyword for keyword in known}
     kept = set()
     for flag in map(canonical, flags):

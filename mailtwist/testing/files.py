@@ -107,22 +107,22 @@ class RecordingFiles(WatchedFiles):
 
 
 class FullDisk(WatchedFiles):
-    """The `allowed`-th call that needs room, and all later ones, fail; None: there is room.  Taking away and
-    syncing never fail."""
+    """After `allowed` calls that need room the next one fails, and all later ones unless `once`; None: there
+    is room.  Taking away and syncing never fail."""
 
     NEED_ROOM = frozenset({"create", "append", "rename", "link", "make_folder"})
 
-    def __init__(
-        self, allowed: int | None = 0, error: int = errno.ENOSPC, files: Files | None = None
-    ) -> None:
-        super().__init__(files)
+    def __init__(self, allowed: int | None = 0, error: int = errno.ENOSPC, once: bool = False) -> None:
+        super().__init__()
         self.allowed = allowed
         self._error = error
+        self._once = once
 
     def before(self, name: str, *paths: Path) -> None:
         if self.allowed is None or name not in self.NEED_ROOM or _is_there(name, paths[-1]):
             return
         if self.allowed <= 0:
+            self.allowed = None if self._once else 0
             raise OSError(self._error, os.strerror(self._error), str(paths[-1]))
         self.allowed -= 1
 

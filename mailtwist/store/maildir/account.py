@@ -158,8 +158,9 @@ def _raise(trouble: Trouble) -> NoReturn:
 
 
 def _find(ground: Ground, name: str) -> tuple[int, bool]:
-    uid_validity = ground.find(name).uid_validity
-    return uid_validity, look(ground, uid_validity)
+    """The UIDVALIDITY; and whether there is more to look at."""
+    more = look(ground, ground.find(name).uid_validity)
+    return ground.find(name).uid_validity, more  # a look can find it replaced
 
 
 def _subscribe(ground: Ground, name: str, subscribed: bool) -> None:

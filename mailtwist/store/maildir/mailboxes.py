@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from mailtwist.kit.files import Files
@@ -13,6 +14,7 @@ from mailtwist.store.maildir.ground import MAILBOX_FILE, Box, Ground, write_mail
 from mailtwist.store.maildir.subscriptions import subscribe, subscribed
 from mailtwist.store.names import canonical, in_order, moves, new_name, parents, special_use
 
+Undo = list[Callable[[], object]]  # of a transaction
 PARTS = ("cur", "new", "tmp")
 _MAILDIRPP = "maildirfolder"  # an empty file that says: below another Maildir
 _USES = {use[1:].lower(): use for use in ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")}
@@ -24,25 +26,25 @@ def begin(ground: Ground, first_mailboxes: Sequence[str]) -> None:
     fresh = not (ground.root / MAILBOX_FILE).exists()
     for part in PARTS:
         ground.files.make_folder(ground.root / part)
-    with ground.transaction():
+    with ground.transaction() as undo:
         known = {box.folder for box in ground.boxes()}
         for folder in folders_in(ground.root).values():
             if folder not in known and folder != INBOX_FOLDER:
                 ground.take_in(folder)
         if fresh:
             for name in first_mailboxes:
-                _make_first(ground, canonical(name))
+                _make_first(ground, canonical(name), undo)
         if INBOX_FOLDER not in known:
             ground.take_in(INBOX_FOLDER)  # its file comes last: until then the account is fresh
 
 
-def _make_first(ground: Ground, name: str) -> None:
+def _make_first(ground: Ground, name: str, undo: Undo) -> None:
     use = _USES.get(name.lower())
     subscribe(ground.files, ground.root, name, True)
     try:
         box = ground.named(name)
     except NoSuchMailbox:
-        make(ground, name, use)
+        make(ground, name, undo, use)
         return
     if use and not box.special_use:
         box.special_use = use
@@ -85,11 +87,11 @@ def status(ground: Ground, uid_validity: int) -> Status:
 
 def create(ground: Ground, name: str, use: str | None) -> None:
     name, use = new_name(name), special_use(use)
-    with ground.transaction():
+    with ground.transaction() as undo:
         if name in folders_in(ground.root):
             raise MailboxExists(name)
-        _make_parents(ground, name)
-        make(ground, name, use)
+        _make_parents(ground, name, undo)
+        make(ground, name, undo, use)
 
 
 def delete(ground: Ground, name: str) -> None:
@@ -104,7 +106,7 @@ def delete(ground: Ground, name: str) -> None:
         box = ground.named(name)
         path = ground.path(box)
         ground.files.rename(path, grave)
-        undo.append(lambda: ground.files.rename(grave, path))
+        undo.append(partial(ground.files.rename, grave, path))
         ground.files.sync_folder(ground.root)
         ground.forget(box)
     with suppress(OSError):  # what is left there is cleaned up as old
@@ -125,23 +127,25 @@ def rename(ground: Ground, old: str, new: str) -> None:
             box = ground.named(before)
             here, there = ground.path(box), ground.root / folder_of(after)
             ground.files.rename(here, there)
-            undo.append(_renamed_back(ground.files, here, there))
+            undo.append(partial(ground.files.rename, there, here))
             ground.moved(box, there.name)
         ground.files.sync_folder(ground.root)
-        _make_parents(ground, new)
+        _make_parents(ground, new, undo)
 
 
-def make(ground: Ground, name: str, use: str | None = None) -> Box:
+def make(ground: Ground, name: str, undo: Undo, use: str | None = None) -> Box:
     """A mailbox of this name, its folder on the disk.  Within a transaction."""
     folder = folder_of(name)
     path = ground.root / folder
     if not path.is_dir():
         draft = ground.root / "tmp" / new_maker(ground.clock.now())
+        undo.append(partial(remove_tree, ground.files, draft))
         for part in PARTS:
             ground.files.make_folder(draft / part)
         ground.files.create(draft / _MAILDIRPP, [])
         ground.files.sync_folder(draft)
         ground.files.rename(draft, path)
+        undo.append(partial(remove_tree, ground.files, path))
     for part in PARTS:  # others may have begun to make it
         ground.files.make_folder(path / part)
     ground.files.sync_folder(ground.root)
@@ -158,12 +162,8 @@ def remove_tree(files: Files, path: Path) -> None:
     files.remove_folder(path)
 
 
-def _make_parents(ground: Ground, name: str) -> None:
+def _make_parents(ground: Ground, name: str, undo: Undo) -> None:
     folders = folders_in(ground.root)
     for parent in parents(name):
         if parent not in folders:
-            make(ground, parent)
-
-
-def _renamed_back(files: Files, here: Path, there: Path) -> Callable[[], None]:
-    return lambda: files.rename(there, here)
+            make(ground, parent, undo)

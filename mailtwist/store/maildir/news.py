@@ -24,16 +24,20 @@ class News:
 
 
 def news(ground: Ground, known: Mapping[int, int]) -> dict[int, News]:
-    """`known` is the highest modseq heard of, by UIDVALIDITY; -1 when nothing was heard."""
-    return {uid_validity: _news(ground, uid_validity, modseq) for uid_validity, modseq in known.items()}
+    """`known` is the highest modseq heard of, by UIDVALIDITY; -1 when nothing was heard.  There are none of a
+    mailbox that the index does not know as a whole yet."""
+    found = {uid_validity: _news(ground, uid_validity, modseq) for uid_validity, modseq in known.items()}
+    return {uid_validity: one for uid_validity, one in found.items() if one is not None}
 
 
-def _news(ground: Ground, uid_validity: int, known: int) -> News:
+def _news(ground: Ground, uid_validity: int, known: int) -> News | None:
     box = ground.box(uid_validity)
     if box is None:
         return News(None, whole=True)
+    if box.rebuilding:
+        return None
     found = News(name_of(box.folder), uid_next=box.uid_next, modseq=box.modseq, recent_from=box.recent_from)
-    if known < box.gone_floor:
+    if known < box.gone_floor or known > box.modseq:
         found.whole, found.entries = True, entries_since(ground, box, -1)
     elif known < box.modseq:
         found.entries = entries_since(ground, box, known)
