@@ -138,6 +138,10 @@ class Scene:
         if self.gate is not None:
             await self.gate
 
+    def portal(self, strangers: bool = True) -> Portal:
+        anonymous = [AllowAnonymousAccess()] if strangers else []
+        return Portal(self.realm, [self.checker, *anonymous])
+
     def connect(
         self,
         kind: type[ESMTPServer] = ESMTPServer,
@@ -147,8 +151,7 @@ class Scene:
         **attributes: Any,
     ) -> Wire:
         server = kind()
-        anonymous = [AllowAnonymousAccess()] if strangers else []
-        server.portal = Portal(self.realm, [self.checker, *anonymous])
+        server.portal = self.portal(strangers)
         server.clock = self.clock
         server.host = "mx.example.org"
         server.ctx = object()
