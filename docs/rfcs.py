@@ -10,8 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = ROOT / "docs" / "rfcs.tsv"
-CITATION = re.compile(r"\brfc(\d{3,5})(?:#([A-Z0-9]+(?:\.\d+)*))?\b")
-LOOSE = re.compile(r"\bRFC[ -]?\d{3,5}\b")
+# rfc822 is the name of a media type, of a FETCH item, of an address type.
+CITATION = re.compile(r"\brfc(?!822\b)(\d{3,5})(?:#([A-Z0-9]+(?:\.\d+)*))?\b")
+LOOSE = re.compile(r"\bRFC(?:[ -]\d{3,5}|\d{4,5})\b")
 
 Key = tuple[int, str]
 

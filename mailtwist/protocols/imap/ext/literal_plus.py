@@ -1,4 +1,4 @@
-"""LITERAL+: literals that wait for nobody; `frames` reads them.  rfc7888#2"""
+"""LITERAL+: literals that wait for nobody; `frames` reads them.  rfc7888#3"""
 
 from mailtwist.protocols.imap.extension import Extension
 
