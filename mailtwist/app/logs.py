@@ -44,8 +44,9 @@ class Log:
     def reopen(self) -> None:
         """The file by this name now, after a rotation; OSError leaves the old one in use."""
         if self._path is not None:
-            before, self._fd = self._fd, _opened(self._path)
-            os.close(before)
+            fd = _opened(self._path)
+            os.dup2(fd, self._fd, inheritable=False)  # at once: threads are writing
+            os.close(fd)
 
     def belongs_to(self, uid: int, gid: int) -> None:
         """A process that is about to give up root can still reopen its log afterwards."""

@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.services.listen import CannotListen
 
 LISTENING = Event("app.listening", "[service:{service}] listens on {places}")
+NO_SERVICE = Event("app.no_service", "there is no [service:...]: nobody can connect", "warn")
 READY = Event("app.ready", "ready")
 STOPPING = Event("app.stopping", "stopping: {connections} connections have {grace:g} s to finish")
 STOPPED = Event("app.stopped", "stopped")
@@ -31,6 +33,9 @@ RELOADED = Event("app.reloaded", "reloaded: logs and certificates are read again
 LOG_NOT_REOPENED = Event("app.log_not_reopened", "the log stays the old file: {error}", "error")
 NOT_STARTED = Event("app.not_started", "{words}", "critical")
 BROKEN_START = Event("app.broken_start", "the start failed")
+
+
+FILES = 65_536
 
 
 class GivenUp(SystemExit, Exception):
@@ -67,6 +72,7 @@ class MailServer(Service):
     # -- beginning
     def privilegedStartService(self) -> None:
         signal.signal(signal.SIGHUP, self._hang_up)
+        _raise_file_limit()
         try:
             for service in self.services.values():
                 service.bind()
@@ -103,6 +109,8 @@ class MailServer(Service):
         places = {name: service.places for name, service in self.services.items()}
         for name, where in places.items():
             LISTENING.log(service=name, places=", ".join(where))
+        if not places:
+            NO_SERVICE.log()
         if self._ready is not None:
             write_whole(self.assembled.files, self._ready, json.dumps(places).encode())
         READY.log()
@@ -161,6 +169,14 @@ def _reactor() -> Any:
 def _in_reactor(call: Callable[[], object]) -> None:
     """For signal handlers."""
     _reactor().callFromThread(call)
+
+
+def _raise_file_limit() -> None:
+    """Many systems begin with 1,024 files, which are connections too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_with_status_1() -> None:

@@ -55,6 +55,9 @@ def _log(config: Config, options: Options) -> Log | None:
     if any(twistd.get(name) for name in ("logfile", "logger", "syslog")):
         return None
     server = config.server
+    if server.log.path is None and not twistd.get("nodaemon", True):
+        words = "a daemon has no stderr; write the path of a file, or start twistd with -n"
+        raise BadConfig([config.problem(None, "log", words)])
     try:
         log = Log(server.log.path, server.log_format, server.log_level)
         if (uid := twistd.get("uid")) is not None:

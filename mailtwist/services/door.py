@@ -18,7 +18,9 @@ from mailtwist.services.listen import plain
 
 OPENED = Event("connection.opened", "{service}: from {address}", "debug")
 CLOSED = Event("connection.closed", "{service}: from {address}", "debug")
-TOO_MANY = Event("connection.too_many", "{service}: {address} has too many connections", "warn")
+TOO_MANY = Event(
+    "connection.too_many", "{service}: {address} has too many connections, {count} were refused", "warn"
+)
 
 PATIENCE_FOR_A_REFUSAL = 10.0
 PATIENCE_WITH_LEAVING = 3.0
@@ -69,17 +71,27 @@ class Door(ServerFactory):
         self.closing = False
         self._empty: Deferred[None] = Deferred()
         self._seeing_off: IDelayedCall | None = None
+        self._refused = 0
+        self._quiet_until = 0.0
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
         address = plain(getattr(addr, "host", ""))
         counted = not self._trusted.contains(address)
         if counted and not self._connections.enter(address):
-            TOO_MANY.log(service=self.service, address=address)
+            self._tell_refused(address)
             return Refused(self._full, self._clock)
         guest = self._make()
         guest.door, guest.factory, guest.clock = self, self, self._clock
         guest.address, guest.counted = address, counted
         return guest
+
+    def _tell_refused(self, address: str) -> None:
+        """At most once a second: a flood does not fill the log too."""
+        self._refused += 1
+        now = self._clock.seconds()
+        if now >= self._quiet_until:
+            TOO_MANY.log(service=self.service, address=address, count=self._refused)
+            self._refused, self._quiet_until = 0, now + 1
 
     def gone(self, guest: Guest) -> None:
         self.present.discard(guest)

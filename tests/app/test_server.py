@@ -4,13 +4,31 @@ import json
 import os
 import signal
 import stat
+import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.app.tap import TWISTD
 from mailtwist.testing.server import RunningServer
 
 SERVER = "[server]\nhostname = mail.example.org\nstate = state\n"
+
+
+def wait_for(log: Path, event: str) -> None:
+    """The line is there; the process is not ours to be told by."""
+    until = time.monotonic() + 30
+    while not log.exists() or event not in log.read_text():
+        if time.monotonic() > until:
+            raise AssertionError(f"no {event}")
+        time.sleep(0.02)
+
+
+def end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 class Process(SynchronousTestCase):
@@ -39,6 +57,35 @@ class Beginning(Process):
         server = self.server(SERVER + "log = nowhere/log\n")
         self.assertEqual(server.run(), 78)
         self.assertIn(":4: [server] log: ", server.log)
+
+    def test_a_daemon_needs_a_log_file(self) -> None:
+        made = RunningServer(Path(self.mktemp()), SERVER, program=[w for w in TWISTD if w != "-n"])
+        self.assertEqual(made.run(), 78)
+        self.assertIn("[server] log: a daemon has no stderr", made.log)
+
+    def test_a_daemon_serves_and_ends(self) -> None:
+        ini = SERVER + "log = log\n"
+        pid = "--pidfile=pid"
+        program = [pid if w == "--pidfile=" else w for w in TWISTD if w != "-n"]
+        made = RunningServer(Path(self.mktemp()), ini, program=program)
+        self.assertEqual(made.run(), 0)
+        daemon = int((made.folder / "pid").read_text())
+        self.addCleanup(end, daemon)
+        wait_for(made.folder / "log", "app.ready")
+        os.kill(daemon, signal.SIGTERM)
+        wait_for(made.folder / "log", "app.stopped")
+
+    def test_a_daemon_that_cannot_begin_says_so(self) -> None:
+        program = ["--pidfile=pid" if w == "--pidfile=" else w for w in TWISTD if w != "-n"]
+        made = RunningServer(Path(self.mktemp()), SERVER + "log = log\n", program=program)
+        (made.folder / "state").write_text("a file")
+        self.assertEqual(made.run(), 1)
+        self.assertIn("the state folder", made.log)
+        self.assertFalse((made.folder / "pid").exists())
+
+    def test_without_a_service_it_says_that_nobody_can_connect(self) -> None:
+        with self.server() as server:
+            self.assertIn(" warn app.no_service ", server.log)
 
     def test_the_state_folder_is_made_for_us_alone(self) -> None:
         with self.server() as server:
@@ -84,22 +131,13 @@ class Signals(Process):
         server.begin("--config", str(server.config), "--ready-file", str(server.folder / "ready.json"))
         self.addCleanup(server.kill)
         log = server.folder / "log"
-        self.wait_for(log, "app.ready")
+        wait_for(log, "app.ready")
         log.rename(server.folder / "log.1")
         server.send(signal.SIGHUP)
-        self.wait_for(log, "app.reloaded")
+        wait_for(log, "app.reloaded")
         server.send(signal.SIGHUP)
         server.stop()
         events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
         self.assertEqual(events[0], "app.reloaded")
         self.assertEqual(events[-1], "app.stopped")
         self.assertEqual(stat.S_IMODE(os.stat(log).st_mode) & 0o007, 0)
-
-    def wait_for(self, log: Path, event: str) -> None:
-        """The line is there; the process is not ours to be told by."""
-        import time
-
-        until = time.monotonic() + 30
-        while not log.exists() or event not in log.read_text():
-            self.assertLess(time.monotonic(), until, f"no {event}")
-            time.sleep(0.02)

@@ -75,6 +75,18 @@ class TheDoor(SynchronousTestCase):
         self.clock.advance(10)
         self.assertTrue(second.transport.disconnected)
 
+    def test_a_flood_does_not_fill_the_log(self):
+        told = []
+        globalLogPublisher.addObserver(told.append)
+        self.addCleanup(globalLogPublisher.removeObserver, told.append)
+        door = self.made(most=1)
+        for _ in range(5):
+            self.come(door=door)
+        self.clock.advance(1)
+        self.come(door=door)
+        counts = [e["count"] for e in told if e.get("event_id") == "connection.too_many"]
+        self.assertEqual(counts, [1, 4])
+
     def test_a_refused_one_that_goes_leaves_nothing_behind(self):
         door = self.made(most=1)
         self.come(door=door)

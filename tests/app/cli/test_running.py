@@ -1,8 +1,9 @@
 """What commands change counts at once in a server that runs: two real processes, one state folder."""
 
+import imaplib
 import json
-import poplib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyotp
@@ -15,7 +16,7 @@ from tests.app.cli.inside import INI
 SERVING = """\
 [store:mail]
 type = memory
-[service:pop3]
+[service:imap]
 listen = 127.0.0.1:0
 store = mail
 """
@@ -42,20 +43,25 @@ class RunningTests(SynchronousTestCase):
         return self.totp.at(int(time.time()) + self.ahead)
 
     def gets_in(self, secret: str) -> bool:
-        pop3 = poplib.POP3("127.0.0.1", self.server.port("pop3"), timeout=30)
+        imap = imaplib.IMAP4("127.0.0.1", self.server.port("imap"), timeout=30)
         try:
-            pop3.user("ann")
-            pop3.pass_(secret)
+            imap.login("ann", secret)
             return True
-        except poplib.error_proto as refused:
-            self.assertEqual(str(refused), "b'-ERR [AUTH] Authentication failed.'")
+        except imaplib.IMAP4.error as refused:
+            self.assertEqual(str(refused), "b'[AUTHENTICATIONFAILED] Authentication failed.'")
             return False
         finally:
-            pop3.close()
+            imap.shutdown()
+
+    def get_in_at_once(self, secret: str) -> list[bool]:
+        """Five connections, as mail programs open them; the server has several connections to its databases
+        from then on."""
+        with ThreadPoolExecutor(5) as pool:
+            return list(pool.map(self.gets_in, [secret] * 5))
 
     def test_a_password_changed_under_a_running_server(self) -> None:
         saved = f"p@ss word@{self.code()}"
-        self.assertTrue(self.gets_in(saved))
+        self.assertEqual(self.get_in_at_once(saved), [True] * 5)
         for password in ("new", "newer"):
             self.server.command("user", "passwd", "ann", "--password-stdin", typed=f"{password}\n")
             self.assertFalse(self.gets_in(saved))
@@ -64,7 +70,7 @@ class RunningTests(SynchronousTestCase):
 
     def test_a_device_revoked_under_a_running_server(self) -> None:
         saved = f"p@ss word@{self.code()}"
-        self.assertTrue(self.gets_in(saved))
+        self.assertEqual(self.get_in_at_once(saved), [True] * 5)
         (device,) = json.loads(self.server.command("device", "list", "ann", "--json"))
         self.server.command("device", "revoke", "ann", device["id"])
         self.assertFalse(self.gets_in(saved))
