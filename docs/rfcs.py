@@ -1,4 +1,4 @@
-"""The index of RFC citations: `docs/rfcs.tsv` has a row for each one in the code, with the section's title.
+"""The index of RFC citations: `docs/rfcs.tsv` has a row for each RFC and each section that the code cites.
 
 python docs/rfcs.py --check     every citation has a row, every row is cited (exit 1 and a list otherwise)
 python docs/rfcs.py --add       rows for what is missing, their titles to be filled in
@@ -18,12 +18,21 @@ Key = tuple[int, str]
 
 
 def cited(root: Path = ROOT) -> dict[Key, list[str]]:
-    """(number, section) -> files that cite it."""
+    """(number, section) -> files that cite it, one for each time.  An RFC of which only sections are cited is
+    there with section '' and no files."""
     found: dict[Key, list[str]] = {}
     for file in sorted((root / "mailtwist").rglob("*.py")):
         for number, section in CITATION.findall(file.read_text()):
+            found.setdefault((int(number), ""), [])
             found.setdefault((int(number), section), []).append(str(file.relative_to(root)))
     return found
+
+
+def place(key: Key) -> tuple[int, list[tuple[bool, int, str]]]:
+    """Sorts 6.3.2 in front of 6.3.10."""
+    number, section = key
+    parts = section.split(".") if section else []
+    return number, [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
 def indexed(index: Path = INDEX) -> dict[Key, str]:
@@ -39,13 +48,13 @@ def problems(root: Path = ROOT) -> list[str]:
     """What keeps the index from being true, a sentence each."""
     code, index = cited(root), indexed(root / "docs" / "rfcs.tsv")
     said = [
-        f"{_name(key)} is cited in {files[0]} and has no row"
+        f"{_name(key)} is cited{f' in {files[0]}' if files else ''} and has no row"
         for key, files in code.items()
         if key not in index
     ]
     said += [f"{_name(key)} has a row and is cited nowhere" for key in index if key not in code]
     said += [f"{_name(key)} has no title" for key, title in index.items() if not title.strip()]
-    if list(index) != sorted(index):
+    if list(index) != sorted(index, key=place):
         said.append("the rows are not in order")
     for file in sorted((root / "mailtwist").rglob("*.py")):
         said += [
@@ -55,7 +64,8 @@ def problems(root: Path = ROOT) -> list[str]:
 
 
 def written(rows: dict[Key, str]) -> str:
-    lines = [f"{number}\t{section}\t{title}" for (number, section), title in sorted(rows.items())]
+    """The text of the index."""
+    lines = [f"{key[0]}\t{key[1]}\t{rows[key]}" for key in sorted(rows, key=place)]
     return "\n".join(["rfc\tsection\ttitle", *lines]) + "\n"
 
 
@@ -70,7 +80,7 @@ def main(arguments: list[str]) -> int:
         INDEX.write_text(written({key: known.get(key, "") for key in cited()}))
         return 0
     said = problems()
-    print("\n".join(said) or f"{len(indexed())} citations, each in docs/rfcs.tsv")
+    print("\n".join(said) or f"{len(indexed())} rows in docs/rfcs.tsv, one for each citation")
     return 1 if said else 0
 
 
