@@ -55,8 +55,8 @@ class Append(Command):
         return Answer("APPEND completed", code=code)
 
     async def _store(self, account: Account, message: Incoming) -> Stored:
-        target = await account.open(self.mailbox)  # before the client is asked for the message
-        await target.close()
+        if message.waits:
+            await account.status(self.mailbox)  # NoSuchMailbox comes before the message does
         upload = account.upload(self.mailbox)
         try:
             async for chunk in message.chunks():
