@@ -5,6 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
+from typing import overload
 
 from mailtwist.mail.flags import RECENT, SYSTEM, Flags
 from mailtwist.protocols.errors import Malformed
@@ -69,17 +70,14 @@ class Selected:
         at = bisect_left(self._uids, uid)
         return at + 1 if at < len(self._uids) and self._uids[at] == uid else None
 
-    def wanted(self, messages: MessageSet, *, by_uid: bool) -> list[tuple[int, int]]:
-        """(number, UID) of all that are meant, ascending.  UIDs that are not there do not matter; a number
-        that is not there is the peer's fault (rfc3501#9, seq-number)."""
-        uids = self._uids
+    def wanted(self, messages: MessageSet, *, by_uid: bool) -> "Wanted":
+        """All that are meant, ascending.  UIDs that are not there do not matter; a number that is not there
+        is the peer's fault (rfc3501#9, seq-number)."""
         if by_uid:
-            found = picked(uids, messages.merged(self._last))
-            return [(at + 1, uids[at]) for at in found]
-        if messages.beyond(len(uids)):
+            return Wanted(self._uids, picked(self._uids, messages.merged(self._last)))
+        if messages.beyond(len(self._uids)):
             raise Malformed("There is no such message")
-        ranges = messages.merged(len(uids))
-        return [(number, uids[number - 1]) for low, high in ranges for number in range(low, high + 1)]
+        return Wanted(self._uids, [range(low - 1, high) for low, high in messages.merged(len(self._uids))])
 
     def entry(self, uid: int) -> Entry | None:
         """None when it is gone, which the client may not know yet."""
@@ -166,7 +164,7 @@ class Selected:
             alive = {entry.uid for entry in self.mailbox.entries()}
             at = [n for n, uid in enumerate(self._uids) if uid not in alive]
         else:
-            at = picked(self._uids, [(uid, uid) for uid in sorted(self._gone.uids)])
+            at = [n for some in picked(self._uids, [(u, u) for u in sorted(self._gone.uids)]) for n in some]
         self._gone.forget()
         gone = {self._uids[n] for n in at}
         self.recent -= gone
@@ -205,6 +203,33 @@ class Selected:
             number, entry = self.number(uid), self.mailbox.entry(uid)
             if number is not None and entry is not None:
                 yield b"%d FETCH (FLAGS %b)" % (number, self.flags(entry))
+
+
+class Wanted(Sequence[tuple[int, int]]):
+    """(number, UID) of messages, as they were when it was made; small, however many they are."""
+
+    def __init__(self, uids: "array[int]", positions: Iterable[range]) -> None:
+        self._numbers, self.uids = array("I"), array("I")
+        for some in positions:
+            self._numbers.extend(range(some.start + 1, some.stop + 1))
+            self.uids.extend(uids[some.start : some.stop])
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self._numbers, self.uids, strict=True)
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[int, int]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[tuple[int, int]]: ...
+
+    def __getitem__(self, at: int | slice) -> tuple[int, int] | list[tuple[int, int]]:
+        if isinstance(at, slice):
+            return list(zip(self._numbers[at], self.uids[at], strict=True))
+        return self._numbers[at], self.uids[at]
 
 
 class _Few:

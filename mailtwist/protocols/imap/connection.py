@@ -198,10 +198,21 @@ class Connection:
         if self._selected is not None and self._selected.waiting:
             return None
         self._idling = True
+        self._host.look_in(self.limits.look_time, self._look)
         try:
             return await self._host.lines.line_or_told(self.limits.answer, self.limits.idle_command_time)
         finally:
             self._idling = False
+            self._host.stop_looking()
+
+    async def _look(self) -> None:
+        try:
+            if self._selected is not None:
+                await self._selected.mailbox.refresh()
+        except Trouble as trouble:
+            FAILED.log(command="IDLE", trouble=str(trouble))
+        if self._idling:
+            self._host.look_in(self.limits.look_time, self._look)
 
     @property
     def incoming(self) -> Announced | None:

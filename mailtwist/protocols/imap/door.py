@@ -18,6 +18,10 @@ class Incoming(Protocol):
     @property
     def size(self) -> int: ...
 
+    @property
+    def waits(self) -> bool:
+        """The client has not sent it yet, but waits to be asked: what is refused now costs nothing."""
+
     def chunks(self) -> AsyncIterator[bytes]:
         """All of it; the client is asked to go on if it waits for that (rfc3501#4.3)."""
 
@@ -65,7 +69,7 @@ class Door(Protocol):
 
     async def answer_or_change(self) -> bytes | None:
         """What comes first: a line of the client, or (None) a change of the selected mailbox.  Waits for
-        `limits.idle_command_time`."""
+        `limits.idle_command_time`, and looks every `limits.look_time` what other processes have done."""
 
     # -- the connection's life
     @property

@@ -80,19 +80,19 @@ class Frame:
 
 
 class Announced:
-    """A literal the client has announced (`door.Incoming`)."""
+    """A literal the client has announced (`door.Incoming`); `waits` while it waits to be asked."""
 
     def __init__(self, size: int, waits: bool, source: "Frames", bounds: Bounds) -> None:
         self.size = size
         self._left = size
-        self._waits = waits
+        self.waits = waits
         self._source = source
         self._bounds = bounds
         self._ended = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        if self._waits:
-            self._waits = False
+        if self.waits:
+            self.waits = False
             self._source.go_on()
         async for chunk in self._source.input.literal(self._left):
             self._left -= len(chunk)
@@ -105,7 +105,7 @@ class Announced:
 
     async def drop(self) -> None:
         """What of the command has not been read is out of the way."""
-        if not self._ended and not self._waits:
+        if not self._ended and not self.waits:
             await self._source.drop(self._left, self._bounds)
             await self._source.rest(self._bounds)
 

@@ -1,6 +1,6 @@
 """What a connection asks of the server around it.  rfc3501#2.2"""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from mailtwist.protocols.imap.extension import Dialect
@@ -72,6 +72,11 @@ class Host(Protocol):
 
     def tell_soon(self) -> None:
         """`lines.line_or_told` returns, when all that happens now has happened."""
+
+    def look_in(self, seconds: float, look: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """`look` begins then, unless `stop_looking` comes first."""
+
+    def stop_looking(self) -> None: ...
 
     def begin_tls(self) -> None: ...
 

@@ -145,9 +145,10 @@ class LegacyAccount:
         for mailbox in [one for one in self._opened if one.stock is stock]:
             await mailbox.refresh()
 
-    def closed(self, mailbox: "LegacyMailbox") -> None:
-        if mailbox in self._opened:
-            self._opened.remove(mailbox)
+    def closed(self, mailbox: "LegacyMailbox") -> bool:
+        """Nobody has the stock mailbox open any more."""
+        self._opened = [one for one in self._opened if one is not mailbox]
+        return all(one.stock is not mailbox.stock for one in self._opened)
 
     async def _theirs(self, name: str) -> str:
         if not self._mark:
@@ -282,9 +283,8 @@ class LegacyMailbox(View):
         raise CannotDo("This mailbox cannot move messages")
 
     async def close(self) -> None:
-        self._account.closed(self)
         closeable: Any = imap4.ICloseableMailbox(self.stock, None)
-        if closeable is not None:
+        if self._account.closed(self) and closeable is not None:
             await _ask(closeable.close)
 
 

@@ -37,6 +37,9 @@ class Limits:
     idle_command_time: float = 30 * 60.0
     """IDLE without DONE; clients begin anew every 29 minutes (rfc2177#3)."""
 
+    look_time: float = 60.0
+    """So often IDLE looks whether another process has changed the mailbox."""
+
     progress_time: float = 60.0
     """The longest pause in the middle of a line, a literal or an answer."""
 

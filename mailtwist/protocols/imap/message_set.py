@@ -52,14 +52,15 @@ def written(numbers: Iterable[int]) -> bytes:
     return b",".join(b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in runs)
 
 
-def picked(known: Sequence[int], ranges: Sequence[tuple[int, int]]) -> list[int]:
+def picked(known: Sequence[int], ranges: Sequence[tuple[int, int]]) -> list[range]:
     """The positions in `known` (ascending) of all that lie in `ranges` (ascending, apart)."""
-    found: list[int] = []
+    found: list[range] = []
     start = 0
     for low, high in ranges:
         start = bisect_left(known, low, start)
         end = bisect_right(known, high, start)
-        found.extend(range(start, end))
+        if start < end:
+            found.append(range(start, end))
         start = end
     return found
 

@@ -1,6 +1,6 @@
 """The IMAP server: twisted.mail's class, with our engine, grammar and commands in it.  rfc3501"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from inspect import isawaitable
 from io import BytesIO
 from typing import Any
@@ -65,6 +65,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         self._listens: LegacyMailbox | None = None
         self._literals: list[bytes] = []
         self._telling: IDelayedCall | None = None
+        self._looking: IDelayedCall | None = None
 
     def trusted(self, address: str) -> bool:
         return False
@@ -85,8 +86,6 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.turns.lost()
-        if self._telling is not None and self._telling.active():
-            self._telling.cancel()
         spawn(self.connection.unselect(), "leaving a mailbox")
         super().connectionLost(reason)
 
@@ -161,6 +160,14 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     def tell_soon(self) -> None:
         if self._telling is None or not self._telling.active():
             self._telling = self.callLater(0, self.turns.tell)
+
+    def look_in(self, seconds: float, look: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._looking = self.callLater(seconds, lambda: spawn(look(), "looking for changes"))
+
+    def stop_looking(self) -> None:
+        for call in (self._telling, self._looking):
+            if call is not None and call.active():
+                call.cancel()
 
     def begin_tls(self) -> None:
         self.turns.start_tls(self.ctx)

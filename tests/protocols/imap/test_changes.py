@@ -121,9 +121,12 @@ class SelectedTests(SynchronousTestCase):
         selected = self.select(3)
         with self.assertRaises(Malformed):
             selected.wanted(MessageSet.parse(b"2:4"), by_uid=False)
-        self.assertEqual(selected.wanted(MessageSet.parse(b"2:4,9:*"), by_uid=True), [(2, 2), (3, 3)])
+        wanted = selected.wanted(MessageSet.parse(b"2:4,9:*"), by_uid=True)
+        self.assertEqual(
+            (list(wanted), wanted[1], wanted[:1], len(wanted)), ([(2, 2), (3, 3)], (3, 3), [(2, 2)], 2)
+        )
         empty = self.select(0)
-        self.assertEqual(empty.wanted(MessageSet.parse(b"1:*"), by_uid=True), [])
+        self.assertEqual(list(empty.wanted(MessageSet.parse(b"1:*"), by_uid=True)), [])
         with self.assertRaises(Malformed):
             empty.wanted(MessageSet.parse(b"*"), by_uid=False)
 

@@ -180,6 +180,23 @@ class Idling(SynchronousTestCase):
         wire.send(b"DONE\r\n")
         self.assertEqual(wire.read(), b"b OK IDLE completed\r\n")
 
+    def test_what_another_process_did_is_looked_for(self) -> None:
+        scene = Scene()
+        looked: list[MemoryMailbox] = []
+
+        async def refresh(self: MemoryMailbox) -> None:
+            looked.append(self)
+
+        self.patch(MemoryMailbox, "refresh", refresh)
+        wire = scene.logged_in(b"a SELECT INBOX", b"b IDLE")
+        self.assertEqual(looked, [scene.inbox])
+        for _ in range(3):
+            scene.clock.advance(60)
+        self.assertEqual((looked, wire.read()), ([scene.inbox] * 4, b""))
+        wire.send(b"DONE\r\n")
+        scene.clock.advance(60)
+        self.assertEqual(len(looked), 4)
+
     def test_who_leaves_before_being_told_leaves_nothing(self) -> None:
         scene = Scene()
         wire = scene.logged_in(b"a SELECT INBOX", b"b IDLE")

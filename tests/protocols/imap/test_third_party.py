@@ -210,7 +210,7 @@ class OursTests(SynchronousTestCase):
         self.assertEqual(heard[0], b"* 3 EXISTS")
         self.assertEqual(heard[-1], b"b OK APPEND completed")
         self.wire.hang_up()
-        self.assertEqual((self.inbox.listeners, self.inbox.closed), ([], 2))
+        self.assertEqual((self.inbox.listeners, self.inbox.closed), ([], 1))
         self.assertEqual(self.portal.realm.present, [])
 
     def test_idle_tells_what_the_listener_hears(self) -> None:

@@ -17,7 +17,7 @@ class Copy(Copies):
         if not wanted:
             return Answer("No such messages, nothing copied")
         try:
-            copied = await session.selected.mailbox.copy([uid for _, uid in wanted], self.target)
+            copied = await session.selected.mailbox.copy(wanted.uids, self.target)
         except NoSuchMailbox as missing:
             raise No(missing.public, "TRYCREATE") from None
         return Answer("COPY completed", code=copy_uid(copied))

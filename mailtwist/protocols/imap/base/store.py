@@ -48,7 +48,7 @@ class Store(Command):
         mailbox = selected.writable()
         wanted = selected.wanted(self.messages, by_uid=self.by_uid)
         await session.tell_changes(expunged=False)  # so that what others changed is told even if SILENT
-        entries = await mailbox.change_flags([uid for _, uid in wanted], self.how, self.flags)
+        entries = await mailbox.change_flags(wanted.uids, self.how, self.flags)
         for words in selected.new_keywords():
             session.untagged(words)
         selected.flags_told(entries)

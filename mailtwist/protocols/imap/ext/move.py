@@ -18,7 +18,7 @@ class Move(Copies):
         if not wanted:
             return Answer("No such messages, nothing moved")
         try:
-            moved = await mailbox.move([uid for _, uid in wanted], self.target)
+            moved = await mailbox.move(wanted.uids, self.target)
         except NoSuchMailbox as missing:
             raise No(missing.public, "TRYCREATE") from None
         if code := copy_uid(moved):  # before the messages go (rfc6851#4.3)

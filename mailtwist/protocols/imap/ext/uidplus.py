@@ -26,7 +26,7 @@ class UidExpunge(Command):
     async def run(self, session: Session) -> Answer:
         mailbox = session.selected.writable()
         wanted = session.selected.wanted(self.messages, by_uid=True)
-        await mailbox.expunge([uid for _, uid in wanted])
+        await mailbox.expunge(wanted.uids)
         return Answer("UID EXPUNGE completed")
 
 
