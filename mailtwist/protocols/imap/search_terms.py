@@ -38,11 +38,11 @@ _EITHER = re.compile(rb"(?i)OR(?= )")
 
 
 class Terms:
-    """Takes keys from `arguments`; texts are in `charset`, which None leaves open."""
+    """Takes keys from `arguments`; texts are in `charset`, a known one."""
 
-    def __init__(self, arguments: Arguments, charset: str | None) -> None:
+    def __init__(self, arguments: Arguments, charset: str) -> None:
         self.arguments = arguments
-        self._charset = "utf-8" if charset is None else charset
+        self._charset = charset
         self._keys = self._texts = 0
 
     def all(self) -> Key:
@@ -95,7 +95,7 @@ class Terms:
         try:
             return folded(charsets.strictly_decoded(octets, self._charset))
         except UnicodeError:
-            raise Malformed(f"The text is not {self._charset.upper()}") from None
+            raise Malformed(f"The text is not {self._charset}") from None
 
     def whole_text(self, *, header: bool) -> Key:
         self._texts += 1
@@ -137,10 +137,10 @@ class SearchKey:
 
 def parsed(arguments: Arguments) -> Key:
     """All behind SEARCH, from the first key or CHARSET on."""
-    charset = None
+    charset = "UTF-8"
     if arguments.take(b"CHARSET "):
-        charset = charsets.known(arguments.astring().decode("ascii", "replace"))
-        if charset is None:
+        charset = arguments.astring().decode("ascii", "replace").upper()
+        if charsets.known(charset) is None:
             raise No("Not with this charset", "BADCHARSET (US-ASCII UTF-8)")
         arguments.space()
     return Terms(arguments, charset).all()
