@@ -6,6 +6,7 @@ LIMIT = 64 * 1024
 """Octets that are held before reading pauses; no line can be longer."""
 
 _END = b"\r\n.\r\n"
+_TEXT = bytes(octet for octet in range(256) if octet not in b"\r\n")
 
 
 class Received:
@@ -58,13 +59,19 @@ class Received:
         head = self._data[: len(with_)]
         return None if len(head) < len(with_) and with_.startswith(head) else head == with_
 
-    def before(self, end: bytes) -> tuple[bytes, bool]:
-        """What stands before `end`, and whether `end` has come; what may be its beginning stays."""
-        at = self._data.find(end)
+    def before_end(self) -> tuple[bytes, bool]:
+        """What stands before the end of data, and whether that has come; what may be its beginning stays."""
+        at = self._data.find(_END) if b"." in self._data else -1  # most big messages are base64: no dots
         if at >= 0:
             return self.take(at), True
-        held = next((n for n in range(len(end) - 1, 0, -1) if self._data.endswith(end[:n])), 0)
+        held = next((n for n in (4, 3, 2, 1) if self._data.endswith(_END[:n])), 0)
         return self.take(len(self._data) - held), False
+
+
+def framed(piece: bytes) -> bool:
+    """There is no CR and no LF on its own; pieces are cut so that pairs stay together."""
+    ends = piece.translate(None, _TEXT)
+    return ends == b"\r\n" * (len(ends) // 2)
 
 
 class Block:
@@ -82,9 +89,9 @@ class Block:
     def piece(self) -> bytes:
         """What is ready; nothing while more has to come.  After the last piece `over` is true."""
         piece = self._next() if self._begun or self._begin() else b""
-        self._whole = self._whole and piece.count(b"\r\n") == piece.count(b"\r") == piece.count(b"\n")
+        self._whole = self._whole and framed(piece)
         if self._whole:
-            return piece.replace(b"\r\n.", b"\r\n")
+            return piece.replace(b"\r\n.", b"\r\n") if b"." in piece and b"\r\n." in piece else piece
         if self.over:
             raise Unframed("CR and LF come in pairs only")
         return b""
@@ -102,7 +109,7 @@ class Block:
         return not empty
 
     def _next(self) -> bytes:
-        piece, self.over = self._from.before(_END)
+        piece, self.over = self._from.before_end()
         if self.over:
             self._from.take(len(_END))
             return piece + b"\r\n"

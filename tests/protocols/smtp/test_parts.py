@@ -101,6 +101,9 @@ class ReplyTests(SynchronousTestCase):
                     self.assertEqual(refusal(trouble).code // 100, int(first))
                     self.assertEqual(login_refusal(trouble).code // 100, int(first))
 
+    def test_421_is_kept_for_the_end(self):
+        self.assertNotIn(421, {refusal(Trouble(f"4.{n}.{m}", "x")).code for n in range(8) for m in range(20)})
+
     def test_a_temporary_problem_is_no_wrong_password(self):
         self.assertEqual(login_refusal(Trouble("4.3.0", "x")).code, 454)
         self.assertEqual(login_refusal(Trouble("5.3.0", "x")).code, 535)

@@ -9,6 +9,7 @@ from twisted.cred.credentials import CramMD5Credentials
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, succeed
 from twisted.mail import imap4, smtp
+from twisted.mail.protocols import ESMTPFactory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -193,6 +194,24 @@ class PluggedTests(SynchronousTestCase):
         self.assertEqual(len(desk.messages), 1)
         wire.hang_up()
         self.assertEqual(desk.present, [])
+
+    def test_the_factory_of_the_stock_mail_service_builds_it(self):
+        desk = Desk(None)
+        factory = ESMTPFactory(None, desk.portal)
+        factory.protocol = ESMTPServer
+        factory.context = object()
+        scene = Scene()
+        server = factory.buildProtocol(None)
+        server.clock = scene.clock
+        wire = Wire(server)
+        wire.send(b"EHLO me\r\n")
+        self.assertIn(b"250 STARTTLS\r\n", wire.read())
+        wire.send(b"STARTTLS\r\nEHLO me\r\n")
+        wire.read()
+        wire.send(b"EHLO me\r\n")
+        self.assertEqual(wire.secured, [factory.context])
+        self.assertIn(b"250-AUTH CRAM-MD5 PLAIN LOGIN\r\n", wire.read())
+        wire.hang_up()
 
     def test_a_mechanism_of_theirs(self):
         class Cram:
