@@ -80,8 +80,8 @@ class DatabaseTests(TestCase):
             await self.db.open()
 
     async def test_a_process_that_comes_and_goes_does_not_cut_this_one_off(self) -> None:
-        """Locks of POSIX belong to the process: closing any descriptor of the file lets go of all of them, and
-        then the last one out of another process takes the write-ahead log away."""
+        """Locks of POSIX belong to the process: closing any descriptor of the file lets go of all of them,
+        and then the next process that leaves takes the write-ahead log away."""
         await together(*(self.add(n) for n in range(8)))  # on several connections
         await together(*(self.db.read(count) for _ in range(8)))
         log = Path(f"{self.path}-wal")
