@@ -78,6 +78,8 @@ class Turns:
 
     def begin(self, turn: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         """From now on each line begins a turn, one after the other."""
+        if leaving(self._to):
+            self.close()
         self._life = Deferred.fromCoroutine(self._live(turn))
         self._life.addErrback(self._crashed)
         if self.over:

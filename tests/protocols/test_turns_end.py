@@ -150,6 +150,19 @@ class EndTests(Case):
         self.assertEqual(self.server.did, [b"FOREIGN"])
         self.assertIsNone(self.wire._producer)
 
+    def test_a_third_party_may_close_before_anything_is_said(self):
+        class Shy(Server):
+            def connectionMade(self):
+                self.transport.loseConnection()
+                super().connectionMade()
+
+        server = Shy()
+        server.clock = self.clock
+        wire = Wire(server)
+        server.dataReceived(b"ECHO 1\r\n")
+        self.assertEqual((server.did, wire.disconnecting), ([], True))
+        wire.hang_up()
+
     def test_a_turn_that_fails_answers_and_is_logged(self):
         self.say(b"ECHO 1", b"FAIL", b"ECHO 2")
         self.assertEqual(self.heard(), [b"1", b"our fault"])

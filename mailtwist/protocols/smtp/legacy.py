@@ -99,7 +99,7 @@ class StockTransfer:
         self._messages.append(message)
         text = header if isinstance(header, bytes) else str(header or "").encode("ascii", "replace")
         for line in text.splitlines():
-            message.lineReceived(line)
+            await asked(message.lineReceived, line)
 
     async def write(self, chunk: bytes) -> None:
         if b"\r\n" not in chunk:

@@ -387,3 +387,6 @@ async def _committed(transfer: Transfer) -> str | Refusal:
         return await transfer.commit()
     except Refusal as refusal:
         return refusal  # and no failure, should nobody wait for it any more
+    except Exception:
+        await transfer.abort()
+        raise

@@ -91,6 +91,8 @@ class Transfer:
 
     async def commit(self) -> str:
         await self.scene.wait()
+        if b"BUG" in self.message:
+            raise ZeroDivisionError
         if b"VIRUS" in self.message:
             raise Trouble("5.6.0", "The message is not wanted")
         self.over = "taken"

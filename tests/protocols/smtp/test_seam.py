@@ -116,6 +116,20 @@ class OverrideTests(SynchronousTestCase):
         (header,) = self.server.box[0]
         self.assertRegex(header, rb"^Received: from me \(\[192\.0\.2\.1\]\) by mx\.example; ")
 
+    def test_a_message_that_does_not_want_its_header(self):
+        class Picky(Message):
+            def lineReceived(self, line):
+                raise smtp.SMTPServerError(452, b"no more lines")
+
+        class Refusing(Theirs):
+            def validateTo(self, user):
+                return lambda: Picky(self.box)
+
+        wire = self.up(Refusing)
+        wire.send(b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nNOOP\r\n")
+        self.assertEqual(codes(wire), [b"250", b"250", b"452", b"250"])
+        self.assertEqual(self.server.box, ["lost"])
+
     def test_lookup_of_their_own(self):
         class Sly(Theirs):
             def lookupMethod(self, command):

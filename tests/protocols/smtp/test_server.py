@@ -259,6 +259,13 @@ class EndTests(Case):
         self.assertEqual(codes(wire), [b"250", b"421"])
         self.assertEqual(len(self.scene.mails), 1)
 
+    def test_a_bug_while_a_message_is_made_safe_leaves_nothing_of_it(self):
+        wire = self.scene.greeted()
+        wire.send(MAIL + b"BUG\r\n.\r\n")
+        self.assertEqual(codes(wire), [b"250", b"250", b"354", b"421"])
+        self.assertEqual((self.scene.mails, len(self.scene.dropped)), ([], 1))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_a_bug_is_answered_and_logged(self):
         wire = self.scene.greeted()
         wire.send(b"MAIL FROM:<bug@example.org>\r\nNOOP\r\n")
