@@ -24,7 +24,7 @@ from mailtwist.store.api import (
     Stored,
 )
 from mailtwist.store.content import Octets
-from mailtwist.store.names import canonical, in_order, moves, new_name, parents
+from mailtwist.store.names import canonical, in_order, moves, new_name, parents, room_for_more
 from mailtwist.store.names import special_use as known_use
 from mailtwist.store.view import View, changed, settable
 
@@ -78,6 +78,7 @@ class MemoryAccount:
         name, use = new_name(name), known_use(special_use)
         if name in self._mailboxes:
             raise MailboxExists(name)
+        room_for_more(self._mailboxes)
         for parent in parents(name):
             if parent not in self._mailboxes:
                 self._make(parent)
@@ -123,10 +124,10 @@ class MemoryAccount:
                 self._make(parent)
 
     async def subscribe(self, name: str, subscribed: bool) -> None:
+        self._subscribed.discard(name := canonical(name))
         if subscribed:
-            self._subscribed.add(canonical(name))
-        else:
-            self._subscribed.discard(canonical(name))
+            room_for_more(self._subscribed)
+            self._subscribed.add(name)
 
     def upload(self, name: str) -> "MemoryUpload":
         return MemoryUpload(self, name, self._clock)

@@ -1,11 +1,12 @@
 """Names of mailboxes: what may be one, which are the same, which lie below which.  rfc9051#5.1"""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 
 from mailtwist.store.api import INBOX, SEPARATOR, CannotDo
 
 LONGEST = 1000  # characters; a store may take less
+MOST = 10_000  # mailboxes of an account, and names it is subscribed to
 SPECIAL_USES = ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Important", "\\Junk", "\\Sent", "\\Trash")
 _NEVER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # rfc9051#5.1 rfc5198#2
 _WILD = re.compile("[%*]")
@@ -31,6 +32,12 @@ def new_name(name: str) -> str:
     if _WILD.search(name):
         raise CannotDo("A mailbox name cannot contain % or *")
     return canonical(name)
+
+
+def room_for_more(names: Sized) -> None:
+    """`CannotDo` when an account has as many as it can have."""
+    if len(names) >= MOST:
+        raise CannotDo("There are too many of them already")
 
 
 def parents(name: str) -> Iterator[str]:

@@ -3,10 +3,14 @@
 from typing import TYPE_CHECKING
 
 from mailtwist.kit.trouble import Trouble
+from mailtwist.store import names
 from mailtwist.store.api import INBOX, Account, CannotDo, Gone, MailboxExists, NoSuchMailbox
 
 if TYPE_CHECKING:
-    from unittest import TestCase as _TestCase
+    from unittest import TestCase
+
+    class _TestCase(TestCase):
+        def patch(self, thing: object, name: str, value: object) -> object: ...
 else:
     _TestCase = object  # a contract is no test case: trial would run it where it is imported
 
@@ -51,7 +55,7 @@ class MailboxNamesContract(_TestCase):
     async def make_account(self) -> Account:
         raise NotImplementedError
 
-    async def names(self, account: Account) -> list[str]:
+    async def listed(self, account: Account) -> list[str]:
         return [listed.name for listed in await account.mailboxes()]
 
     async def put(self, account: Account, name: str, octets: bytes = b"x") -> None:
@@ -61,7 +65,7 @@ class MailboxNamesContract(_TestCase):
 
     async def test_inbox_exists_and_compares_without_case(self) -> None:
         account = await self.make_account()
-        self.assertEqual(await self.names(account), [INBOX])
+        self.assertEqual(await self.listed(account), [INBOX])
         one, two = await account.open("inbox"), await account.open("InBoX")
         self.assertEqual((one.name, two.name), (INBOX, INBOX))
         self.assertEqual(one.uid_validity, two.uid_validity)
@@ -77,12 +81,12 @@ class MailboxNamesContract(_TestCase):
         account = await self.make_account()
         await account.create("Work")
         await account.create("work")
-        self.assertEqual(await self.names(account), [INBOX, "Work", "work"])
+        self.assertEqual(await self.listed(account), [INBOX, "Work", "work"])
 
     async def test_names_above_are_made_too(self) -> None:
         account = await self.make_account()
         await account.create("a/b/c")
-        self.assertEqual(await self.names(account), [INBOX, "a", "a/b", "a/b/c"])
+        self.assertEqual(await self.listed(account), [INBOX, "a", "a/b", "a/b/c"])
         for listed in await account.mailboxes():
             self.assertTrue(listed.selectable)
 
@@ -100,7 +104,7 @@ class MailboxNamesContract(_TestCase):
             await account.delete("Nowhere")
         with self.assertRaises(NoSuchMailbox):
             await account.rename("Nowhere", "There")
-        self.assertEqual(await self.names(account), [INBOX])
+        self.assertEqual(await self.listed(account), [INBOX])
 
     async def test_a_name_that_comes_back_has_another_uid_validity(self) -> None:
         account = await self.make_account()
@@ -153,7 +157,7 @@ class MailboxNamesContract(_TestCase):
         before = await account.status("a/b/c")
         mailbox = await account.open("a")
         await account.rename("a", "x/y")
-        self.assertEqual(await self.names(account), [INBOX, "ab", "x", "x/y", "x/y/b", "x/y/b/c"])
+        self.assertEqual(await self.listed(account), [INBOX, "ab", "x", "x/y", "x/y/b", "x/y/b/c"])
         self.assertEqual(await account.status("x/y/b/c"), before)
         self.assertEqual(mailbox.name, "x/y")
         await self.put(account, "x/y", b"more")
@@ -171,7 +175,7 @@ class MailboxNamesContract(_TestCase):
             await account.rename("a", "c")
         with self.assertRaises(CannotDo):
             await account.rename("a", "a/b/c")
-        self.assertEqual(await self.names(account), [INBOX, "a", "a/b", "c", "c/b"])
+        self.assertEqual(await self.listed(account), [INBOX, "a", "a/b", "c", "c/b"])
 
     async def test_inbox_gives_its_messages_away_and_stays(self) -> None:
         account = await self.make_account()
@@ -181,7 +185,7 @@ class MailboxNamesContract(_TestCase):
         await account.rename(INBOX, "Old/mail")
         self.assertEqual((await account.status(INBOX)).messages, 0)
         self.assertEqual((await account.status("Old/mail")).messages, 2)
-        self.assertEqual(await self.names(account), [INBOX, "INBOX/below", "Old", "Old/mail"])
+        self.assertEqual(await self.listed(account), [INBOX, "INBOX/below", "Old", "Old/mail"])
         with self.assertRaises(MailboxExists):
             await account.rename(INBOX, "Old")
 
@@ -189,7 +193,7 @@ class MailboxNamesContract(_TestCase):
         account = await self.make_account()
         await account.create("inbox/kid")
         await account.open("InBox/kid")
-        self.assertEqual(await self.names(account), [INBOX, "INBOX/kid"])
+        self.assertEqual(await self.listed(account), [INBOX, "INBOX/kid"])
 
     async def test_subscriptions_are_names_that_need_not_exist(self) -> None:
         account = await self.make_account()
@@ -203,9 +207,9 @@ class MailboxNamesContract(_TestCase):
         expected = [(INBOX, True), ("Entwürfe", False), ("Gone/away", False), ("Work", True)]
         self.assertEqual(found, expected)
         await account.delete("Work")
-        self.assertIn("Work", await self.names(account))
+        self.assertIn("Work", await self.listed(account))
         await account.subscribe("Work", False)
-        self.assertNotIn("Work", await self.names(account))
+        self.assertNotIn("Work", await self.listed(account))
 
     async def test_special_uses_are_kept_through_a_rename(self) -> None:
         account = await self.make_account()
@@ -235,7 +239,7 @@ class MailboxNamesContract(_TestCase):
             ):
                 with self.assertRaises(Trouble, msg=ascii(name)):
                     await work
-        self.assertEqual(await self.names(account), [INBOX])
+        self.assertEqual(await self.listed(account), [INBOX])
 
     async def test_wildcards_cannot_be_in_a_new_name(self) -> None:
         account = await self.make_account()
@@ -246,6 +250,20 @@ class MailboxNamesContract(_TestCase):
             with self.assertRaises(CannotDo):
                 await account.rename("Work", name)
 
+    async def test_there_is_an_end_to_how_many_there_can_be(self) -> None:
+        account = await self.make_account()
+        self.patch(names, "MOST", 4)
+        for name in ("a", "b/c"):
+            await account.create(name)
+        with self.assertRaises(CannotDo):
+            await account.create("d")
+        for name in ("w", "x", "y", "z", "z"):
+            await account.subscribe(name, True)
+        with self.assertRaises(CannotDo):
+            await account.subscribe("too many", True)
+        await account.delete("a")
+        await account.create("d")
+
     async def test_hostile_names_are_mailboxes_of_their_own_or_refused(self) -> None:
         account = await self.make_account()
         made = []
@@ -253,13 +271,13 @@ class MailboxNamesContract(_TestCase):
             try:
                 await account.create(name)
             except MailboxExists:
-                self.assertIn(name, await self.names(account))  # made above another one
+                self.assertIn(name, await self.listed(account))  # made above another one
             except CannotDo:
                 continue
             made.append(name)
         for name in made:
             await self.put(account, name, name.encode())
-        self.assertLessEqual(set(made), set(await self.names(account)))
+        self.assertLessEqual(set(made), set(await self.listed(account)))
         for name in made:
             mailbox = await account.open(name)
             (entry,) = mailbox.entries()

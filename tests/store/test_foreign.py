@@ -5,6 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
+from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import ANSWERED, DELETED, FLAGGED, SEEN
 from mailtwist.store.api import INBOX, Arrived, Flagged, Gone, MessageGone, NoSuchMailbox
 from mailtwist.store.maildir import look
@@ -353,6 +354,19 @@ class ForeignFolderTests(WithMaildir):
             await put(account, b"x", "Work")
         await account.create("Work")
         self.assertNotEqual((await account.status("Work")).uid_validity, mailbox.uid_validity)
+
+    async def test_an_inbox_that_is_not_there_is_trouble_that_passes(self):
+        account = await self.account()
+        mailbox = await account.open(INBOX)
+        await put(account)
+        self.path("cur").rename(self.path("away"))
+        for work in (put(account), account.open(INBOX), mailbox.refresh()):
+            with self.assertRaises(Trouble) as caught:
+                await work
+            self.assertTrue(caught.exception.temporary)
+        self.path("away").rename(self.path("cur"))
+        await put(account)
+        self.assertEqual(uids(mailbox.entries()), [1, 2])
 
     async def test_a_folder_half_made_by_others_can_be_created(self):
         account = await self.account()

@@ -1,8 +1,10 @@
 """Mail in Maildir++ folders that other programs can read too, with an index that can be lost."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from weakref import WeakValueDictionary
 
 from mailtwist.config.part import Assembly, Part
@@ -11,12 +13,30 @@ from mailtwist.config.values import Folder, Names
 from mailtwist.kit.clock import Clock, SystemClock
 from mailtwist.kit.files import DiskFiles, Files
 from mailtwist.kit.threads import Threads
+from mailtwist.store.api import CannotDo
 from mailtwist.store.maildir.account import MaildirAccount
-from mailtwist.store.maildir.folders import account_folder
+from mailtwist.store.maildir.folders import account_folder, folder_of
 from mailtwist.store.maildir.index import Indexes
+from mailtwist.store.names import new_name
 
 OPEN_INDEXES = 64  # each is a few open files
-FIRST_MAILBOXES = Names(("Drafts", "Sent", "Archive", "Junk", "Trash"))
+
+
+class MailboxNames(Names):
+    """Names of mailboxes, "/" between levels."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        names = super().parse(text)
+        for name in names:
+            try:
+                folder_of(new_name(name))
+            except CannotDo as cannot:
+                raise ValueError(f'"{name}" cannot be a mailbox: {cannot.public}') from None
+        return names
+
+
+FIRST_MAILBOXES = MailboxNames(("Drafts", "Sent", "Archive", "Junk", "Trash"))
 
 
 @dataclass(frozen=True)
@@ -26,7 +46,7 @@ class Settings:
     folder: Folder | None = setting(
         None, words='Where the accounts\' folders are; without it, "mail" in the state folder.'
     )
-    mailboxes: Names = setting(
+    mailboxes: MailboxNames = setting(
         FIRST_MAILBOXES, words="What an account has besides INBOX when it is first used."
     )
 
@@ -60,6 +80,9 @@ class MaildirStore:
             await account.work(lambda ground: None)
         return account
 
+    async def start(self) -> None:
+        await self._threads.run(self._files.make_folder, self._folder)
+
     async def stop(self) -> None:
         """All that was begun is done, and no file is open."""
         for account in list(self._accounts.values()):
@@ -67,9 +90,25 @@ class MaildirStore:
         await self._threads.run(self._indexes.close)
 
 
+def _folder(settings: Settings, assembly: Assembly) -> Path:
+    return settings.folder or assembly.folder / "mail"
+
+
 def _build(settings: Settings, assembly: Assembly) -> MaildirStore:
-    folder = settings.folder or assembly.folder / "mail"
+    folder = _folder(settings, assembly)
     return MaildirStore(folder, assembly.threads, assembly.files, assembly.clock, settings.mailboxes)
 
 
-part = Part(settings=Settings, build=_build)
+async def _check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
+    folder = _folder(settings, assembly)
+    if await assembly.threads.run(_can_be_written, folder):
+        return []
+    return [("folder", f"{folder} cannot be written to; name another folder, or give us the right to")]
+
+
+def _can_be_written(folder: Path) -> bool:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return there.is_dir() and os.access(there, os.R_OK | os.W_OK | os.X_OK)
+
+
+part = Part(settings=Settings, build=_build, check=_check)

@@ -1,6 +1,7 @@
 """One account kept in a Maildir: mailboxes, deliveries, and the order in which work on it is done."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, NoReturn, ParamSpec, TypeVar
@@ -173,7 +174,12 @@ def _empty_inbox_into(ground: Ground, new: str) -> None:
     while look(ground, inbox.uid_validity):
         pass
     mailboxes.create(ground, new, None)
-    transfer(ground, inbox.uid_validity, all_uids(ground, inbox), new, keep=False)
+    try:
+        transfer(ground, inbox.uid_validity, all_uids(ground, inbox), new, keep=False)
+    except BaseException:
+        with suppress(Exception):
+            mailboxes.delete(ground, new)
+        raise
 
 
 async def _nothing() -> None:

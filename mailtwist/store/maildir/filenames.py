@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
+from secrets import token_hex
 
-from mailtwist.kit.ids import new_id
 from mailtwist.mail.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 
 FLAG_OF_LETTER: Mapping[str, str] = {"D": DRAFT, "F": FLAGGED, "R": ANSWERED, "S": SEEN, "T": DELETED}
@@ -83,7 +83,7 @@ def base_of(maker: str, facts: Facts) -> str:
 def new_maker(now: float) -> str:
     """The first part of a name that no other file has."""
     seconds, fraction = divmod(now, 1)
-    return f"{int(seconds)}.M{int(fraction * 1e6)}P{os.getpid()}Q{next(_counter)}R{new_id(8)}.{_host}"
+    return f"{int(seconds)}.M{int(fraction * 1e6)}P{os.getpid()}Q{next(_counter)}R{token_hex(4)}.{_host}"
 
 
 def maker_of(base: str, now: float) -> str:

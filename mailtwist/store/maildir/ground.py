@@ -3,13 +3,15 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.files import Files, write_whole
+from mailtwist.kit.trouble import Trouble
 from mailtwist.store.api import NoSuchMailbox
-from mailtwist.store.maildir.folders import folder_of, folders_in
+from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in
 from mailtwist.store.maildir.index import Index
 from mailtwist.store.maildir.keywords import Keywords
 from mailtwist.store.names import canonical
@@ -41,6 +43,7 @@ class Box:
 
 
 _COLUMNS = [field.name for field in fields(Box)]
+_VALUES = attrgetter(*_COLUMNS)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM mailboxes"
 _INSERT = (
     f"INSERT OR REPLACE INTO mailboxes ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
@@ -49,8 +52,9 @@ _INSERT = (
 
 class Ground:
     """What all work on one account stands on.  `index` is lent to it while it works; `buried` are doomed
-    files that are gone, `cleaned` says when each folder's tmp was, `trusted` are times of change of `cur`
-    like `Box.seen_mtime`, `useless` is what lies in new and is no message."""
+    files that are gone, `cleaned` says when each folder's tmp was, `strange` are files that a look has found
+    and not yet taken in, `trusted` are times of change of `cur` like `Box.seen_mtime`, `useless` is what lies
+    in new and is no message."""
 
     index: Index
 
@@ -60,6 +64,7 @@ class Ground:
         self.clock = clock
         self.buried: list[tuple[int, str]] = []
         self.cleaned: dict[str, float] = {}
+        self.strange: dict[int, list[tuple[str, str]]] = {}
         self.trusted: dict[int, int] = {}
         self.useless: set[Path] = set()
         self._keywords: dict[str, Keywords] = {}
@@ -93,7 +98,7 @@ class Ground:
         return [Box(*row) for row in self.index.execute(_SELECT)]
 
     def save(self, box: Box) -> None:
-        self.index.execute(_INSERT, astuple(box))
+        self.index.execute(_INSERT, _VALUES(box))
 
     def forget(self, box: Box) -> None:
         """Nothing of it is in the index any more."""
@@ -110,9 +115,17 @@ class Ground:
         box = Box(*row) if row else None
         if (self.root / folder / "cur").is_dir():
             return box or self.take_in(folder)
+        self.lost(folder)
         if box is not None:
             self.forget(box)
         raise NoSuchMailbox(name)
+
+    def lost(self, folder: str) -> None:
+        """A folder is not there.  There always is an INBOX: without it, something is wrong with the disk,
+        and mail is not refused for good."""
+        if folder == INBOX_FOLDER:
+            path = str(self.root / "cur")
+            raise Trouble("4.3.0", "The mailbox is not available, try again later", f"{path} is not there")
 
     def find(self, name: str) -> Box:
         """The same, in a transaction of its own if it needs one."""
@@ -148,6 +161,7 @@ class Ground:
             uid_validity, mark = self.new_uid_validity(), 1
         box = Box(uid_validity, folder, mark, mark, modseq, mark, modseq, special_use or use, 1, 0, 0.0)
         self.reserve(box, 0)
+        self.save(box)
         return box
 
     def moved(self, box: Box, folder: str) -> Box:
@@ -166,12 +180,10 @@ class Ground:
         return int(new)
 
     def reserve(self, box: Box, count: int) -> None:
-        """The next `count` UIDs can be given, and the index knows the box; the mailbox file says so too."""
-        path = self.path(box) / MAILBOX_FILE
+        """The next `count` UIDs can be given: the mailbox file says so.  The box is the caller's to save."""
         if box.uid_next + count >= box.uid_mark:
             box.uid_mark = box.uid_next + count + MARK_STEP
-            write_mailbox_file(self.files, path, box)
-        self.save(box)
+            write_mailbox_file(self.files, self.path(box) / MAILBOX_FILE, box)
 
 
 def write_mailbox_file(files: Files, path: Path, box: Box) -> None:

@@ -12,7 +12,7 @@ from mailtwist.store.maildir.lines import bare_in
 from mailtwist.store.maildir.mailboxes import remove_tree
 from mailtwist.store.maildir.rows import Row, add, doomed, drop, names_of, reletter, taken, undoom
 
-BATCH = 500  # files of others taken in at a time,
+BATCH = 1000  # files of others taken in at a time,
 BATCH_OCTETS = 64 << 20  # or this much to be read
 STABLE = 2.0  # seconds after which a folder's time of change tells all changes apart
 UNSURE_FOR = 5.0  # seconds that a change of others at the very moment of ours may stay unseen
@@ -61,6 +61,7 @@ def _unchanged(ground: Ground, box: Box) -> bool:
 
 def _look(ground: Ground, box: Box) -> bool:
     if not ground.cur(box).is_dir():
+        ground.lost(box.folder)
         ground.forget(box)
         return False
     if not (ground.path(box) / MAILBOX_FILE).exists():
@@ -68,16 +69,19 @@ def _look(ground: Ground, box: Box) -> bool:
         ground.take_in(box.folder)
         return False
     began, mtime = ground.clock.now(), _mtime(ground.cur(box))
-    strange = _compare(ground, box)
-    complete = _take_in(ground, box, strange)
-    if complete:
+    found_before = ground.strange.pop(box.uid_validity, None)
+    strange = _compare(ground, box) if found_before is None else found_before
+    left = _take_in(ground, box, strange)
+    if left:
+        ground.strange[box.uid_validity] = left
+    elif found_before is None:
         box.rebuilding = 0
         box.seen_mtime = _mtime(ground.cur(box))
         unsure = box.seen_mtime != mtime or began - mtime / 1e9 < STABLE
         box.unsure_since = began if unsure else 0.0
         _clean(ground, box)
     ground.save(box)
-    return not complete
+    return bool(left) or found_before is not None
 
 
 def _compare(ground: Ground, box: Box) -> list[Strange]:
@@ -137,25 +141,27 @@ def _without_doomed(ground: Ground, box: Box, names: list[str]) -> list[str]:
     return kept
 
 
-def _take_in(ground: Ground, box: Box, strange: list[Strange]) -> bool:
-    """The files have a UID and a name that tells it, as many as one look can take in; True: all have."""
+def _take_in(ground: Ground, box: Box, strange: list[Strange]) -> list[Strange]:
+    """The files have a UID and a name that tells it; those that are too many for one look are left."""
     mine, others = _sorted_out(ground, box, strange)
     box.modseq += bool(strange)
     add(ground, box, [row for row in (_known(ground, box, *one) for one in mine) if row])
-    if others:
-        ground.reserve(box, min(len(others), BATCH))
-    budget, done = BATCH_OCTETS, 0
+    if not others:
+        return []
+    ground.reserve(box, min(len(others), BATCH))
+    rows: list[Row] = []
+    done, octets = 0, 0
     for folder, name in others[:BATCH]:
         row = _adopted(ground, box, folder, name)
         done += 1
         if row is not None:
-            add(ground, box, [row])
-            budget -= row.stored
-        if budget < 0:
+            rows.append(row)
+            octets += row.stored
+        if octets > BATCH_OCTETS:
             break
-    if others:
-        ground.files.sync_folder(ground.cur(box))
-    return done == len(others)
+    add(ground, box, rows)
+    ground.files.sync_folder(ground.cur(box))
+    return others[done:]
 
 
 def _sorted_out(
@@ -165,10 +171,11 @@ def _sorted_out(
     between the file and the index; and when nobody else has it."""
     mine: dict[int, tuple[str, Facts]] = {}
     others: list[Strange] = []
+    ours = f",I={box.uid_validity:x}."
     for folder, name in strange:
-        facts = facts_of(split(name)[0])
+        facts = facts_of(split(name)[0]) if folder == "cur" and ours in name else Facts()
         uid = facts.uid
-        if folder != "cur" or uid is None or uid in mine or not _believed(ground, box, facts, uid):
+        if uid is None or uid in mine or not _believed(ground, box, facts, uid):
             others.append((folder, name))
         else:
             mine[uid] = (name, facts)
@@ -201,7 +208,9 @@ def _adopted(ground: Ground, box: Box, folder: str, name: str) -> Row | None:
         facts = replace(measured, uid_validity=box.uid_validity, uid=box.uid_next)
         base = base_of(maker_of(base, ground.clock.now()), facts)
         ground.files.rename(path, ground.cur(box) / joined(base, letters))
-    except (FileNotFoundError, PermissionError):
+    except FileNotFoundError:
+        return None
+    except PermissionError:
         ground.useless.add(path)
         return None
     box.uid_next += 1
@@ -217,11 +226,11 @@ def _row(box: Box, base: str, letters: str, facts: Facts, received: float) -> Ro
 
 
 def _measured(path: Path, facts: Facts) -> tuple[Facts, float]:
-    """The sizes are those of the file, read if its name does not tell; and when it came.  FileNotFoundError
+    """The sizes are those of the file, read if its name does not tell; and when it came.  PermissionError
     also for what is no file."""
     status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise FileNotFoundError(path)
+        raise PermissionError(path)
     size = status.st_size
     if facts.size == size and facts.crlf_size is not None and size <= facts.crlf_size <= 2 * size:
         return facts, status.st_mtime

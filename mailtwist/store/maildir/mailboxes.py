@@ -12,7 +12,7 @@ from mailtwist.store.maildir.filenames import LETTER_OF_FLAG, new_maker
 from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in
 from mailtwist.store.maildir.ground import MAILBOX_FILE, Box, Ground, write_mailbox_file
 from mailtwist.store.maildir.subscriptions import subscribe, subscribed
-from mailtwist.store.names import canonical, in_order, moves, new_name, parents, special_use
+from mailtwist.store.names import canonical, in_order, moves, new_name, parents, room_for_more, special_use
 
 Undo = list[Callable[[], object]]  # of a transaction
 PARTS = ("cur", "new", "tmp")
@@ -88,8 +88,10 @@ def status(ground: Ground, uid_validity: int) -> Status:
 def create(ground: Ground, name: str, use: str | None) -> None:
     name, use = new_name(name), special_use(use)
     with ground.transaction() as undo:
-        if name in folders_in(ground.root):
+        folders = folders_in(ground.root)
+        if name in folders:
             raise MailboxExists(name)
+        room_for_more(folders)
         _make_parents(ground, name, undo)
         make(ground, name, undo, use)
 

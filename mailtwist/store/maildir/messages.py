@@ -45,7 +45,8 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message in a synced file of its own.  `crlf_size` is what `size` would be if each LF had a CR."""
+    """A message in a synced file of its own, named by `new_maker`.  `crlf_size` is what `size` would be if
+    each LF had a CR."""
 
     path: Path
     size: int
@@ -63,7 +64,7 @@ def deliver(ground: Ground, name: str, draft: Draft, flags: Flags, received: flo
         uid = box.uid_next
         exact = draft.size != draft.crlf_size
         facts = Facts(draft.size, draft.crlf_size, box.uid_validity, uid, zone, exact)
-        base = base_of(new_maker(ground.clock.now()), facts)
+        base = base_of(draft.path.name, facts)
         place = ground.cur(box) / joined(base, letters)
         ground.files.rename(draft.path, place)
         undo.append(partial(ground.files.unlink, place))

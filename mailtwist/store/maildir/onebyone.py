@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredLock
 
-from mailtwist.kit.spawn import started, to_its_end
+from mailtwist.kit.spawn import shield, started
 
 T = TypeVar("T")
 
@@ -18,7 +18,8 @@ class OneByOne:
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What `work` returns or raises.  Who stops waiting does not stop it."""
-        return await to_its_end(started(self._run(work)))
+        result: T = await shield(started(self._run(work)), lambda late: None)
+        return result
 
     async def _run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await self._lock.acquire()

@@ -1,7 +1,8 @@
 """Messages as the index knows them: read, added, changed, dropped.  Blocks; changing is for transactions."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from mailtwist.store.api import Entry
 from mailtwist.store.maildir.ground import Box, Ground
@@ -29,9 +30,11 @@ class Row:
         return Entry(self.uid, keywords.flags(self.letters), self.size, self.received, self.modseq, self.zone)
 
 
-_COLUMNS = ", ".join(field.name for field in fields(Row))
+_NAMES = [field.name for field in fields(Row)]
+_VALUES = attrgetter(*_NAMES)
+_COLUMNS = ", ".join(_NAMES)
 _SELECT = f"SELECT {_COLUMNS} FROM messages WHERE mailbox = ?"
-_INSERT = f"INSERT INTO messages (mailbox, {_COLUMNS}) VALUES (?{', ?' * len(fields(Row))})"
+_INSERT = f"INSERT INTO messages (mailbox, {_COLUMNS}) VALUES (?{', ?' * len(_NAMES)})"
 
 
 def rows_of(ground: Ground, box: Box, uids: Collection[int]) -> list[Row]:
@@ -97,7 +100,7 @@ def used_letters(ground: Ground, box: Box) -> set[str]:
 
 
 def add(ground: Ground, box: Box, rows: Iterable[Row]) -> None:
-    ground.index.executemany(_INSERT, [(box.uid_validity, *astuple(row)) for row in rows])
+    ground.index.executemany(_INSERT, [(box.uid_validity, *_VALUES(row)) for row in rows])
 
 
 def reletter(ground: Ground, box: Box, changes: Iterable[tuple[str, int, int]]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from mailtwist.kit.files import Files, write_whole
 from mailtwist.store.api import INBOX
 from mailtwist.store.maildir.folders import folder_of, name_of
+from mailtwist.store.names import room_for_more
 
 FILE = "subscriptions"
 _VERSION_2 = b"V\t2\n\n"  # a tab between levels; without it, a dot
@@ -21,6 +22,7 @@ def subscribe(files: Files, root: Path, name: str, wanted: bool) -> None:
     lines = _lines(root)
     kept = [line for line in lines if _name(line) != name]
     if wanted:
+        room_for_more(kept)
         kept.append(b"INBOX" if name == INBOX else folder_of(name)[1:].replace(".", "\t").encode("ascii"))
     if kept != lines:
         write_whole(files, root / FILE, _VERSION_2 + b"".join(line + b"\n" for line in kept))
