@@ -8,10 +8,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailtwist.kit.events import Event
 from mailtwist.kit.trouble import Trouble
 
 T = TypeVar("T")
 _log = Logger()
+
+NOT_DONE = Event("work.not_done", "{purpose} was not possible: {trouble}", "error")
 
 
 def started(work: Coroutine[Any, Any, T]) -> Deferred[T]:
@@ -20,10 +23,13 @@ def started(work: Coroutine[Any, Any, T]) -> Deferred[T]:
 
 
 def spawn(work: Coroutine[Any, Any, object], purpose: str) -> Deferred[object]:
-    """`work`, begun and left alone: a failure is logged as a failure, being cancelled is not one."""
+    """`work`, begun and left alone: a failure is logged as a failure.  Being cancelled is none, and `Trouble`
+    (a full disk) is no bug."""
 
     def failed(failure: Failure) -> None:
-        if not failure.check(CancelledError):
+        if failure.check(Trouble):
+            NOT_DONE.log(purpose=purpose, trouble=str(failure.value))
+        elif not failure.check(CancelledError):
             _log.failure("{purpose} failed", failure=failure, purpose=purpose)
 
     done: Deferred[object] = Deferred.fromCoroutine(work)

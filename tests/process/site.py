@@ -1,0 +1,199 @@
+"""A whole server in a folder of its own, its person, and what can be seen of it from outside."""
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from functools import cache, cached_property
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pyotp
+
+from mailtwist.app.tap import TWISTD
+from mailtwist.testing.server import RunningServer
+from tests.process.hurry import program
+from tests.process.talk import Talker
+
+DOMAIN = "example.test"
+USER = f"ann@{DOMAIN}"
+PASSWORD = "a pass word"
+TLS = "[tls:public]\ntype = self_signed\n"
+INI = """\
+[server]
+hostname = mail.example.test
+state = state
+trusted_networks = 127.0.0.0/8
+{server}
+{tls}
+[directory:people]
+type = sqlite
+
+[factor:totp]
+
+[store:mail]
+type = maildir
+
+[target:local]
+type = mailbox
+store = mail
+
+[service:smtp]
+listen = 127.0.0.1:0
+tls = public
+target = local
+
+[service:submission]
+listen = 127.0.0.1:0
+tls = public
+target = local
+
+[service:imap]
+listen = 127.0.0.1:0
+tls = public
+store = mail
+
+[service:imaps]
+type = imap
+tls_mode = implicit
+listen = 127.0.0.1:0
+tls = public
+store = mail
+
+[service:pop3]
+listen = 127.0.0.1:0
+tls = public
+store = mail
+"""
+
+
+class Site:
+    """The server, begun; its clients may log in without TLS.  `pace`: how much faster its timers run."""
+
+    def __init__(self, folder: Path, *, pace: float = 1, server: str = "", tls: str = TLS) -> None:
+        self.folder = folder
+        ini = INI.format(server=server, tls=tls)
+        self.server = RunningServer(folder, ini, program=TWISTD if pace == 1 else program(pace))
+        self.server.start()
+        self.secret = self._enrolled()
+
+    def _enrolled(self) -> str:
+        """`password@code` of the one person there is."""
+        self.server.command("user", "add", USER, "--password-stdin", typed=PASSWORD + "\n")
+        enrolled = json.loads(self.server.command("otp", "enroll", USER, "--json"))
+        totp = pyotp.TOTP(parse_qs(urlsplit(enrolled["uri"]).query)["secret"][0])
+        now = int(time.time())
+        self.server.command("otp", "confirm", USER, totp.at(now - 30))
+        return f"{PASSWORD}@{totp.at(now)}"
+
+    # -- clients
+    def connect(self, service: str, *, tls: bool = False, held: int = 0) -> Talker:
+        return Talker(self.server.port(service), tls=tls, held=held)
+
+    def smtp(self) -> Talker:
+        """Greeted, on port 25."""
+        talker = self.connect("smtp")
+        assert talker.smtp().startswith(b"220 ")
+        assert talker.smtp(b"EHLO client.example.net").startswith(b"250 ")
+        return talker
+
+    def imap(self, mailbox: bytes = b"", *, held: int = 0) -> Talker:
+        """Logged in, `mailbox` selected."""
+        talker = self.connect("imap", held=held)
+        assert talker.line().startswith(b"* OK "), "no greeting"
+        answer = talker.imap(self.login)
+        assert answer[-1].startswith(b"OK "), answer
+        if mailbox:
+            answer = talker.imap(b"SELECT " + mailbox)
+            assert answer[-1].startswith(b"OK "), answer
+        return talker
+
+    def pop3(self, *, held: int = 0) -> Talker:
+        """Logged in."""
+        talker = self.connect("pop3", held=held)
+        answers = [talker.pop3(), talker.pop3(b"USER " + USER.encode()), talker.pop3(self.password)]
+        assert all(answer.startswith(b"+OK") for answer in answers), answers
+        return talker
+
+    @property
+    def login(self) -> bytes:
+        """The IMAP command."""
+        return f'LOGIN {USER} "{self.secret}"'.encode()
+
+    @property
+    def password(self) -> bytes:
+        """The POP3 command."""
+        return f"PASS {self.secret}".encode()
+
+    # -- its folder
+    @cached_property
+    def maildir(self) -> Path:
+        """The INBOX of the person, which has been used."""
+        accounts = json.loads(self.server.command("user", "list", "--json"))
+        (account,) = (one["account"] for one in accounts if one["name"] == USER)
+        found = (cur.parent for cur in (self.folder / "state" / "mail").rglob("cur"))
+        (inbox,) = (one for one in found if account in str(one) and not one.name.startswith("."))
+        return inbox
+
+    def files(self) -> dict[str, list[Path]]:
+        """What lies in cur, new and tmp of INBOX."""
+        return {name: sorted((self.maildir / name).iterdir()) for name in ("cur", "new", "tmp")}
+
+    # -- its memory
+    @property
+    def resident(self) -> int:
+        """Octets of memory now."""
+        return self._status("VmRSS")
+
+    def peak_of(self, work: Callable[[], object]) -> int:
+        """How many octets the memory grew at most while `work` was done."""
+        before = self.resident
+        Path(f"/proc/{self.server.pid}/clear_refs").write_text("5")  # the peak begins anew
+        work()
+        return self._status("VmHWM") - before
+
+    def _status(self, name: str) -> int:
+        for line in Path(f"/proc/{self.server.pid}/status").read_text().splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError(f"no {name}")
+
+    @property
+    def open_files(self) -> int:
+        return len(os.listdir(f"/proc/{self.server.pid}/fd"))
+
+    # -- its health
+    def healthy(self) -> None:
+        """It serves, and nothing has failed in it."""
+        with self.imap() as talker:
+            assert talker.imap(b"NOOP")[-1].startswith(b"OK ")
+        bad = [line for line in self.server.lines if "Traceback" in line or " critical " in line]
+        assert not bad, self.server.log
+
+    def end(self) -> None:
+        self.server.stop()
+
+
+def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
+    """`true()`, as soon as it is, or at last."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return true()
+
+
+@cache
+def site(name: str, pace: float = 1) -> Site:
+    """One per test module, which says its `name`; it ends with the tests."""
+    folder = Path(tempfile.mkdtemp(prefix=f"mailtwist-{name}-"))
+    made = Site(folder, pace=pace)
+
+    def end() -> None:
+        made.end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(end)
+    return made
