@@ -4,7 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.python.failure import Failure
+
 from mailtwist.auth.api import LoginRequest
+from mailtwist.auth.grammar import SEPARATOR
 from mailtwist.kit.events import Event
 
 _FACTS = "{user} ({account}) from {address} by {protocol}, tls={tls}"
@@ -46,3 +49,18 @@ def masked(name: str) -> str:
     """A name that nobody has, fit for the log.  People type the password into the name's field: whatever does
     not look like an address in plain letters is not shown."""
     return name if _ADDRESS.fullmatch(name) else MASK
+
+
+def told_safely(error: Exception, secret: bytes) -> Failure:
+    """`error` with its traceback, fit for the log.  Directories and factors may be anybody's, and drivers of
+    databases like to put what they were given into their messages: one with the secret, or half of it, in it
+    is left out."""
+    password, _, code = secret.rpartition(SEPARATOR)
+    halves = [half for half in (secret, password, code) if half]
+    said = f"{error} {error!r}".encode("utf-8", "backslashreplace")
+    if not any(half in said or repr(half)[2:-1].encode() in said for half in halves):
+        return Failure(error)
+    kind = type(error).__name__
+    return Failure(
+        RuntimeError(f"{kind}, whose words have a secret in them"), RuntimeError, error.__traceback__
+    )

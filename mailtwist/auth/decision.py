@@ -19,7 +19,7 @@ from mailtwist.auth.api import (
     Proof,
     SupportsOpening,
 )
-from mailtwist.auth.audit import ACCEPTED, BROKEN, REFUSED, UNAVAILABLE, Story
+from mailtwist.auth.audit import ACCEPTED, BROKEN, REFUSED, UNAVAILABLE, Story, told_safely
 from mailtwist.auth.devices import Devices
 from mailtwist.auth.flight import Verdict, judged_once
 from mailtwist.auth.grammar import SEPARATOR, Split, split
@@ -100,7 +100,7 @@ class Decision:
         except Exception as error:
             trouble = self._told(story, error)
             await self._release(story.begun)
-            raise trouble from error
+            raise trouble from None  # the log has it, without secrets
         ACCEPTED.log(how=story.how, device=accepted.device, **story.facts(self._clock.seconds()))
         return accepted
 
@@ -111,7 +111,7 @@ class Decision:
             REFUSED.log(reason=error.reason, **facts)
             return LoginRefused(error.reason)
         if not isinstance(error, Trouble):
-            BROKEN.failure(**facts)
+            BROKEN.failure(told_safely(error, story.request.secret), **facts)
             return LoginUnavailable(type(error).__name__)
         UNAVAILABLE.log(reason=str(error), **facts)
         return LoginUnavailable(error.detail or error.public)

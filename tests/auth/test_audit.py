@@ -1,5 +1,7 @@
 """The log has one line for every decision, and never a secret."""
 
+from typing import Any
+
 from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -77,6 +79,34 @@ class AuditTests(House):
         written = "".join(formatEvent(event) + repr(sorted(event.items(), key=str)) for event in self.events)
         for secret in (PASSWORD, good[-6:], wrong[-6:], self.secret.encode()):
             self.assertNotIn(secret.decode(), written)
+
+    def test_no_secret_of_a_program_that_fails_is_in_any_line(self) -> None:
+        secret = self.right()
+        for words in (
+            f"parameters: {secret!r}",
+            f"no such row: {PASSWORD.decode()}",
+            f"code {secret[-6:].decode()}",
+        ):
+            self.patch(self.directory, "find", self.failing(KeyError(words)))
+            self.unavailable(secret)
+            (failure,) = self.flushLoggedErrors()
+            told = failure.getTraceback() + repr(failure) + repr(self.told("login.broken")[-1])
+            for half in (PASSWORD.decode(), secret[-6:].decode()):
+                self.assertNotIn(half, told)
+            self.assertIn("KeyError, whose words have a secret in them", told)
+            self.assertIn("in find", told)
+
+    def test_other_words_of_a_program_that_fails_are_there(self) -> None:
+        self.patch(self.directory, "find", self.failing(KeyError("no table people")))
+        self.unavailable(self.right())
+        (failure,) = self.flushLoggedErrors(KeyError)
+        self.assertIn("no table people", failure.getTraceback())
+
+    def failing(self, error: Exception) -> Any:
+        async def find(name: str) -> None:
+            raise error
+
+        return find
 
     def test_requests_and_answers_show_no_secret(self) -> None:
         secret = self.right()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
+from traceback import extract_tb
 from typing import Any
 
 from twisted.cred import strcred
@@ -85,13 +86,21 @@ class CredDirectory:
                 raise
             raise LoginUnavailable(f"{self._words} does not answer") from None
         except Exception as error:
-            raise LoginUnavailable(f"{self._words} failed: {type(error).__name__}: {error}") from error
+            raise LoginUnavailable(f"{self._words} failed: {_where(error)}") from None
         finally:
             if late.active():
                 late.cancel()
 
     def _answers_for(self, name: str) -> bool:
         return not self._domains or name.rpartition("@")[2] in self._domains
+
+
+def _where(error: Exception) -> str:
+    """What went wrong in a checker, and in which line of it; not in its own words, which may have the
+    password in them."""
+    frames = extract_tb(error.__traceback__)
+    line = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{line}"
 
 
 def checker_of(text: str) -> Any:

@@ -86,8 +86,10 @@ class AnswerTests(SynchronousTestCase):
             self.assertIsNone(self.successResultOf(self.opened(refusal)))
 
     def test_any_other_failure_is_temporary(self) -> None:
-        failure = self.failureResultOf(self.opened(RuntimeError("no database")), LoginUnavailable)
-        self.assertIn("[directory:people] failed: RuntimeError: no database", failure.value.detail)
+        for words in ("no database", "INSERT failed, parameters: ('ann', 'secret')"):
+            failure = self.failureResultOf(self.opened(RuntimeError(words)), LoginUnavailable)
+            self.assertRegex(failure.value.detail, r"^\[directory:people\] failed: RuntimeError at .*:\d+$")
+            self.assertNotIn("secret", failure.getTraceback())
 
     def test_an_answer_that_does_not_come_is_temporary(self) -> None:
         waiting = self.opened(Deferred())
