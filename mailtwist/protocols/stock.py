@@ -31,20 +31,10 @@ def keeps(stock: type, names: str, overridable: str = "") -> Callable[[C], C]:
 
 
 def seam(ours: type) -> dict[str, Place]:
-    """Each method and dispatch table of the stock class, by name, and what became of it."""
+    """Each method and dispatch table of the stock class, by name, and what became of it; the documentation's
+    tables are made of it."""
     stock, used, open_ = ours.__seam__  # type: ignore[attr-defined]
     return {name: _place(ours, name, used, open_) for name in sorted({name for name, _ in _of(stock)})}
-
-
-def seam_table(ours: type) -> str:
-    """The same for the documentation, a list of names for each place, in reStructuredText."""
-    places = seam(ours)
-    titles = {"used": "we use", "overridable": "you may override", "ours": "replaced", "closed": "closed"}
-    lines = [f".. list-table:: {ours.__name__}", "", ""]
-    for place, title in titles.items():
-        names = " ".join(f"``{name}``" for name, its in places.items() if its == place)
-        lines += [f"   * - {title}", f"     - {names or 'nothing'}"]
-    return "\n".join(lines) + "\n"
 
 
 def _place(ours: type, name: str, used: set[str], open_: set[str]) -> Place:

@@ -65,7 +65,7 @@ class Extension(SynchronousTestCase):
         line = f"ann@example.org {PasswordHasher(1, 64, 1).hash(b'secret')}\n"
         (self.server.folder / "family.txt").write_text(line)
         os.mkdir(self.server.folder / "lists")
-        (self.server.folder / "lists" / "ann@example.org").write_text("windmill\nlanterns\nhedgehog\n")
+        (self.server.folder / "lists" / "ann@example.org").write_text("windmill7\nlanterns3\nhedgehog8\n")
 
     def login(self, secret: str) -> imaplib.IMAP4:
         client = imaplib.IMAP4("127.0.0.1", self.server.port("imap"), timeout=30)
@@ -75,9 +75,9 @@ class Extension(SynchronousTestCase):
 
     def test_its_command_its_factor_and_its_directory_work(self) -> None:
         with self.server:
-            for wrong in ("secret", "wrong@windmill", "secret@unwritten", "secret@123456"):
+            for wrong in ("secret", "wrong@windmill7", "secret@unwritten5", "secret@123456"):
                 self.assertRaises(imaplib.IMAP4.error, self.login, wrong)
-            client = self.login("secret@lanterns")
+            client = self.login("secret@lanterns3")
             self.assertIn(b"XECHO", client.capability()[1][0].split())
             imaplib.Commands["XECHO"] = ("AUTH",)
             self.addCleanup(imaplib.Commands.pop, "XECHO")
@@ -85,8 +85,8 @@ class Extension(SynchronousTestCase):
             self.assertEqual(
                 client._untagged_response("OK", [None], "XECHO")[1], [(b"{11}", b"hello there"), b""]
             )
-            self.assertRaises(imaplib.IMAP4.error, self.login, "secret@windmill")  # an older word
-            self.login("secret@hedgehog")
+            self.assertRaises(imaplib.IMAP4.error, self.login, "secret@windmill7")  # an older word
+            self.login("secret@hedgehog8")
         listed = self.server.command("parts")
         for word in ("mailtwist_example.xecho", "mailtwist_example.paper", "mailtwist_example.family"):
             self.assertIn(word, listed)

@@ -3,7 +3,7 @@
 from twisted.mail import imap4, smtp
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.protocols.stock import Closed, keeps, seam, seam_table
+from mailtwist.protocols.stock import Closed, keeps, seam
 
 
 class Mixin:
@@ -63,8 +63,3 @@ class StockTests(SynchronousTestCase):
             "do_MAIL": "closed",
         }
         self.assertEqual({name: places[name] for name in wanted}, wanted)
-
-    def test_the_table_holds_each_name_once(self):
-        table = seam_table(Mine)
-        for name in seam(Mine):
-            self.assertEqual(table.count(f"``{name}``"), 1)

@@ -10,7 +10,7 @@ from mailtwist.config.part import Assembly, Part
 from mailtwist.config.places import Folder
 from mailtwist.config.settings import setting
 
-_WORD = re.compile(r"[a-z]{6,12}")
+_WORD = re.compile(r"[a-z]{6,12}[0-9]")  # windmill7: no password ends so by accident
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,237 @@
+"""`make docs`: the pages that are made from the code.
+
+python docs/pages.py            writes them
+python docs/pages.py --check    names those that the code has left behind (exit 1)
+"""
+
+import importlib
+import pkgutil
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import rfcs
+
+import mailtwist
+from mailtwist.config.page import own
+from mailtwist.config.page import page as configuration
+from mailtwist.kit.events import Event
+from mailtwist.protocols.imap.server import IMAP4Server
+from mailtwist.protocols.pop3.server import POP3Server
+from mailtwist.protocols.smtp.server import ESMTPServer
+from mailtwist.protocols.stock import seam
+
+DOCS = Path(__file__).resolve().parent
+NOTE = ".. This page is made from the code by ``make docs``; do not write here."
+
+Row = Iterable[str]
+
+
+# -- what pages are made of
+def table(heads: Row, rows: Iterable[Row], widths: str, title: str = "") -> str:
+    """A list-table; no cell has more than one paragraph."""
+    lines = [f".. list-table:: {title}".rstrip(), f"   :widths: {widths}", "   :header-rows: 1", ""]
+    for row in (heads, *rows):
+        first, *rest = row
+        lines += [f"   * - {first}".rstrip(), *(f"     - {cell}".rstrip() for cell in rest)]
+    return "\n".join(lines) + "\n"
+
+
+def heading(text: str, line: str = "-") -> str:
+    return f"{text}\n{line * len(text)}\n"
+
+
+def names(some: Iterable[str]) -> str:
+    """Each as a literal."""
+    return " ".join(f"``{name}``" for name in some) or "nothing"
+
+
+# -- extending/twisted-mail
+SERVERS = {"SMTP": ESMTPServer, "IMAP": IMAP4Server, "POP3": POP3Server}
+PLACES = {
+    "used": "we use it, and so may you",
+    "overridable": "you may override it",
+    "ours": "replaced; call it, do not override it",
+    "closed": "closed",
+}
+
+
+def twisted_mail() -> str:
+    """The text of `twisted-mail.in`, with a table for each line `@seam NAME`."""
+    text = (DOCS / "extending" / "twisted-mail.in").read_text("utf-8")
+    made = {f"@seam {name}": seam_table(kind) for name, kind in SERVERS.items()}
+    return f"{NOTE}\n\n" + "\n".join(made.get(line, line) for line in text.split("\n"))
+
+
+def seam_table(kind: type) -> str:
+    """Where each method and dispatch table of the stock class has gone."""
+    places = seam(kind)
+    stock = kind.__seam__[0]  # type: ignore[attr-defined]
+    rows = [(title, names(_together(places, place))) for place, title in PLACES.items()]
+    title = f"``{stock.__module__}.{stock.__name__}`` in ``{kind.__module__}.{kind.__name__}``"
+    return table(("what became of it", "names"), rows, "20 80", title)
+
+
+def _together(places: Mapping[str, str], place: str) -> Iterator[str]:
+    """The names in `place`; `search_*` where all with that beginning are there.  Private ones that are closed
+    are left out."""
+    families = Counter((_family(name), its) for name, its in places.items())
+    whole = {
+        family
+        for (family, its), count in families.items()
+        if family and its == place and count > 2 and count == sum(families[family, p] for p in PLACES)
+    }
+    for family in sorted(whole):
+        yield f"{family}_*"
+    for name, its in places.items():
+        if its == place and _family(name) not in whole and not (place == "closed" and name[0] == "_"):
+            yield name
+
+
+def _family(name: str) -> str:
+    return name.partition("_")[0] if "_" in name[1:] else ""
+
+
+# -- operators/events
+EVENTS_HEAD = """\
+Events
+======
+
+Each line of the log is one of these events. Its id is part of mailtwist's interface: scripts and fail2ban
+can rely on it; the words may change. ``log_level`` in ``[server]`` says from which level on events are
+logged: debug, info, warn, error, critical.
+
+A line has the time in UTC, the level, the id, in brackets the connection and the login it belongs to, and
+the words::
+
+    2027-01-15T08:00:00.125Z warn login.refused [k3x8p0a9wq2e f7m1z5t4c6bd] ann@example.org ...
+
+With ``log_format = json`` it is an object with these as ``time``, ``level``, ``event``, ``connection``,
+``login`` and ``message``, and with a field for each word in braces (and for more than the words show). A
+module's name in place of the id: the line comes from Twisted or from an extension.
+"""
+
+
+def events() -> str:
+    found = {event.id: event for _, event in _events()}
+    groups: dict[str, list[Row]] = {}
+    with_traceback = _with_traceback()
+    for id, event in sorted(found.items()):
+        level = "critical, with a traceback" if id in with_traceback else event.level
+        groups.setdefault(id.partition(".")[0], []).append((f"``{id}``", level, f"``{event.words}``"))
+    parts = [NOTE, "", EVENTS_HEAD]
+    for group, rows in groups.items():
+        parts += [heading(group), table(("id", "level", "words"), rows, "25 15 60")]
+    return "\n".join(parts)
+
+
+def modules() -> list[ModuleType]:
+    """All of mailtwist but what is for tests."""
+    found = pkgutil.walk_packages(mailtwist.__path__, "mailtwist.")
+    wanted = [one.name for one in found if not one.name.startswith("mailtwist.testing")]
+    return [importlib.import_module(name) for name in wanted]
+
+
+def _events() -> Iterator[tuple[ModuleType, Event]]:
+    for module in modules():
+        yield from ((module, value) for value in vars(module).values() if isinstance(value, Event))
+
+
+def _with_traceback() -> set[str]:
+    """Ids of events that tell failures and nothing else."""
+    told: dict[str, set[str]] = {"log": set(), "failure": set()}
+    for module in modules():
+        text = Path(str(module.__file__)).read_text("utf-8")
+        for name, how in re.findall(r"\b([A-Z][A-Z0-9_]*)\.(log|failure)\(", text):
+            if isinstance(event := getattr(module, name, None), Event):
+                told[how].add(event.id)
+    return told["failure"] - told["log"]
+
+
+# -- conformance
+CONFORMANCE_HEAD = """\
+RFCs
+====
+
+What is spoken, and which RFCs the code cites and where. A citation gives the reason for what stands beside
+it; it does not say that everything in that section is done. It has the form ``rfc5321#4.1.1.2``;
+``docs/rfcs.tsv`` holds the titles, and ``make check`` fails when a citation is not in there.
+"""
+
+
+def conformance() -> str:
+    parts = [NOTE, "", CONFORMANCE_HEAD, heading("What is spoken")]
+    for protocol in SERVERS:
+        parts += [_spoken(protocol)]
+    titles, cited = rfcs.indexed(), rfcs.cited()
+    parts += [heading("What is cited")]
+    for number in sorted({number for number, _ in titles}):
+        rows = [
+            (section or "all", title if section else "", _files(cited[number, section]))
+            for (n, section), title in titles.items()
+            if n == number and cited[number, section]
+        ]
+        name = f"RFC {number}: {_plain(titles[number, ''])}"
+        parts += [heading(name, "~"), table(("section", "title", "cited in"), _plains(rows), "10 35 55")]
+    return "\n".join(parts)
+
+
+def _spoken(protocol: str) -> str:
+    rows = []
+    for name, point in own(f"mailtwist.{protocol.lower()}").items():
+        part = point.load()
+        told = [*getattr(part, "capabilities", ()), *getattr(part, "keywords", ())]
+        told += ["what fits the session"] if part.telling is not None else []
+        commands = " ".join(sorted(kind.name for kind in part.commands))
+        rows.append((f"``{name}``", commands, ", ".join(told), f"RFC {part.rfc}"))
+    return table(("part", "commands", "clients are told", "from"), rows, "25 25 35 15", protocol)
+
+
+def _files(paths: Iterable[str]) -> str:
+    return names(dict.fromkeys(path.removeprefix("mailtwist/") for path in paths))
+
+
+def _plain(text: str) -> str:
+    """Nothing in it is markup."""
+    return re.sub(r"([\\*`|_])", r"\\\1", text)
+
+
+def _plains(rows: Iterable[tuple[str, str, str]]) -> Iterator[Row]:
+    for section, title, files in rows:
+        yield section, _plain(title), files
+
+
+# -- all of them
+PAGES: Mapping[str, Callable[[], str]] = {
+    "operators/configuration.rst": configuration,
+    "operators/events.rst": events,
+    "extending/twisted-mail.rst": twisted_mail,
+    "conformance.rst": conformance,
+}
+
+
+def left_behind() -> list[str]:
+    """Pages that are not what they would be if they were made now."""
+    return [name for name, make in PAGES.items() if _text(DOCS / name) != make()]
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--check"]:
+        old: Any = left_behind()
+        print("\n".join(f"docs/{name} is not what the code says; run: make docs" for name in old) or "ok")
+        return 1 if old else 0
+    for name, make in PAGES.items():
+        (DOCS / name).write_text(make(), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

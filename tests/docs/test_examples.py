@@ -1,0 +1,122 @@
+"""The examples in docs/extending work."""
+
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.config.places import File
+from mailtwist.kit.spawn import started
+from mailtwist.protocols.imap import extension as imap
+from mailtwist.protocols.pop3 import extension as pop3
+from mailtwist.protocols.smtp import extension as smtp
+from mailtwist.testing.assembly import OnePart
+from mailtwist.testing.threads import AtOnce
+from mailtwist.tls.certificates import BadCertificate
+from tests.docs.example import EXAMPLES, example
+from tests.protocols.imap.scene import Scene as IMAPScene
+from tests.protocols.pop3.scene import Scene as POP3Scene
+from tests.protocols.smtp.scene import Scene as SMTPScene
+from tests.tls.made import Authority
+
+
+def dialect(protocol, *names):
+    """All that is installed, and the examples of these names."""
+    parts = protocol.Dialect.installed().extensions
+    return protocol.Dialect((*parts, *(example(name).extension for name in names)))
+
+
+class Examples(SynchronousTestCase):
+    def test_each_is_tested_here(self) -> None:
+        text = Path(__file__).read_text()
+        for name in os.listdir(EXAMPLES):
+            if name.endswith(".py"):
+                self.assertIn(f'"{name.removesuffix(".py")}"', text)
+
+    def test_a_fetch_item(self) -> None:
+        scene = IMAPScene()
+        scene.factory.dialect = dialect(imap, "xreceived")
+        wire = scene.logged_in(b"s SELECT INBOX")
+        wire.send(b"a FETCH 1 (UID XRECEIVED)\r\nb FETCH 1 XRECEIVE\r\nc CAPABILITY\r\n")
+        fetched, ok, bad, capability, _ = wire.read().split(b"\r\n")[:5]
+        self.assertEqual(fetched, b"* 1 FETCH (UID 2 XRECEIVED 1000000002)")
+        self.assertEqual((ok[:4], bad[:5]), (b"a OK", b"b BAD"))
+        self.assertIn(b"XRECEIVED", capability.split())
+
+    def test_an_smtp_verb(self) -> None:
+        wire = SMTPScene().connect(dialect=dialect(smtp, "xlimits"))
+        wire.send(b"XLIMITS\r\nEHLO me.example\r\nXLIMITS\r\nXLIMITS now\r\n")
+        said = wire.read().split(b"\r\n")
+        self.assertIn(b"250 XLIMITS", said)
+        self.assertEqual(said[1], b"503 5.5.1 Say EHLO first")
+        self.assertEqual(said[-3], b"250 2.0.0 SIZE=52428800 RCPT=1000")
+        self.assertTrue(said[-2].startswith(b"501 "))
+
+    def test_an_smtp_keyword_with_a_parameter(self) -> None:
+        scene = SMTPScene()
+        wire = scene.connect(dialect=dialect(smtp, "xtag"))
+        wire.send(b"EHLO me.example\r\n")
+        self.assertIn(b"250 XTAG", wire.read().split(b"\r\n"))
+        wire.send(b"MAIL FROM:<a@b.example> XTAG=7\r\nMAIL FROM:<a@b.example> XTAG=red\r\n")
+        wire.send(b"RCPT TO:<ann@example.org>\r\nDATA\r\n.\r\n")
+        self.assertEqual(
+            [line[:3] for line in wire.read().split(b"\r\n")[:5]], [b"501", b"250", b"250", b"354", b"250"]
+        )
+        self.assertEqual(scene.mails[0].envelope.parameters, {"XTAG": "red"})
+
+    def test_a_pop3_command(self) -> None:
+        wire = POP3Scene().logged_in(dialect=dialect(pop3, "xlargest"))
+        wire.send(b"XLARGEST\r\nDELE 3\r\nDELE 1\r\nXLARGEST\r\nDELE 2\r\nXLARGEST\r\n")
+        said = wire.read().split(b"\r\n")
+        self.assertRegex(said[0], rb"^\+OK 3 \d+$")
+        self.assertEqual((said[3], said[5]), (b"+OK 2 0", b"-ERR There are no messages"))
+
+    def test_subclasses_as_for_twisted_mail(self) -> None:
+        theirs = example("subclasses")
+        wire = SMTPScene().connect(theirs.MyESMTP)
+        wire.send(b"EHLO me.example\r\nXCOLOUR\r\nMAIL FROM:<a@spam.example>\r\nMAIL FROM:<a@b.example>\r\n")
+        said = wire.read()
+        for words in (b"XCOLOUR BLUE\r\n", b"\r\n250 2.0.0 blue\r\n550 5.7.1 not from there\r\n250 2.1.0 "):
+            self.assertIn(words, said)
+        scene = IMAPScene()
+        scene.factory.protocol = theirs.MyIMAP4
+        wire = scene.logged_in()
+        wire.send(b"a XCOLOUR kitchen\r\nb NOOP\r\n")
+        self.assertEqual(wire.read(), b"* XCOLOUR kitchen blue\r\na OK done\r\nb OK NOOP completed\r\n")
+        wire = POP3Scene().logged_in(kind=theirs.MyPOP3)
+        wire.send(b"XCOLOUR\r\n")
+        self.assertEqual(wire.read(), b"+OK blue\r\n")
+
+
+class TlsSource(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.theirs = example("one_pem")
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.pem = self.folder / "mail.pem"
+        self.built = self.theirs.part.build(
+            self.theirs.Settings(file=File(self.pem)), OnePart(self.folder, threads=AtOnce())
+        )
+
+    def write(self, name: str) -> None:
+        self.pem.write_bytes(b"".join(Authority().leaf(name)))
+
+    def names(self) -> tuple[str, ...]:
+        (bundle,) = self.built.bundles
+        return bundle.names
+
+    def test_it_is_served_and_read_again(self) -> None:
+        self.write("mail.example")
+        self.successResultOf(started(self.built.start()))
+        self.assertEqual(self.names(), ("mail.example",))
+        self.write("new.example")
+        self.successResultOf(started(self.built.reload()))
+        self.assertEqual(self.names(), ("new.example",))
+
+    def test_what_cannot_be_served_changes_nothing(self) -> None:
+        self.failureResultOf(started(self.built.start()), FileNotFoundError)
+        self.write("mail.example")
+        self.successResultOf(started(self.built.start()))
+        self.pem.write_text("nonsense")
+        self.failureResultOf(started(self.built.reload()), BadCertificate)
+        self.assertEqual(self.names(), ("mail.example",))
