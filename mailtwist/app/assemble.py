@@ -1,6 +1,6 @@
 """From a checked config to the parts it names: each built once, started and stopped together."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -137,10 +137,6 @@ class Assembled:
                     await part.reload()
                 except Exception as error:
                     NOT_RELOADED.log(part=words, error=str(error))
-
-    def __iter__(self) -> Iterator[tuple[str, Any]]:
-        """Every part built so far with its section's words, in the order of building."""
-        return iter(self._order)
 
 
 class PartView:

@@ -103,7 +103,10 @@ def receiving(
 def _targets(settings: ReceivingSettings, assembly: Assembly) -> tuple[Target, ...]:
     if settings.target is not None:
         return (assembly.part("target", settings.target),)
-    return tuple(assembly.parts("target").values())
+    found = tuple(assembly.parts("target").values())
+    if not found and settings.store is None:
+        raise ValueError("nobody takes the mail; write a section [target:mailbox]")
+    return found
 
 
 def _theirs(settings: ReceivingSettings, assembly: Assembly) -> Any:

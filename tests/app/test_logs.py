@@ -91,6 +91,13 @@ class Lines(SynchronousTestCase):
         Logger("mailtwist", observer=LogPublisher(log)).info("after")
         self.assertIn("after", old.read_text())
 
+    def test_it_is_given_to_who_writes_it_after_root_has_gone(self) -> None:
+        log = self.log()
+        uid, gid = (65534, 65534) if os.getuid() == 0 else (os.getuid(), os.getgid())
+        log.belongs_to(uid, gid)
+        found = os.stat(self.path)
+        self.assertEqual((found.st_uid, found.st_gid), (uid, gid))
+
     def test_a_full_disk_loses_the_line_and_nothing_else(self) -> None:
         log = Log(Path("/dev/full"), "text", "info")
         self.addCleanup(lambda: os.close(log._fd))

@@ -17,11 +17,11 @@ PORTS = {"smtp": (25, 465), "submission": (587, 465), "imap": (143, 993), "pop3"
 
 
 class Services(TestCase):
-    def assembled(self, service: str) -> Assembled:
+    def assembled(self, service: str, target: str = "[target:mailbox]\nstore = memory") -> Assembled:
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         head = f"[server]\nstate = {self.folder.absolute()}\n[store:memory]\n[tls:own]\ntype = self_signed"
-        return Assembled(load_text(f"{head}\n{service}"))
+        return Assembled(load_text(f"{head}\n{target}\n{service}"))
 
     def section(self, type: str, *lines: str) -> str:
         store = ["store = memory"] if type in ("imap", "pop3") else []
@@ -67,6 +67,8 @@ class Services(TestCase):
     def test_what_takes_mail_has_targets_or_a_realm(self) -> None:
         words = self.refused(self.section("smtp", "store = memory"))
         self.assertIn("is not of type realm", words)
+        error = self.assertRaises(CannotAssemble, self.assembled(self.section("smtp"), "").build)
+        self.assertEqual(str(error), "[service:x]: nobody takes the mail; write a section [target:mailbox]")
 
     def test_no_limit_is_below_the_rfc(self) -> None:
         for setting in (
