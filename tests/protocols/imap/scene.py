@@ -1,5 +1,6 @@
 """An IMAP server over memory: ann (password `secret`) has three messages, a Sent, and Archive/2025."""
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
@@ -34,7 +35,7 @@ def now(coroutine: Any) -> Any:
 class Realm:
     """Avatars are the accounts of `store`; `left` is who has logged out."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: Any) -> None:
         self.store = store
         self.left: list[str] = []
 
@@ -69,9 +70,16 @@ class Checker(InMemoryUsernamePasswordDatabaseDontUse):
 class Scene:
     """One store, one factory, any number of connections."""
 
-    def __init__(self, *, tls: bool = True, trusted: bool = False, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tls: bool = True,
+        trusted: bool = False,
+        limits: Limits | None = None,
+        store: Callable[[ManualClock], Any] = MemoryStore,
+    ) -> None:
         self.clock = ManualClock(BEGIN)
-        self.store = MemoryStore(self.clock)
+        self.store = store(self.clock)
         self.realm, self.checker = Realm(self.store), Checker()
         self.factory = IMAP4Factory(
             Portal(self.realm, [self.checker]),
@@ -82,7 +90,7 @@ class Scene:
         )
         self.tls = tls
         self.account = now(self.store.account("ann"))
-        self.inbox = self.account.get("INBOX")
+        self.inbox = now(self.account.open("INBOX"))
         now(self._fill())
 
     async def _fill(self) -> None:
