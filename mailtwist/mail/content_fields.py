@@ -6,7 +6,7 @@ from mailtwist.mail.lexical import Words
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 
-PARAMETERS = 200
+PARAMETERS = 50
 _TOKEN = re.compile(rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]+")
 _LOOSE = re.compile(rb"[^\x00-\x20\x7f\";]+")  # unquoted file names hold anything
 _ENCODING = re.compile(rb"\"?([^\x00-\x20\x7f-\xff()<>@,;:\\\"/\[\]?=]+)\"?[ \t]*(?:[;(].*)?", re.DOTALL)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mailtwist.mail.lexical import Words
 
-MOST = 2_000
+MOST = 1_000
 """Addresses of one field; more are not looked at."""
 
 SIZE = 64 * 1024

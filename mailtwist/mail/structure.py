@@ -17,6 +17,9 @@ DEPTH = 50
 BOUNDARY = 1_000
 """Octets of a boundary, a line at most (rfc5322#2.1.1); a multipart with a longer one has no parts."""
 
+FIELDS = 1024 * 1024
+"""Octets of fields that are kept of one message; behind that, parts only say what type they are."""
+
 BLOCK = 64 * 1024
 
 _ENVELOPE = frozenset(b"date subject from sender reply-to to cc bcc in-reply-to message-id".split())
@@ -24,6 +27,7 @@ _CONTENT = frozenset(
     b"content-" + name
     for name in b"type id description transfer-encoding md5 disposition language location".split()
 )
+_TYPE = frozenset((b"content-type",))
 _LISTS = frozenset(b"from sender reply-to to cc bcc".split())
 _HEADER_STOP = re.compile(rb"\n(?:\r?\n|--)")
 _PLAIN: tuple[bytes, bytes, Parameters] = (b"text", b"plain", ())
@@ -103,7 +107,8 @@ class _Open:
 
 
 class StructureParser:
-    """Takes a message in blocks of any size and holds no more of it than a line and a header.
+    """Takes a message in blocks of any size and holds no more of it than a line and a header.  `count` is how
+    many parts have begun.
 
     Each octet is looked at a bounded number of times, whatever the message says: boundaries of all open
     multiparts are looked for at once, and only where a line begins with two hyphens.
@@ -116,9 +121,10 @@ class StructureParser:
         self._look = 0  # in _data: a line end behind which a line begins that was not looked at
         self._passed = 1  # in _data: what lies before was counted and shown
         self._lines = 0
+        self._room = FIELDS
         self._header: bytearray | None = None
         self._in_mark = self._ended = False
-        self._count = 0
+        self.count = 0
         self._open: list[_Open] = []
         self._boundaries: tuple[bytes, ...] = ()
         self._longest = 0
@@ -216,7 +222,7 @@ class StructureParser:
         part = Part(start)
         self._open.append(_Open(part, default, envelope))
         self._header = bytearray()
-        self._count += 1
+        self.count += 1
         self._remember_boundaries()
         return part
 
@@ -232,13 +238,15 @@ class StructureParser:
         part = this.part
         part.body = self._base + end
         this.lines_before = self._lines
-        part.fields = _kept(header, _CONTENT | _ENVELOPE if this.envelope else _CONTENT)
+        names = _CONTENT | _ENVELOPE if this.envelope else _CONTENT
+        part.fields = _kept(header, names if self._room > 0 else _TYPE)
+        self._room -= sum(map(len, part.fields.values()))
         said = content_fields.content_type(part.fields.get(b"content-type", b""))
         default = _PLAIN if b"content-type" in part.fields else this.default
         part.type, part.subtype, part.parameters = said or default
         if self._watcher is not None:
             self._watcher.header(part, header)
-        if len(self._open) <= DEPTH and self._count < PARTS:
+        if len(self._open) <= DEPTH and self.count < PARTS:
             self._go_in(this)
 
     def _go_in(self, this: _Open) -> None:
@@ -260,7 +268,7 @@ class StructureParser:
         self._remember_boundaries()
 
     def _remember_boundaries(self) -> None:
-        full = self._count >= PARTS
+        full = self.count >= PARTS
         known = () if full else (b for this in self._open if (b := this.boundary) is not None)
         self._boundaries = tuple(known)
         self._longest = max(map(len, self._boundaries), default=0)

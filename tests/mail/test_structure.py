@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.mail import headers, structure
-from mailtwist.mail.structure import DEPTH, PARTS, Part, StructureParser
+from mailtwist.mail.structure import DEPTH, FIELDS, PARTS, Part, StructureParser
 from mailtwist.testing.corpus import messages
 
 MIXED = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
@@ -269,6 +269,13 @@ class BoundsTests(SynchronousTestCase):
             for start in (b"", MIXED, deep):
                 again = [kept_again(start + line * (size // len(line))) for size in (100_000, 400_000)]
                 self.assertLess(again[1], 5 * again[0] + 4 * len(deep), (line, start[:20]))
+
+    def test_what_parts_say_is_kept_up_to_a_limit(self) -> None:
+        part = b"--x\r\nContent-Type: text/html\r\nContent-Description: %b\r\n\r\n" % (b"d" * 10_000)
+        root = structure.structure(MIXED + part * 200)
+        kept = sum(len(value) for one in everyone(root) for value in one.fields.values())
+        self.assertLess(kept, FIELDS + 20_000)
+        self.assertEqual({one.subtype for one in root.parts}, {b"html"})
 
     def test_a_header_without_end_is_kept_up_to_the_limit(self) -> None:
         seen = Seen()

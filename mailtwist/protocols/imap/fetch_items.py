@@ -18,6 +18,9 @@ from mailtwist.store.api import Entry
 Pieces = list[bytes | Span]
 """An answer: octets as they are, and octets of the message, sent as they are read."""
 
+HARDER = 16
+"""Writing an octet of a structure is so much more work than reading one."""
+
 _NAME = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.\-]*")
 _FIRST, _LAST = -62_135_500_000, 253_402_200_000  # a day and more inside the years 1 to 9999
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -77,11 +80,19 @@ async def _envelope(reading: Reading) -> Pieces:
 
 
 async def _body(reading: Reading) -> Pieces:
-    return [body(await reading.structure(), extended=False)]
+    return await _bodies(reading, extended=False)
 
 
 async def _body_structure(reading: Reading) -> Pieces:
-    return [body(await reading.structure(), extended=True)]
+    return await _bodies(reading, extended=True)
+
+
+async def _bodies(reading: Reading, *, extended: bool) -> Pieces:
+    pieces: Pieces = []
+    for piece in body(await reading.structure(), extended=extended):
+        pieces.append(piece)
+        await reading.pace.went(HARDER * len(piece))
+    return pieces
 
 
 def _section(label: bytes, section: Section, *, sees: bool) -> Read:

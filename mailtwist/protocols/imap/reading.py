@@ -8,8 +8,11 @@ from mailtwist.mail import headers
 from mailtwist.mail.structure import BLOCK, Part, StructureParser
 from mailtwist.store.api import Content
 
-AT_A_STRETCH = 4 * BLOCK
+AT_A_STRETCH = 2 * BLOCK
 """Octets that are dealt with before other connections have their turn."""
+
+EACH = 4096
+"""What a message, a read or a part costs besides its octets."""
 
 
 class Structures:
@@ -60,7 +63,7 @@ class Reading:
         self._uid = uid
         self._content = content
         self._structures = structures
-        self._pace = pace
+        self.pace = pace
         self._head = b""  # what has been read of the beginning, the header at least if that was asked for
         self._header_end = -1
 
@@ -89,7 +92,13 @@ class Reading:
 
     async def header(self) -> bytes:
         """The header with its empty line, but no more of it than `headers.LIMIT`."""
-        return await self.octets(0, min(await self.header_end(), headers.LIMIT))
+        return await self.part_of_header(0, await self.header_end())
+
+    async def part_of_header(self, start: int, end: int) -> bytes:
+        """The same for a header that lies from `start` to `end`."""
+        header = await self.octets(start, min(end, start + headers.LIMIT))
+        await self.pace.went(len(header))  # it may be in memory, and it is going to be taken apart
+        return header
 
     async def structure(self) -> Part:
         """The parts; a header that was read on the way is not read again."""
@@ -97,7 +106,9 @@ class Reading:
         if known is None:
             parser = StructureParser()
             async for block in self.blocks(0, self.size):
+                before = parser.count
                 parser.feed(block)
+                await self.pace.went(EACH * (parser.count - before))
             known = parser.finish()
             self._structures.put(self._uid, known)
         return known
@@ -125,5 +136,5 @@ class Reading:
         piece = await self._content.read(start, count)
         if not piece:
             raise Trouble("4.3.0", "The message cannot be read", f"UID {self._uid} ends at {start}")
-        await self._pace.went(len(piece))
+        await self.pace.went(EACH + len(piece))
         return piece

@@ -27,7 +27,7 @@ from mailtwist.protocols.imap.search_keys import (
     received,
 )
 
-KEYS = 2_000
+KEYS = 1_500
 """Keys of one SEARCH."""
 
 TEXTS = 64

@@ -95,7 +95,7 @@ class Section:
             where = Section(self.numbers, "HEADER")._span_of_part(await reading.structure())
             if where == _NOTHING:
                 return b""
-            header = await reading.octets(where.start, min(where.end, where.start + headers.LIMIT))
+            header = await reading.part_of_header(where.start, where.end)
         else:
             header = await reading.header()
         names = (name.lower() for name in self.names)
