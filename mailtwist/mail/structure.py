@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Protocol
 
 from mailtwist.mail import content_fields, headers
@@ -20,6 +21,9 @@ BOUNDARY = 1_000
 FIELDS = 1024 * 1024
 """Octets of fields that are kept of one message; behind that, parts only say what type they are."""
 
+TYPE = 8 * 1024
+"""Octets of a Content-Type field that are looked at."""
+
 BLOCK = 64 * 1024
 
 _ENVELOPE = frozenset(b"date subject from sender reply-to to cc bcc in-reply-to message-id".split())
@@ -27,7 +31,6 @@ _CONTENT = frozenset(
     b"content-" + name
     for name in b"type id description transfer-encoding md5 disposition language location".split()
 )
-_TYPE = frozenset((b"content-type",))
 _LISTS = frozenset(b"from sender reply-to to cc bcc".split())
 _HEADER_STOP = re.compile(rb"\n(?:\r?\n|--)")
 _PLAIN: tuple[bytes, bytes, Parameters] = (b"text", b"plain", ())
@@ -40,8 +43,9 @@ class Part:
     its empty line lies from `start` to `body`, what it describes from `body` to `end`; `lines` are the line
     ends in the latter.
 
-    `type`, `subtype`, the names and values of `parameters` and `fields` (by name in lower case, unfolded) are
-    as they were written.  `parts` are those of a multipart; a message/rfc822 has one, the message it holds.
+    `type`, `subtype`, the names and values of `parameters` and the other `fields` (by name in lower case,
+    unfolded) are as they were written.  `parts` are those of a multipart; a message/rfc822 has one, the
+    message it holds.
     """
 
     start: int
@@ -87,7 +91,7 @@ class Watcher(Protocol):
         """Some of the body of a part that has no parts."""
 
 
-def structure(message: bytes | bytearray | memoryview, block: int = BLOCK) -> Part:
+def structure(message: bytes | bytearray | memoryview | mmap, block: int = BLOCK) -> Part:
     """The message's parts.  Any octets have a structure."""
     parser = StructureParser()
     for start in range(0, len(message), block):
@@ -180,7 +184,7 @@ class StructureParser:
         self._look = text - 1
         if level < 0:
             return True
-        end = max(at - self._data.startswith(b"\r\n", at - 1), self._passed, 0)
+        end = max(at - self._data.startswith(b"\r\n", at - 1), self._passed)
         self._pass_to(end)
         self._end_headers(end)
         self._close(level + 1, self._base + end)
@@ -238,12 +242,13 @@ class StructureParser:
         part = this.part
         part.body = self._base + end
         this.lines_before = self._lines
-        names = _CONTENT | _ENVELOPE if this.envelope else _CONTENT
-        part.fields = _kept(header, names if self._room > 0 else _TYPE)
-        self._room -= sum(map(len, part.fields.values()))
-        said = content_fields.content_type(part.fields.get(b"content-type", b""))
-        default = _PLAIN if b"content-type" in part.fields else this.default
-        part.type, part.subtype, part.parameters = said or default
+        fields = _kept(header, _CONTENT | _ENVELOPE if this.envelope else _CONTENT)
+        said = fields.pop(b"content-type", None)
+        known = None if said is None else content_fields.content_type(said[:TYPE])
+        part.type, part.subtype, part.parameters = known or (this.default if said is None else _PLAIN)
+        if self._room > 0:
+            part.fields = fields
+            self._room -= sum(map(len, fields.values()))
         if self._watcher is not None:
             self._watcher.header(part, header)
         if len(self._open) <= DEPTH and self.count < PARTS:

@@ -3,6 +3,7 @@
 import email
 import email.policy
 from email.message import Message
+from mmap import mmap
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -232,9 +233,12 @@ class ShapeTests(SynchronousTestCase):
         (part,) = self.found(message).parts
         self.assertEqual(body(message, part), b"hello")
 
-    def test_a_memoryview_will_do(self) -> None:
+    def test_a_memoryview_or_a_mapped_file_will_do(self) -> None:
         message = messages(40)[29]
-        self.assertEqual(outline(structure.structure(memoryview(message))), outline(self.found(message)))
+        mapped = mmap(-1, len(message))
+        mapped[:] = message
+        for other in (memoryview(message), mapped):
+            self.assertEqual(outline(structure.structure(other)), outline(self.found(message)))
 
     def test_all_that_is_said_of_a_part_is_kept_as_written(self) -> None:
         root = self.found(

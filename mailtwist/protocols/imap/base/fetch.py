@@ -23,8 +23,8 @@ NOT_MARKED = Event("imap.not_marked", "Messages were read but could not be marke
 AT_ONCE = 1_000
 """Messages that are answered without looking up, where none of them is opened."""
 
-MARKED_TOGETHER = 1024 * 1024
-"""Octets of messages that become \\Seen in one step, before they are sent."""
+MARKED_TOGETHER = 1024 * 1024, 250
+"""Octets and number of messages that become \\Seen in one step, before they are sent."""
 
 _MACRO = re.compile(rb"(?i)(ALL|FAST|FULL)\Z")
 _MACROS = {
@@ -133,7 +133,7 @@ def _batches(selected: Selected, wanted: Wanted) -> Iterator[Wanted]:
         entry = selected.entry(uid)
         size += 0 if entry is None else entry.size
         batch.append((number, uid))
-        if size >= MARKED_TOGETHER:
+        if size >= MARKED_TOGETHER[0] or len(batch) == MARKED_TOGETHER[1]:
             yield batch
             batch, size = [], 0
     if batch:
