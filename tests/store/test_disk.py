@@ -85,6 +85,23 @@ class FullDiskTests(WithMaildir):
         await upload.abort()
         self.assertEqual(os.listdir(self.path("tmp")), [])
 
+    async def test_an_upload_that_lost_a_part_cannot_be_committed(self):
+        disk = FullDisk(None)
+        account = await self.account(files=disk)
+        for ready in (False, True):
+            upload = account.upload(INBOX)
+            await upload.write(b"first")
+            disk.allowed = 0
+            with self.assertRaises(Trouble):
+                await (upload.prepare() if ready else upload.write(b"x" * HELD))
+            disk.allowed = None
+            for work in (upload.prepare(), upload.commit()):
+                with self.assertRaises(ValueError):
+                    await work
+            await upload.abort()
+        self.assertEqual((await account.status(INBOX)).messages, 0)
+        self.assertEqual(os.listdir(self.path("tmp")), [])
+
     async def test_flags(self):
         async def work(account):
             mailbox = await account.open(INBOX)

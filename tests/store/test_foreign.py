@@ -212,10 +212,15 @@ class ForeignChangeTests(WithMaildir):
         self.assertEqual([entry.flags for entry in work.entries()], [{FLAGGED}, frozenset()])
         self.assertEqual(len(self.cur(".Work")), 2)
 
+    async def test_a_message_that_mutt_has_undeleted_is_not_expunged(self):
+        _, mailbox = await self.opened(2, DELETED)
+        self.rename(2, "S")
+        self.assertEqual(list(await mailbox.expunge()), [1])
+
     async def test_an_expunged_message_that_mutt_renamed_does_not_come_back(self):
         _, mailbox = await self.opened(3, DELETED)
         self.rename(2, "ST")
-        self.assertEqual(list(await mailbox.expunge([2])), [2])
+        self.assertEqual(list(await mailbox.remove([2])), [2])
         await mailbox.refresh()
         self.assertEqual(uids(mailbox.entries()), [1, 3])
         self.assertEqual(len(self.cur()), 2)

@@ -197,3 +197,8 @@ class HopTests(WithMaildir):
         self.assertEqual(threads.count, 1)
         self.assertEqual(len(await got(mailbox, stored.uid)), 50_000)
         self.assertEqual(threads.count, 2)
+        upload = account.upload(INBOX)
+        await upload.write(b"x")
+        await upload.prepare()
+        await upload.commit()
+        self.assertEqual(threads.count, 4)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail import utf7
-from mailtwist.store.api import INBOX, SEPARATOR, CannotDo
+from mailtwist.store.api import INBOX, SEPARATOR, CannotDo, NoSuchMailbox
 from mailtwist.store.names import canonical
 
 INBOX_FOLDER = ""
@@ -56,6 +56,13 @@ def folders_in(root: Path) -> dict[str, str]:
     if (root / "cur").is_dir():
         found[INBOX] = INBOX_FOLDER
     return found
+
+
+def must_exist(root: Path, name: str) -> None:
+    """`NoSuchMailbox` unless there is such a mailbox.  Blocks."""
+    name = canonical(name)
+    if not (root / folder_of(name) / "cur").is_dir() and name not in (INBOX, *folders_in(root)):
+        raise NoSuchMailbox(name)
 
 
 def account_folder(account: str) -> str:

@@ -106,6 +106,8 @@ class Ground:
             self.index.execute(f"DELETE FROM {table} WHERE mailbox = ?", (box.uid_validity,))
         self.index.execute("DELETE FROM mailboxes WHERE uid_validity = ?", (box.uid_validity,))
         self._keywords.pop(box.folder, None)
+        self.strange.pop(box.uid_validity, None)
+        self.trusted.pop(box.uid_validity, None)
 
     def named(self, name: str) -> Box:
         """The mailbox `name`, or `NoSuchMailbox`; one that others have made is taken in.  Within a

@@ -105,10 +105,6 @@ class Index:
         except FileNotFoundError:
             return False
 
-    @property
-    def writing(self) -> bool:
-        return self._db.in_transaction
-
     @contextmanager
     def transaction(self) -> Iterator[list[Callable[[], object]]]:
         """All of it is on the disk at the end, or nothing; alone among all processes.  What was done to

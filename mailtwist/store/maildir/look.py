@@ -16,6 +16,7 @@ BATCH = 1000  # files of others taken in at a time,
 BATCH_OCTETS = 64 << 20  # or this much to be read
 STABLE = 2.0  # seconds after which a folder's time of change tells all changes apart
 UNSURE_FOR = 5.0  # seconds that a change of others at the very moment of ours may stay unseen
+MESSAGES_A_SECOND = 10_000  # a big mailbox may wait longer, as looking takes longer
 STALE = 36 * 3600.0  # what is older in tmp was left behind
 CLEAN_EVERY = 24 * 3600.0
 
@@ -56,7 +57,8 @@ def _unchanged(ground: Ground, box: Box) -> bool:
             return False
     except FileNotFoundError:
         return False
-    return not box.unsure_since or abs(ground.clock.now() - box.unsure_since) < UNSURE_FOR
+    longest = UNSURE_FOR + box.uid_next / MESSAGES_A_SECOND
+    return not box.unsure_since or abs(ground.clock.now() - box.unsure_since) < longest
 
 
 def _look(ground: Ground, box: Box) -> bool:
@@ -261,7 +263,10 @@ def _remove(ground: Ground, entry: Path) -> None:
 def _new(ground: Ground, box: Box) -> list[str]:
     """The names in new of what may be messages."""
     folder = ground.path(box) / "new"
-    return [name for name in _names(folder) if folder / name not in ground.useless]
+    try:
+        return [name for name in _names(folder) if folder / name not in ground.useless]
+    except FileNotFoundError:
+        return []
 
 
 def _names(folder: Path) -> set[str]:

@@ -90,7 +90,7 @@ def change_flags(
             return _change_flags(ground, uid_validity, uids, how, flags, unchanged_since)
         except FileNotFoundError:  # others were faster
             _look_to_the_end(ground, uid_validity)
-    return []
+    raise _busy(uid_validity)
 
 
 def _change_flags(
@@ -136,6 +136,8 @@ def expunge(ground: Ground, uid_validity: int, uids: Collection[int] | None, *, 
     """Those of `uids` (None: all) are gone, with `deleted` only those that have the flag; the index says so
     before a file vanishes."""
     letter = LETTER_OF_FLAG[DELETED]
+    while deleted and look(ground, uid_validity):  # others may have taken the flag away
+        pass
     with ground.transaction():
         box = ground.box(uid_validity)
         if box is None:
@@ -165,7 +167,7 @@ def transfer(ground: Ground, uid_validity: int, uids: Collection[int], target: s
                 return Copied(plan.target, tuple(pairs))
         except FileNotFoundError:  # others were faster
             _look_to_the_end(ground, uid_validity)
-    raise Trouble("4.3.0", "The mailbox is busy, try again later", target)
+    raise _busy(uid_validity)
 
 
 @dataclass
@@ -262,13 +264,14 @@ def _drop(ground: Ground, box: Box, rows: Sequence[Row]) -> None:
 def _vanish(ground: Ground, box: Box, rows: Sequence[Row], current: bool) -> None:
     """The files of dropped messages go.  What does not go now goes with a later look."""
     cur, gone = ground.cur(box), []
-    with suppress(OSError):
-        for row in rows:
+    for row in rows:
+        with suppress(OSError):
             ground.files.unlink(cur / joined(row.base, row.letters))
             gone.append((box.uid_validity, row.base))
+    with suppress(OSError):
         ground.files.sync_folder(cur)
         ground.buried.extend(gone)
-        if current:
+        if current and len(gone) == len(rows):
             trust(ground, box)
 
 
@@ -282,6 +285,10 @@ def _relettered(letters: str, how: FlagChange, chosen: str) -> str:
     if how == "remove":
         return "".join(letter for letter in letters if letter not in chosen)
     return in_order(chosen + "".join(letter for letter in letters if letter not in _OURS))
+
+
+def _busy(uid_validity: int) -> Trouble:
+    return Trouble("4.3.0", "The mailbox is busy, try again later", f"{uid_validity}: files come and go")
 
 
 def _look_to_the_end(ground: Ground, uid_validity: int) -> None:

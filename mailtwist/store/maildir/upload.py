@@ -10,6 +10,7 @@ from mailtwist.kit.files import Files, disk_trouble
 from mailtwist.mail.flags import Flags
 from mailtwist.store.api import Stored
 from mailtwist.store.maildir.filenames import new_maker
+from mailtwist.store.maildir.folders import must_exist
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.lines import LineCount
 from mailtwist.store.maildir.messages import Draft, deliver
@@ -34,7 +35,7 @@ class MaildirUpload:
         self._waiting = 0
         self._size = 0
         self._lines = LineCount()
-        self._on_disk = self._ready = self._over = False
+        self._on_disk = self._ready = self._broken = self._over = False
 
     async def write(self, chunk: bytes) -> None:
         if self._over or self._ready:
@@ -45,27 +46,21 @@ class MaildirUpload:
         self._waiting += len(chunk)
         self._lines.feed(chunk)
         if self._waiting >= HELD:
-            self._on_disk = True
-            await self._blocking(_append, self._account.files, self._path, self._taken())
+            await self._to_disk(_append)
 
     async def prepare(self) -> None:
-        if self._over:
-            raise ValueError("the upload is over")
-        await self._account.work(_must_exist, self._name)
+        self._must_be_whole()
         if not self._ready:
             self._ready = True
-            write = _finish if self._on_disk else _create
-            self._on_disk = True
-            await self._blocking(write, self._account.files, self._path, self._taken())
+            await self._to_disk(_finish if self._on_disk else _create, self._account.root, self._name)
 
     async def commit(
         self, flags: Flags = frozenset(), received: float | None = None, zone: int = 0
     ) -> Stored:
+        self._must_be_whole()
         kept = settable(flags)
         if self._on_disk:
             await self.prepare()
-        elif self._over:
-            raise ValueError("the upload is over")
         self._over = True
         draft = Draft(self._path, self._size, self._size + self._lines.bare)
         octets = None if self._on_disk else self._taken()
@@ -74,46 +69,51 @@ class MaildirUpload:
     async def abort(self) -> None:
         if not self._over:
             self._over = True
-            self._held.clear()
+            self._taken()
             if self._on_disk:
-                await self._blocking(_discard, self._account.files, self._path)
+                await self._to_disk(_discard)
+
+    def _must_be_whole(self) -> None:
+        if self._over or self._broken:
+            raise ValueError("the upload is over" if self._over else "a part of the upload is missing")
 
     def _taken(self) -> list[bytes]:
         held, self._held, self._waiting = self._held, [], 0
         return held
 
-    async def _blocking(self, work: Callable[..., None], *args: object) -> None:
-        """In turn: what is under way has ended before the file is discarded."""
-        await self._in_turn.run(partial(self._account.threads.run, _on_the_disk, work, *args))
+    async def _to_disk(self, work: Callable[..., None], *args: object) -> None:
+        """`work` on the file, with what is held; in turn, so that no block is written after it is discarded."""
+        self._on_disk = True
+        await self._in_turn.run(partial(self._step, work, self._taken(), *args))
 
-
-def _on_the_disk(work: Callable[..., None], *args: object) -> None:
-    try:
-        work(*args)
-    except OSError as error:
-        raise disk_trouble(error) from error
+    async def _step(self, work: Callable[..., None], octets: list[bytes], *args: object) -> None:
+        try:
+            await self._account.threads.run(work, self._account.files, self._path, octets, *args)
+        except BaseException as error:
+            self._broken = True
+            if isinstance(error, OSError):
+                raise disk_trouble(error) from error
+            raise
 
 
 def _append(files: Files, path: Path, octets: list[bytes]) -> None:
     files.append(path, octets)
 
 
-def _finish(files: Files, path: Path, octets: list[bytes]) -> None:
+def _finish(files: Files, path: Path, octets: list[bytes], root: Path, name: str) -> None:
+    must_exist(root, name)
     files.append(path, octets)
     files.sync(path)
 
 
-def _create(files: Files, path: Path, octets: list[bytes]) -> None:
+def _create(files: Files, path: Path, octets: list[bytes], root: Path, name: str) -> None:
+    must_exist(root, name)
     files.create(path, octets)
 
 
-def _discard(files: Files, path: Path) -> None:
+def _discard(files: Files, path: Path, octets: list[bytes]) -> None:
     with suppress(FileNotFoundError):
         files.unlink(path)
-
-
-def _must_exist(ground: Ground, name: str) -> None:
-    ground.find(name)
 
 
 def _commit(
