@@ -132,7 +132,8 @@ class Content(Protocol):
 
 class Upload(Protocol):
     """A message on its way in.  Nobody sees it before `commit`; `commit` returns when it is on the disk,
-    synced with its folder and its UID.  Every upload ends with `commit` or `abort`."""
+    synced with its folder and its UID.  Every upload ends with `commit` or `abort`; after a `write` or
+    `prepare` that failed, with `abort`."""
 
     async def write(self, chunk: bytes) -> None: ...
 
@@ -207,7 +208,7 @@ class Mailbox(Protocol):
         ends that."""
 
     def lock(self) -> Callable[[], None]:
-        """Exclusive for POP3 (rfc1939#4): `MailboxInUse`, or the call that lets go."""
+        """Exclusive for POP3 (rfc1939#4), in this process: `MailboxInUse`, or the call that lets go."""
 
     async def close(self) -> None:
         """This user of the mailbox has gone; nothing is expunged."""

@@ -82,7 +82,7 @@ class MaildirUpload:
         return held
 
     async def _to_disk(self, work: Callable[..., None], *args: object) -> None:
-        """`work` on the file, with what is held; in turn, so that no block is written after it is discarded."""
+        """`work` on the file, with what is held; in turn, so that nothing is written once it is discarded."""
         self._on_disk = True
         await self._in_turn.run(partial(self._step, work, self._taken(), *args))
 
