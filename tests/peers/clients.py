@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.peers.programs import run
+from tests.peers.programs import run, run_in_terminal
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ poll {login.host} service {login.ports[protocol + "s"]} protocol {protocol}
     return [f.read_bytes() for f in out.iterdir()]
 
 
-def getmail(login: Login, folder: Path, *, protocol: str = "imap") -> list[bytes]:
-    """All messages into a Maildir."""
+def getmail(login: Login, folder: Path, *, protocol: str = "imap", ok: Sequence[int] = (0,)) -> list[bytes]:
+    """All messages, kept on the server, as handed to a delivery agent (LF lines)."""
     fresh(folder)
     kind = {"imap": "SimpleIMAPSSLRetriever", "pop3": "SimplePOP3SSLRetriever"}[protocol]
     (folder / "getmailrc").write_text(
@@ -119,8 +119,11 @@ username = {login.user}
 password = {login.secret}
 ca_certs = {login.certificate}
 [destination]
-type = Maildir
-path = {maildir(folder / "out")}/
+type = MDA_external
+path = /bin/sh
+arguments = ("-c", "cat > $(mktemp {fresh(folder / "out")}/XXXXXXXX)")
+unixfrom = false
+allow_root_commands = true
 [options]
 read_all = true
 delete = false
@@ -128,8 +131,8 @@ delivered_to = false
 received = false
 """
     )
-    run("getmail", "--getmaildir", folder, "--rcfile", "getmailrc", env={"HOME": str(folder)})
-    return messages(folder / "out")
+    run("getmail", "--getmaildir", folder, "--rcfile", "getmailrc", env={"HOME": str(folder)}, ok=ok)
+    return [f.read_bytes() for f in (folder / "out").iterdir()]
 
 
 def curl(login: Login, path: str, *, scheme: str = "imaps", ok: Sequence[int] = (0,)) -> bytes:
@@ -154,33 +157,29 @@ def curl_said(login: Login, path: str, *, scheme: str = "imaps") -> str:
 
 
 def mutt(login: Login, folder: Path) -> list[bytes]:
-    """All messages of INBOX, copied by mutt to a Maildir."""
-    fresh(folder)
+    """All messages of INBOX that have a body, copied by mutt to a Maildir (it cannot copy others)."""
+    fresh(folder / "Mail")  # else it asks
     out = maildir(folder / "out")
+    secret = login.secret.replace("\\", "\\\\").replace('"', '\\"')
     (folder / "muttrc").write_text(
         f"""\
 set imap_user="{login.user}"
-set imap_pass="{login.secret}"
+set imap_pass="{secret}"
 set certificate_file="{login.certificate}"
 set ssl_verify_host=no
 set ssl_force_tls=yes
 set mbox_type=Maildir
 set confirmappend=no
+set confirmcreate=no
+set auto_tag=yes
 set delete=no
-set copy=no
-set wait_key=no
-set header_cache=
-set message_cachedir=
 set quit=yes
 set sleep_time=0
-push "<tag-pattern>~A<enter><tag-prefix><copy-message><kill-line>{out}<enter><quit>"
+push "<tag-pattern>~z 1-<enter><tag-prefix><copy-message><kill-line>{out}<enter><quit>"
 """
     )
     url = f"imaps://{login.host}:{login.ports['imaps']}/INBOX"
-    run(
-        "script", "-qec", f"mutt -F {folder}/muttrc -f {url}", "/dev/null",
-        env={"HOME": str(folder), "TERM": "xterm"}, stdin=b"",
-    )  # fmt: skip
+    run_in_terminal("mutt", "-F", folder / "muttrc", "-f", url, env={"HOME": str(folder)})
     return messages(out)
 
 
@@ -192,7 +191,7 @@ def swaks(
 ) -> str:
     """Submits `message` (LF or CRLF) on the submission port with STARTTLS; the dialogue."""
     file = fresh(folder) / "message"
-    file.write_bytes(message)
+    file.write_bytes(message.removesuffix(b"\n").removesuffix(b"\r"))  # it adds a line end
     done = run(
         "swaks", "--server", login.host, "--port", str(login.ports["submission"]), "--tls",
         "--auth", "PLAIN", "--auth-user", login.user, "--auth-password", login.secret,

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,15 +62,15 @@ class Dovecot:
 
     A copy, because Dovecot never serves mail as root, which the tests may be."""
 
-    def __init__(self, folder: Path, maildir: Path) -> None:
-        self.folder = folder.resolve()
+    def __init__(self, maildir: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="dovecot-"))  # its sockets need a short path
+        self.folder.chmod(0o755)
         self.maildir = self.folder / "Maildir"
         self._original = maildir
         self.port = free_ports(1)[0]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         me = pwd.getpwuid(os.getuid())
         root = me.pw_uid == 0  # then Dovecot wants users of its own, else it can have no other than us
         owner = pwd.getpwnam("mail") if root else me
@@ -115,3 +116,4 @@ class Dovecot:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(20)
             self._process = None
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
-from mailtwist.testing.serve import program_with_clock
 
+from mailtwist.testing.serve import program_with_clock, words_with_clock
 from mailtwist.testing.server import RunningServer
 from tests.peers.clients import Login
 
@@ -86,10 +86,10 @@ SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s
 class Person:
     """An account with an authenticator.  `secret` is what a program of this person has saved."""
 
-    def __init__(self, host: "Host", name: str) -> None:
+    def __init__(self, host: "Host", name: str, password: str) -> None:
         self.host = host
         self.address = f"{name}@{DOMAIN}"
-        self.password = f"{name}'s pass word % +ü"
+        self.password = password
         host.server.command("user", "add", self.address, "--password-stdin", typed=self.password + "\n")
         enrolled = json.loads(host.server.command("otp", "enroll", self.address, "--json"))
         query = parse_qs(urlsplit(enrolled["uri"]).query)
@@ -130,7 +130,10 @@ class Host:
         self._clock = folder / "clock"
         self._offset = 0.0
         self.advance(0)
-        self.server = RunningServer(folder, INI, program=program_with_clock(self._clock))
+        clock = self._clock
+        self.server = RunningServer(
+            folder, INI, program=program_with_clock(clock), words=words_with_clock(clock)
+        )
         self.server.start()
         self._people: dict[str, Person] = {}
         self.certificate = folder / "ca.pem"
@@ -150,24 +153,20 @@ class Host:
         draft.write_text(f"{self._offset}\n")
         draft.rename(self._clock)
 
-    def person(self, name: str, fill: Sequence[bytes] = ()) -> Person:
+    def person(self, name: str, fill: Sequence[bytes] = (), password: str = "it's a pass% w@rd+") -> Person:
         """The account `name`, made at first; `fill` are the messages of its INBOX then."""
         if name not in self._people:
-            person = self._people[name] = Person(self, name)
+            person = Person(self, name, password)
             if fill:
                 self._fill(person, fill)
+            self._people[name] = person
         return self._people[name]
 
     def maildir(self, person: Person) -> Path:
         """Where the mail of `person` is."""
         accounts = json.loads(self.server.command("user", "list", "--json"))
         (account,) = (one["account"] for one in accounts if one["name"] == person.address)
-        (found,) = (
-            f
-            for f in (self.state / "mail").rglob("cur")
-            if account in str(f.parent) and f.parent.name[0] != "."
-        )
-        return found.parent
+        return self.state / "mail" / str(account)
 
     def _fill(self, person: Person, messages: Sequence[bytes]) -> None:
         login = person.login()

@@ -1,9 +1,14 @@
 """Programs the tests need: found, or skipped visibly, or (with CI=true) a failure."""
 
+import contextlib
 import os
+import pty
 import shutil
+import signal
 import socket
 import subprocess
+import termios
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +61,28 @@ def run(
         said = (done.stdout + done.stderr).decode("utf-8", "replace")
         raise AssertionError(f"{words[0]} exited {done.returncode}:\n{said}")
     return done
+
+
+def run_in_terminal(*command: str | Path, env: dict[str, str], timeout: float = 120) -> str:
+    """What a program that wants a terminal had shown when it ended by itself."""
+    words = [program(str(command[0])), *map(str, command[1:])]
+    environment = {**os.environ, "PATH": PATH, "LC_ALL": "C.UTF-8", "TERM": "xterm", **env}
+    child, terminal = pty.fork()
+    if not child:
+        os.execve(words[0], words, environment)
+    termios.tcsetwinsize(terminal, (40, 150))
+    watch = threading.Timer(timeout, os.kill, (child, signal.SIGKILL))
+    watch.start()
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody is there any more
+        while data := os.read(terminal, 65536):
+            shown += data
+    _, status = os.waitpid(child, 0)
+    watch.cancel()
+    os.close(terminal)
+    if status:
+        raise AssertionError(f"{words[0]} ended with {status}:\n{shown.decode('utf-8', 'replace')}")
+    return shown.decode("utf-8", "replace")
 
 
 def free_ports(count: int) -> list[int]:

@@ -21,7 +21,7 @@ class ArticleTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.host = shared_host()
-        self.ann: Person = self.host.person("article")
+        self.ann: Person = self.host.person("article", password='päss w@rd %20+"\\')
 
     def tried(self, secret: str, user: str | None = None) -> dict[str, str]:
         """What each door says to `secret`: its last words."""

@@ -15,12 +15,16 @@ from tests.peers.programs import needs
 TRACE = re.compile(rb"\A(?:Return-Path: [^\r\n]*\r\n)?Received: (?:[^\r\n]*\r\n)(?:[ \t][^\r\n]*\r\n)*")
 
 
+def sendable(message: bytes) -> bool:
+    """No program changes it, and no server takes it for one that goes round in circles."""
+    return message.startswith(b"Date:") and not re.search(rb"(?m)^(Received|Bcc):", message)
+
+
 class Sending(SynchronousTestCase):
     """What the tests of one sending program share."""
 
     timeout = 600
-    # Programs that read files with LF lines add a line end, and an Fcc or Date when there is none.
-    corpus = [m for m in messages(200) if smtp_exact(m) and m.startswith(b"Date:")][:40]
+    corpus = [message for message in messages(200) if smtp_exact(message) and sendable(message)]
 
     def setUp(self) -> None:
         self.host = shared_host()
@@ -47,12 +51,12 @@ class Sending(SynchronousTestCase):
 class CurlTests(Sending):
     def test_it_sends_by_implicit_tls(self) -> None:
         reader = self.host.person("curl-reader")
-        for message in self.corpus:
+        for message in self.corpus[:40]:
             clients.curl_send(self.sender.login(), self.sender.address, reader.address, message)
-        self.assertEqual(self.taken(reader), self.corpus)
+        self.assertEqual(self.taken(reader), self.corpus[:40])
 
     def test_it_sends_by_starttls(self) -> None:
-        reader = self.host.person("curl-reader")
+        reader = self.host.person("curl-starttls-reader")
         clients.curl_send(
             self.sender.login(), self.sender.address, reader.address, self.corpus[0], scheme="smtp"
         )
