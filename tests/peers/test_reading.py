@@ -152,12 +152,13 @@ class FetchmailTests(Program):
 
 @needs("getmail")
 class GetmailTests(Program):
-    """getmail puts a line of its own on top, and writes messages anew with Python's `email`."""
+    """getmail adds lines of its own, and writes messages anew with Python's `email`."""
 
     def read(self, protocol: str) -> list[bytes]:
         # By IMAP it says that messages without an octet are none, and ends with 127.
         got = clients.getmail(self.reader.login(), self.folder, protocol=protocol, ok=(0, 127))
-        return [re.sub(rb"\AReturn-Path: .*\n", b"", message) for message in got]
+        own = re.compile(rb"(?m)\AReturn-Path: .*\n|^X-getmail-retrieved-from-mailbox: .*\n")
+        return [own.sub(b"", message) for message in got]
 
     def test_it_reads_by_imap(self) -> None:
         self.assertRead(self.read("imap"), but=rewritten)

@@ -67,16 +67,18 @@ class CurlTests(Sending):
 class SwaksTests(Sending):
     def test_it_sends_and_authenticates(self) -> None:
         reader = self.host.person("swaks-reader")
-        for message in self.corpus[:20]:
+        corpus = [m for m in self.corpus if not m.endswith(b"\r\n.\r\n")][:20]  # it takes that for the end
+        for message in corpus:
             said = clients.swaks(
                 self.sender.login(), self.sender.address, reader.address, message, self.folder
             )
             self.assertIn("235 2.7.0", said)
-        self.assertEqual(self.taken(reader), self.corpus[:20])
+        self.assertEqual(self.taken(reader), corpus)
 
     def test_login_and_plain_are_offered_under_tls_only(self) -> None:
         me = self.sender
-        said = clients.swaks(me.login(), me.address, me.address, b"x\n", self.folder, "--auth", "LOGIN")
+        extra = ("--auth", "LOGIN")
+        said = clients.swaks(me.login(), me.address, me.address, self.corpus[0], self.folder, *extra)
         before, _, after = said.partition("TLS started")
         self.assertNotIn("AUTH", before)
         self.assertIn("250-AUTH PLAIN LOGIN", after.replace("<~  ", ""))
@@ -87,7 +89,7 @@ class SwaksTests(Sending):
             self.sender.login(),
             self.sender.address,
             "somebody@elsewhere.example",
-            b"x\n",
+            self.corpus[0],
             self.folder,
             ok=range(256),
         )
