@@ -102,6 +102,13 @@ class PropertyTests(SynchronousTestCase):
         self.assertEqual(list(seen.headers.values()), list(seen_whole.headers.values()))
         self.assertEqual(list(seen.bodies.values()), list(seen_whole.bodies.values()))
 
+    def test_real_mail_can_be_cut_anywhere(self) -> None:
+        for message in messages(38):
+            if len(message) < 8_000:
+                whole = outline(structure.structure(message))
+                for block in (1, 2, 3, 5, 64, 997):
+                    self.assertEqual(outline(structure.structure(message, block)), whole)
+
     @settings(max_examples=200, deadline=None)
     @given(HOSTILE)
     def test_a_watcher_sees_each_header_and_each_leaf_once(self, message: bytes) -> None:

@@ -211,6 +211,7 @@ class TextTests(SynchronousTestCase):
             b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nnee\r\n--x\r\n\r\ndle\r\n--x--\r\n"
         )
         self.assertFalse(self.found(divided, "needle"))
+        self.assertFalse(self.found(divided, "nee\r\ndle"))
 
     @settings(max_examples=100, deadline=None)
     @given(HOSTILE, st.sampled_from(["text", "s", "Content", "\ufffd"]))

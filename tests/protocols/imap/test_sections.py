@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.mail.structure import structure
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import Arguments
+from mailtwist.protocols.imap.fetch_items import ITEMS
 from mailtwist.protocols.imap.reading import Pace, Reading, Structures
 from mailtwist.protocols.imap.sections import Section, find_part
 from mailtwist.store.content import Octets
@@ -214,6 +215,20 @@ class ReadingTests(SynchronousTestCase):
                 self.assertEqual(now(reading.header_end()), len(header), (size, end))
         reading, _ = self.counted(b"A: b\r\n" * 100_000)
         self.assertEqual(now(reading.header_end()), 600_000)
+
+    def test_parts_are_work_and_so_is_writing_about_them(self) -> None:
+        """A small message of many parts: others have their turn in between."""
+        breaths: list[None] = []
+
+        async def breathe() -> None:
+            breaths.append(None)
+
+        message = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"--x\r\n" * 2_000
+        reading = Reading(1, Octets(message), Structures(), Pace(breathe))
+        now(reading.structure())
+        found = len(breaths)
+        now(next(row for row in ITEMS if row.name == "BODYSTRUCTURE").parse(Arguments(b"")).answer(reading))
+        self.assertTrue(0 < found < len(breaths) - 5, breaths)
 
     def test_what_is_known_of_structures_is_bounded(self) -> None:
         known = Structures()
