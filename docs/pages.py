@@ -55,7 +55,7 @@ SERVERS = {"SMTP": ESMTPServer, "IMAP": IMAP4Server, "POP3": POP3Server}
 PLACES = {
     "used": "we use it, and so may you",
     "overridable": "you may override it",
-    "ours": "replaced; call it, do not override it",
+    "ours": "replaced; ``super()`` reaches ours",
     "closed": "closed",
 }
 
@@ -63,7 +63,7 @@ PLACES = {
 def twisted_mail() -> str:
     """The text of `twisted-mail.in`, with a table for each line `@seam NAME`."""
     text = (DOCS / "extending" / "twisted-mail.in").read_text("utf-8")
-    made = {f"@seam {name}": seam_table(kind) for name, kind in SERVERS.items()}
+    made = {f"@seam {name}": seam_table(kind).rstrip("\n") for name, kind in SERVERS.items()}
     return f"{NOTE}\n\n" + "\n".join(made.get(line, line) for line in text.split("\n"))
 
 
