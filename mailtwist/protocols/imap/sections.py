@@ -131,7 +131,8 @@ def find_part(root: Part, numbers: tuple[int, ...]) -> Part | None:
 
 def _well_formed(found: re.Match[bytes]) -> bool:
     dot = found["parts"] is not None and found["text"] is not None
-    return (found["dot"] is not None) is dot and (found["parts"] is not None or found["text"] != b"MIME")
+    mime = (found["text"] or b"").upper() == b"MIME"
+    return (found["dot"] is not None) is dot and (found["parts"] is not None or not mime)
 
 
 def _partial(arguments: Arguments) -> tuple[int, int] | None:

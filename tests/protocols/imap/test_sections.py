@@ -18,7 +18,8 @@ from tests.mail.test_structure import HOSTILE
 from tests.protocols.imap.scene import now
 
 NO_SECTIONS = (
-    b"|[|[MIME]|[0]|[01]|[1.]|[.1]|[.TEXT]|[1TEXT]|[1..2]|[x]|[TEXT.1]|[HEADER.FIELDS]|[HEADER.FIELDS ()]"
+    b"|[|[MIME]|[mime]|[0]|[01]|[1.]|[.1]|[.TEXT]|[1TEXT]|[1..2]|[x]|[TEXT.1]"
+    b"|[HEADER.FIELDS]|[HEADER.FIELDS ()]"
     b"|[HEADER.FIELDS (A]|[HEADER (A)]|[99999999999]|[TEXT|[]<1>|[]<1.0>|[]<-1.5>|[]<1.99999999999>|[TEXT ]"
     b"|[HEADER.FIELDS  (A)]|[1.2 ]|[]<4294967296.1>"
 ).split(b"|")
