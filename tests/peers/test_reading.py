@@ -158,7 +158,7 @@ class GetmailTests(Program):
         # By IMAP it says that messages without an octet are none, and ends with 127.
         got = clients.getmail(self.reader.login(), self.folder, protocol=protocol, ok=(0, 127))
         own = re.compile(rb"(?m)\AReturn-Path: .*\n|^X-getmail-retrieved-from-mailbox: .*\n")
-        return [own.sub(b"", message) for message in got]
+        return [own.sub(b"", unix(message)) for message in got]
 
     def test_it_reads_by_imap(self) -> None:
         self.assertRead(self.read("imap"), but=rewritten)

@@ -67,7 +67,8 @@ class CurlTests(Sending):
 class SwaksTests(Sending):
     def test_it_sends_and_authenticates(self) -> None:
         reader = self.host.person("swaks-reader")
-        corpus = [m for m in self.corpus if not m.endswith(b"\r\n.\r\n")][:20]  # it takes that for the end
+        ends = (b"\r\n.\r\n", b"\r\n\r\n")  # what swaks would change
+        corpus = [message for message in self.corpus if not message.endswith(ends)][:20]
         for message in corpus:
             said = clients.swaks(
                 self.sender.login(), self.sender.address, reader.address, message, self.folder
