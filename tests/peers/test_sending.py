@@ -16,8 +16,10 @@ TRACE = re.compile(rb"\A(?:Return-Path: [^\r\n]*\r\n)?Received: (?:[^\r\n]*\r\n)
 
 
 def sendable(message: bytes) -> bool:
-    """No program changes it, and no server takes it for one that goes round in circles."""
-    return message.startswith(b"Date:") and not re.search(rb"(?m)^(Received|Bcc):", message)
+    """No program changes it (swaks ends a body at a last dot, and wants one), and no server takes it for one
+    that goes round in circles."""
+    whole = message.startswith(b"Date:") and re.search(rb"\r\n\r\n.*[^.\r\n]\r\n\Z", message, re.DOTALL)
+    return bool(whole) and not re.search(rb"(?m)^(Received|Bcc):", message)
 
 
 class Sending(SynchronousTestCase):
@@ -67,14 +69,12 @@ class CurlTests(Sending):
 class SwaksTests(Sending):
     def test_it_sends_and_authenticates(self) -> None:
         reader = self.host.person("swaks-reader")
-        ends = (b"\r\n.\r\n", b"\r\n\r\n")  # what swaks would change
-        corpus = [message for message in self.corpus if not message.endswith(ends)][:20]
-        for message in corpus:
+        for message in self.corpus[:20]:
             said = clients.swaks(
                 self.sender.login(), self.sender.address, reader.address, message, self.folder
             )
             self.assertIn("235 2.7.0", said)
-        self.assertEqual(self.taken(reader), corpus)
+        self.assertEqual(self.taken(reader), self.corpus[:20])
 
     def test_login_and_plain_are_offered_under_tls_only(self) -> None:
         me = self.sender
