@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -75,19 +75,11 @@ class Site:
 
     def __init__(self, folder: Path, *, pace: float = 1, server: str = "", tls: str = TLS) -> None:
         self.folder = folder
+        state, self.secret = enrolled()
+        shutil.copytree(state, folder / "state", dirs_exist_ok=True)
         ini = INI.format(server=server, tls=tls)
         self.server = RunningServer(folder, ini, program=TWISTD if pace == 1 else program(pace))
         self.server.start()
-        self.secret = self._enrolled()
-
-    def _enrolled(self) -> str:
-        """`password@code` of the one person there is."""
-        self.server.command("user", "add", USER, "--password-stdin", typed=PASSWORD + "\n")
-        enrolled = json.loads(self.server.command("otp", "enroll", USER, "--json"))
-        totp = pyotp.TOTP(parse_qs(urlsplit(enrolled["uri"]).query)["secret"][0])
-        now = int(time.time())
-        self.server.command("otp", "confirm", USER, totp.at(now - 30))
-        return f"{PASSWORD}@{totp.at(now)}"
 
     # -- clients
     def connect(self, service: str, *, tls: bool = False, held: int = 0) -> Talker:
@@ -129,14 +121,11 @@ class Site:
         return f"PASS {self.secret}".encode()
 
     # -- its folder
-    @cached_property
+    @property
     def maildir(self) -> Path:
         """The INBOX of the person, which has been used."""
-        accounts = json.loads(self.server.command("user", "list", "--json"))
-        (account,) = (one["account"] for one in accounts if one["name"] == USER)
-        found = (cur.parent for cur in (self.folder / "state" / "mail").rglob("cur"))
-        (inbox,) = (one for one in found if account in str(one) and not one.name.startswith("."))
-        return inbox
+        (cur,) = (self.folder / "state" / "mail").glob("*/cur")
+        return cur.parent
 
     def files(self) -> dict[str, list[Path]]:
         """What lies in cur, new and tmp of INBOX."""
@@ -175,6 +164,25 @@ class Site:
 
     def end(self) -> None:
         self.server.stop()
+
+
+@cache
+def enrolled() -> tuple[Path, str]:
+    """A state folder to begin with, and the `password@code` that the one person there has saved."""
+    folder = Path(tempfile.mkdtemp(prefix="mailtwist-enrolled-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with RunningServer(folder, INI.format(server="", tls=TLS)) as server:
+        server.command("user", "add", USER, "--password-stdin", typed=PASSWORD + "\n")
+        made = json.loads(server.command("otp", "enroll", USER, "--json"))
+        totp = pyotp.TOTP(parse_qs(urlsplit(made["uri"]).query)["secret"][0])
+        now = int(time.time())
+        server.command("otp", "confirm", USER, totp.at(now - 30))
+        secret = f"{PASSWORD}@{totp.at(now)}"
+        with Talker(server.port("imap")) as imap:
+            imap.line()
+            answer = imap.imap(f'LOGIN {USER} "{secret}"'.encode())[-1]
+            assert answer.startswith(b"OK "), answer
+    return folder / "state", secret
 
 
 def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
