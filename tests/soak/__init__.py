@@ -1,0 +1,1 @@
+"""The long loops: killed again and again, nothing that was answered is lost."""
