@@ -5,6 +5,9 @@ from mailtwist.protocols.errors import LineTooLong, Unframed
 LIMIT = 64 * 1024
 """Octets that are held before reading pauses; no line can be longer."""
 
+FLOOD = 64 * 1024 * 1024
+"""Octets that are read behind what cannot be taken, so that the peer hears why."""
+
 _END = b"\r\n.\r\n"
 _TEXT = bytes(octet for octet in range(256) if octet not in b"\r\n")
 
@@ -70,21 +73,21 @@ class Received:
 
 def framed(piece: bytes) -> bool:
     """There is no CR and no LF on its own; pieces are cut so that pairs stay together."""
-    ends = piece.translate(None, _TEXT)
-    return ends == b"\r\n" * (len(ends) // 2)
+    return len(piece.translate(None, _TEXT)) == 2 * piece.count(b"\r\n")
 
 
 class Block:
     """Octets up to a dot on a line of its own, dots undone, in pieces that need not end where lines end.
 
-    After a CR or LF on its own nothing more is given, and at the end `Unframed` is raised: what would have
-    been smuggled is neither kept nor executed."""
+    After a CR or LF on its own nothing more is given, and at the end, or after `FLOOD` octets, `Unframed` is
+    raised: what would have been smuggled is neither kept nor executed."""
 
     def __init__(self, received: Received) -> None:
         self.over = False
         self._from = received
         self._begun = False
         self._whole = True
+        self._dropped = 0
 
     def piece(self) -> bytes:
         """What is ready; nothing while more has to come.  After the last piece `over` is true."""
@@ -92,7 +95,8 @@ class Block:
         self._whole = self._whole and framed(piece)
         if self._whole:
             return piece.replace(b"\r\n.", b"\r\n") if b"." in piece and b"\r\n." in piece else piece
-        if self.over:
+        self._dropped += len(piece)
+        if self.over or self._dropped > FLOOD:
             raise Unframed("CR and LF come in pairs only")
         return b""
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.protocols.errors import LineTooLong, Unframed
-from mailtwist.protocols.received import LIMIT, Block, Received
+from mailtwist.protocols.received import FLOOD, LIMIT, Block, Received
 
 
 class Counting(bytearray):
@@ -120,6 +120,8 @@ class BlockTests(SynchronousTestCase):
             b"a\n.\nX\r\n.\r\n",
             b"a\r.\rX\r\n.\r\n",
             b".\nX\r\n.\r\n",
+            b"a\rb\n.\r\nX\r\n.\r\n",
+            b"a\r\nb\rc\nd\r\n.\r\n",
         ):
             for cuts in ((), range(len(bad))):
                 self.assertRaises(Unframed, block_of, bad, cuts)
@@ -129,6 +131,15 @@ class BlockTests(SynchronousTestCase):
             found, over, _ = block_of(b"good\r\nbad\nMAIL\r\nmore\r\n", cuts)
             self.assertFalse(over)
             self.assertTrue(b"good\r\nbad".startswith(found))
+
+    def test_what_cannot_be_taken_is_not_read_for_ever(self):
+        received = Received()
+        block = Block(received)
+        for _ in range(FLOOD // 65536):
+            received.add(b"\n" * 65536)
+            self.assertEqual(block.piece(), b"")
+        received.add(b"\n")
+        self.assertRaises(Unframed, block.piece)
 
     def test_all_but_the_last_octets_are_given_at_once(self):
         received = Received()
