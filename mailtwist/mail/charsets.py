@@ -48,6 +48,8 @@ def decoder(name: str) -> IncrementalDecoder:
     found = known(name) or "utf_8"
     if found in ("utf_16", "utf_32"):
         return _ByteOrder(found)
+    if found == "utf_7":
+        return _Shifted()
     return codecs.getincrementaldecoder(_WIDER.get(found, found))(errors="replace")
 
 
@@ -79,3 +81,27 @@ class _ByteOrder(IncrementalDecoder):
         except UnicodeError:
             self._inner = codecs.getincrementaldecoder(f"{self._name}_be")("replace")
             return self._inner.decode(waiting + input, final)
+
+
+class _Shifted(IncrementalDecoder):
+    """UTF-7.  Python's own keeps a shifted run until its end and reads all of it anew with every block; a run
+    that is longer than any text is ended here."""
+
+    LONGEST = 4096
+
+    def __init__(self) -> None:
+        super().__init__("replace")
+        self._inner = codecs.getincrementaldecoder("utf_7")("replace")
+
+    def decode(self, input: Any, final: bool = False) -> str:
+        text: list[str] = []
+        for start in range(0, len(input), self.LONGEST):
+            text.append(self._inner.decode(input[start : start + self.LONGEST]))
+            if len(self._inner.getstate()[0]) > self.LONGEST:
+                text.append(self._end())
+        return "".join(text) + (self._end() if final else "")
+
+    def _end(self) -> str:
+        text = self._inner.decode(b"", True)
+        self._inner.reset()
+        return text

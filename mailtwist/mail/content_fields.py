@@ -7,6 +7,10 @@ from mailtwist.mail.lexical import Words
 Parameters = tuple[tuple[bytes, bytes], ...]
 
 PARAMETERS = 50
+
+LENGTH = 8 * 1024
+"""Octets of one field that are looked at."""
+
 _TOKEN = re.compile(rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]+")
 _LOOSE = re.compile(rb"[^\x00-\x20\x7f\";]+")  # unquoted file names hold anything
 _ENCODING = re.compile(rb"\"?([^\x00-\x20\x7f-\xff()<>@,;:\\\"/\[\]?=]+)\"?[ \t]*(?:[;(].*)?", re.DOTALL)
@@ -16,7 +20,7 @@ _JUNK = re.compile(rb"[^;\"(]+|\"")  # a parenthesis opens a comment, which is p
 def content_type(value: bytes) -> tuple[bytes, bytes, Parameters] | None:
     """Type, subtype and parameters (rfc2045#5.1); None when it is none, which then means plain text
     (rfc2045#5.2)."""
-    words = Words(value)
+    words = Words(value[:LENGTH])
     type = words.match(_TOKEN)
     subtype = words.match(_TOKEN) if type is not None and words.take(b"/") else None
     if type is None or subtype is None or words.peek() not in (b"", b";"):
@@ -26,14 +30,14 @@ def content_type(value: bytes) -> tuple[bytes, bytes, Parameters] | None:
 
 def disposition(value: bytes) -> tuple[bytes, Parameters] | None:
     """rfc2183#2"""
-    words = Words(value)
+    words = Words(value[:LENGTH])
     kind = words.match(_TOKEN)
     return None if kind is None else (kind, _parameters(words))
 
 
 def languages(value: bytes) -> tuple[bytes, ...]:
     """rfc3282#2"""
-    words = Words(value)
+    words = Words(value[:LENGTH])
     found = []
     while not words.ended:
         if (tag := words.match(_TOKEN)) is not None:

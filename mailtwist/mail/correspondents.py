@@ -8,8 +8,11 @@ from mailtwist.mail.lexical import Words
 MOST = 1_000
 """Addresses of one field; more are not looked at."""
 
-SIZE = 64 * 1024
+SIZE = 32 * 1024
 """Octets of one field; the same."""
+
+STEPS = 4 * MOST
+"""Addresses and what stands there instead of one."""
 
 _TOKEN = re.compile(
     rb"(?P<atom>[^\x00-\x20\x7f()<>@,;:\\\".\[\]]+)|(?P<dot>\.)|(?P<at>@)|(?P<literal>\[[^\[\]]*\])",
@@ -46,7 +49,9 @@ def parsed(value: bytes) -> list[Correspondent]:
     words = Words(value if len(value) <= SIZE else value[:SIZE].rpartition(b",")[0])
     found: list[Correspondent] = []
     group = False
-    while not words.ended and len(found) < MOST:
+    for _ in range(STEPS):
+        if words.ended or len(found) >= MOST:
+            break
         words.comment = None
         if words.take(b";"):
             if group:

@@ -2,12 +2,21 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
 
 LIMIT = 256 * 1024
 """Fields are looked for in so many octets of a header; what lies behind is only octets."""
 
+FIELDS = 10_000
+"""Fields whose values are looked at; nobody wants more."""
+
+FEW = 500
+"""Octets of names that a pattern is made of."""
+
 _END = re.compile(rb"(?:\A|(?<=\n))\r?\n")
 _FIELD = re.compile(rb"(?:([^\x00-\x20:\x7f][^:\r\n]*+):)?[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)")
+_NAME = re.compile(rb"[^\x00-\x20:\x7f](?:[^:\r\n]*[^: \t\r\n])?")
 _LINE_END = re.compile(rb"\r?\n")
 
 
@@ -28,24 +37,46 @@ def fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield (found[1] or b"").rstrip(b" \t").lower(), raw
 
 
+def named(header: bytes, names: frozenset[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """The same for some of them; a header of very many lines is not looked at line by line for a few."""
+    if sum(map(len, names)) > FEW:
+        yield from (one for one in fields(header) if one[0] in names)
+        return
+    for found in _looking_for(names).finditer(header, 0, _fields_end(header)):
+        yield found[1].lower(), found[0]
+
+
+def _fields_end(header: bytes) -> int:
+    found = _END.search(header)
+    return len(header) if found is None else found.start()
+
+
+@lru_cache(maxsize=256)
+def _looking_for(names: frozenset[bytes]) -> re.Pattern[bytes]:
+    sought = b"|".join(map(re.escape, sorted(filter(_NAME.fullmatch, names)))) or rb"(?!)"
+    return re.compile(rb"(?im)^(" + sought + rb")[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)")
+
+
 def value(raw: bytes) -> bytes:
     """What a field says: unfolded, without the space around it."""
     return _LINE_END.sub(b"", raw.partition(b":")[2]).strip(b" \t\r\n")
 
 
 def values(header: bytes, wanted: Iterable[bytes]) -> dict[bytes, list[bytes]]:
-    """The values of the fields named in `wanted` (lower case), in the order of the header."""
-    names = frozenset(wanted)
+    """The values of the fields named in `wanted` (lower case), in the order of the header; of more than
+    `FIELDS` the first."""
     found: dict[bytes, list[bytes]] = {}
-    for name, raw in fields(header):
-        if name in names:
-            found.setdefault(name, []).append(value(raw))
+    for name, raw in islice(named(header, frozenset(wanted)), FIELDS):
+        found.setdefault(name, []).append(value(raw))
     return found
 
 
 def subset(header: bytes, names: Iterable[bytes], *, without: bool = False) -> bytes:
     """The fields named (lower case), or all others, as they stand, and an empty line."""
     listed = frozenset(names)
-    chosen = b"".join(raw for name, raw in fields(header) if (name in listed) is not without)
+    if without:
+        chosen = b"".join(raw for name, raw in fields(header) if name not in listed)
+    else:
+        chosen = b"".join(raw for _, raw in named(header, listed))
     between = b"" if not chosen or chosen.endswith(b"\n") else b"\r\n"
     return chosen + between + b"\r\n"

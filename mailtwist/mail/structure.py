@@ -21,9 +21,6 @@ BOUNDARY = 1_000
 FIELDS = 1024 * 1024
 """Octets of fields that are kept of one message; behind that, parts only say what type they are."""
 
-TYPE = 8 * 1024
-"""Octets of a Content-Type field that are looked at."""
-
 BLOCK = 64 * 1024
 
 _ENVELOPE = frozenset(b"date subject from sender reply-to to cc bcc in-reply-to message-id".split())
@@ -244,7 +241,7 @@ class StructureParser:
         this.lines_before = self._lines
         fields = _kept(header, _CONTENT | _ENVELOPE if this.envelope else _CONTENT)
         said = fields.pop(b"content-type", None)
-        known = None if said is None else content_fields.content_type(said[:TYPE])
+        known = None if said is None else content_fields.content_type(said)
         part.type, part.subtype, part.parameters = known or (this.default if said is None else _PLAIN)
         if self._room > 0:
             part.fields = fields

@@ -96,6 +96,12 @@ class AddressTests(SynchronousTestCase):
         opened = [one for one in found if one[3] is None and one[2] is not None]
         self.assertEqual(len(opened), found.count(END))
 
+    def test_what_stands_where_an_address_might_is_not_followed_for_ever(self) -> None:
+        for nothing in (b",", b";", b">"):
+            near = parsed(nothing * (correspondents.STEPS - 1) + b"a@b")
+            self.assertEqual(near, [(None, None, b"a", b"b")])
+            self.assertEqual(parsed(nothing * (correspondents.STEPS + 1) + b"a@b"), [])
+
     def test_no_list_is_too_long(self) -> None:
         self.assertEqual(len(parsed(b"a@b," * 10_000)), correspondents.MOST)
         many = parsed(b"<" + b"@a," * 100_000) + parsed(b"(a" * 100_000) + parsed(b'"a' * 100_000)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.mail import charsets, content_fields, encoded_words, headers, transfer
+from mailtwist.mail.matching import folded
 
 CHARSETS = st.sampled_from(sorted(charsets._KNOWN))
 
@@ -25,6 +26,26 @@ class HeaderTests(SynchronousTestCase):
         self.assertEqual(rest, b"A: 1\r\nno colon\r\n folded\r\na:4\r\n\r\n")
         self.assertEqual(headers.subset(b"A: 1", [b"a"]), b"A: 1\r\n\r\n")
         self.assertEqual(headers.subset(b"", [b"a"]), b"\r\n")
+
+    def test_many_names_are_found_like_few(self) -> None:
+        names = [b"b", b"a:", b" b", b""]
+        few = headers.values(self.HEADER, names)
+        self.assertEqual(few, headers.values(self.HEADER, names + [b"x%d" % n for n in range(100)]))
+        self.assertEqual(few, {b"b": [b"2 3"]})
+        self.assertEqual(headers.values(self.HEADER, ()), {})
+
+    def test_of_very_many_fields_the_first_are_looked_at(self) -> None:
+        found = headers.values(b"a:1\r\n" * (headers.FIELDS + 1), [b"a"])
+        self.assertEqual(len(found[b"a"]), headers.FIELDS)
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(st.sampled_from([b"A", b"b", b":", b" ", b"\t", b"\r", b"\n", b"\r\n"])).map(b"".join))
+    def test_looking_for_some_fields_finds_what_all_fields_have(self, octets: bytes) -> None:
+        end = headers.end(octets)
+        header = octets if end < 0 else octets[:end]
+        names = frozenset([b"a", b"ab", b"b b"])
+        all_of_them = [(name, raw) for name, raw in headers.fields(header) if name in names]
+        self.assertEqual(list(headers.named(header, names)), all_of_them)
 
     def test_the_header_ends_behind_the_first_empty_line(self) -> None:
         self.assertEqual(headers.end(self.HEADER), self.HEADER.index(b"C:"))
@@ -60,6 +81,13 @@ class ContentFieldTests(SynchronousTestCase):
             b"x=\xc3\xa4": [(b"x", b"\xc3\xa4")],
         }.items():
             self.assertEqual(self.parameters(text), found, text)
+
+    def test_no_field_is_read_to_its_end_if_that_is_far_away(self) -> None:
+        far = b"," * content_fields.LENGTH
+        self.assertEqual(content_fields.languages(b"en" + far + b"de"), (b"en",))
+        far = b";" * content_fields.LENGTH
+        self.assertEqual(content_fields.disposition(b"inline" + far + b"a=b"), (b"inline", ()))
+        self.assertEqual(content_fields.content_type(b"a/b" + far + b"a=b"), (b"a", b"b", ()))
 
     def test_dispositions_languages_and_encodings(self) -> None:
         found = content_fields.disposition(b"Attachment; filename=x")
@@ -123,6 +151,18 @@ class TransferTests(SynchronousTestCase):
         return b"".join(map(decode, [*blocks, b""]))
 
 
+class FoldingTests(SynchronousTestCase):
+    def test_people_compare_without_case_and_however_accents_are_written(self) -> None:
+        for one, other in (("GRÜSSE", "gru\u0308ße"), ("ﬁn", "FIN"), ("abc", "ABC")):
+            self.assertEqual(folded(one), folded(other))
+        long = "Überall häßliche Wörter, " * 100
+        self.assertEqual(folded(long), "".join(map(folded, long)))
+
+    def test_marks_without_end_do_not_take_the_square_of_their_number(self) -> None:
+        marks = "\u0300\u0316" * 150_000  # sorted all at once they take minutes
+        self.assertEqual(sorted(folded("a" + marks)), sorted("a" + marks))
+
+
 class CharsetTests(SynchronousTestCase):
     def test_known_names_are_known_and_others_are_not(self) -> None:
         for name in ("US-ASCII", "utf-8", "ISO-8859-1", "koi8-u", "windows-1252", "ISO-8859-8-I", "GB2312"):
@@ -137,6 +177,18 @@ class CharsetTests(SynchronousTestCase):
         for block in blocks:
             decoder.decode(block)
         decoder.decode(b"", True)
+
+    def test_seven_bits_that_never_shift_back_are_not_read_again_and_again(self) -> None:
+        decoder = charsets.decoder("utf-7")
+        text = decoder.decode(b"Gr+APwA3w-e +")
+        held = 0
+        for _ in range(300):  # Python's own keeps all of them and reads them anew each time: minutes
+            text += decoder.decode(b"AGEAYQBh" * 8192)
+            held = max(held, len(decoder._inner.getstate()[0]))  # type: ignore[attr-defined]
+        text += decoder.decode(b"- b", True)
+        self.assertTrue(text.startswith("Grüße aa"), text[:20])
+        self.assertTrue(text.endswith(" b"), text[-20:])
+        self.assertLess(held, 10_000)
 
     def test_sixteen_bits_need_no_byte_order_mark(self) -> None:
         for name in ("utf-16", "utf-16-be"):

@@ -45,7 +45,9 @@ def _single(part: Part, extended: bool) -> Iterator[bytes]:
     )
     if part.message:
         inner = part.parts[0] if part.parts else _NOTHING
-        yield b" " + envelope(inner.fields) + b" "
+        yield b" "
+        yield from envelope(inner.fields)
+        yield b" "
         yield from body(inner, extended=extended)
     said = b" %d" % part.lines if part.message or text else b""
     if extended:

@@ -1,7 +1,7 @@
 """What FETCH can be asked for: the rows of its table.  rfc3501#6.4.5 rfc3501#7.4.2"""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -76,7 +76,7 @@ def literal(found: Span | bytes) -> Pieces:
 
 
 async def _envelope(reading: Reading) -> Pieces:
-    return [of_header(await reading.header())]
+    return await _in_pieces(reading, of_header(await reading.header()))
 
 
 async def _body(reading: Reading) -> Pieces:
@@ -88,8 +88,12 @@ async def _body_structure(reading: Reading) -> Pieces:
 
 
 async def _bodies(reading: Reading, *, extended: bool) -> Pieces:
+    return await _in_pieces(reading, body(await reading.structure(), extended=extended))
+
+
+async def _in_pieces(reading: Reading, made: Iterator[bytes]) -> Pieces:
     pieces: Pieces = []
-    for piece in body(await reading.structure(), extended=extended):
+    for piece in made:
         pieces.append(piece)
         await reading.pace.went(HARDER * len(piece))
     return pieces

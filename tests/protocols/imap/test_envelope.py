@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.mail.structure import structure
+from mailtwist.protocols.imap import envelope
 from mailtwist.protocols.imap.body_structure import body
-from mailtwist.protocols.imap.envelope import of_header
 from mailtwist.protocols.imap.strings import astring, listed, nstring, string
 from mailtwist.testing.corpus import SHAPES, messages
 from tests.mail.test_structure import HOSTILE
@@ -27,6 +27,10 @@ MIME-Version: 1.0\r
 Content-Type: TEXT/PLAIN; CHARSET=US-ASCII\r
 \r
 """
+
+
+def of_header(header: bytes) -> bytes:
+    return b"".join(envelope.of_header(header))
 
 
 def read(octets: bytes) -> Tree:
