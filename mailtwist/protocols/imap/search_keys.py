@@ -74,6 +74,24 @@ class Flagged(_Simple):
 
 
 @dataclass(frozen=True, slots=True)
+class Keyword:
+    """A flag in whatever case (rfc3501#9)."""
+
+    flag: str
+
+    def verdict(self, facts: Facts) -> bool:
+        raise AssertionError("not bound")
+
+    def bound(self, selected: Selected) -> Key:
+        wanted = self.flag.lower()
+        spelt = {self.flag} | {known for known in selected.mailbox.keywords if known.lower() == wanted}
+        return _Bound(lambda facts: not spelt.isdisjoint(facts.entry.flags))
+
+    def wants(self) -> "Iterable[Text | Header]":
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
 class Recent(_Simple):
     def verdict(self, facts: Facts) -> bool:
         return facts.recent
@@ -213,6 +231,13 @@ class Either:
 
     def wants(self) -> Iterable[Text | Header]:
         return [one for key in self.keys for one in key.wants()]
+
+
+def weight(key: Key) -> int:
+    """How many keys there are in it, itself included."""
+    if isinstance(key, Every | Either):
+        return 1 + sum(map(weight, key.keys))
+    return 1 + weight(key.key) if isinstance(key, Not) else 1
 
 
 def received(test: Callable[[int], bool]) -> Key:

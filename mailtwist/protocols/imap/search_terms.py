@@ -19,6 +19,7 @@ from mailtwist.protocols.imap.search_keys import (
     Flagged,
     Header,
     Key,
+    Keyword,
     Known,
     Not,
     Recent,
@@ -109,7 +110,7 @@ class Terms:
 
     def keyword(self) -> Key:
         self.arguments.space()
-        return Flagged(self.arguments.flag())
+        return Keyword(self.arguments.flag())
 
     def number(self) -> int:
         self.arguments.space()

@@ -55,6 +55,28 @@ class KeyTests(SynchronousTestCase):
             self.check(ann, {name: [number], b"UN" + name: rest, b"NOT " + name: rest})
         self.check(ann, {b"KEYWORD $Work": [1, 2, 3, 4, 5], b"UNKEYWORD $Work": [6], b"KEYWORD None": []})
 
+    def test_keywords_in_any_case(self) -> None:
+        ann = client(PLAIN, PLAIN)
+        ann.ask(b"STORE 2 FLAGS ($Junk)")
+        self.check(ann, {b"KEYWORD $jUNK": [2], b"UNKEYWORD $junk": [1], b"NOT KEYWORD $JUNK": [1]})
+
+    def test_others_have_their_turn_the_sooner_the_more_is_asked(self) -> None:
+        def breaths(keys: bytes) -> int:
+            ann = client(*[PLAIN] * 30)
+            connection = ann.wire.protocol.connection  # type: ignore[attr-defined]
+            breathed: list[None] = []
+
+            async def breathe() -> None:
+                breathed.append(None)
+
+            self.patch(connection, "breathe", breathe)
+            self.assertEqual(ann.search(keys), [7])
+            return len(breathed)
+
+        self.assertEqual(breaths(b"7"), 0)
+        self.assertGreater(breaths(b"OR 7 " * 400 + b"7"), 5)
+        self.assertEqual(breaths(b"NOT (" * 10 + b"OR 7 " * 1300 + b"7" + b")" * 10), 30)
+
     def test_recent(self) -> None:
         ann = client(PLAIN, PLAIN)
         now(ann.mailbox.change_flags([1], "add", frozenset([SEEN])))

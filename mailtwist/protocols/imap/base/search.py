@@ -9,13 +9,13 @@ from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
 from mailtwist.protocols.imap.reading import Pace, Reading
-from mailtwist.protocols.imap.search_keys import Facts, Key, Plan
+from mailtwist.protocols.imap.search_keys import Facts, Key, Plan, weight
 from mailtwist.protocols.imap.search_terms import KEYS_OF_REV1, parsed
 from mailtwist.protocols.imap.searching import verdict
 from mailtwist.store.api import MessageGone
 
-AT_A_STRETCH = 1_000
-"""Messages that are looked at before other connections have their turn."""
+AT_A_STRETCH = 2_000
+"""Keys that messages are held against before other connections have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ async def fitting(session: Session, key: Key) -> list[tuple[int, int]]:
     selected = session.selected
     plan = Plan(key.bound(selected))
     pace = Pace(session.breathe)
+    stretch = max(1, AT_A_STRETCH // weight(key))
     uids = selected.uids[:]  # new messages may come in while we wait
     entries = {entry.uid: entry for entry in selected.mailbox.entries()}
     found: list[tuple[int, int]] = []
@@ -56,7 +57,7 @@ async def fitting(session: Session, key: Key) -> list[tuple[int, int]]:
             fits = plan.key.verdict(facts)
             if fits or (fits is None and await _opened(selected, plan, facts, pace)):
                 found.append((number, uid))
-        if number % AT_A_STRETCH == 0:
+        if number % stretch == 0:
             await session.breathe()
     return found
 
