@@ -177,12 +177,12 @@ class Selected:
             yield b"%d EXPUNGE" % (n + 1)
 
     def _arrive(self) -> Iterator[bytes]:
-        entries = self.mailbox.entries()
+        yield from self.new_keywords()
+        entries = self.mailbox.entries()  # not before: while the client is told, messages go
         first = bisect_right(entries, self._last, key=attrgetter("uid"))
         self._newest = 0
         if first == len(entries):
             return
-        yield from self.new_keywords()
         self._uids.extend(entry.uid for entry in entries[first:])
         self._claim()
         yield b"%d EXISTS" % len(self._uids)

@@ -62,6 +62,17 @@ class SelectedTests(SynchronousTestCase):
         self.mailbox.discard([2])
         self.assertEqual(list(selected.changes(expunged=True)), [])
 
+    def test_what_goes_while_keywords_are_told_was_never_there(self) -> None:
+        selected = self.select(1)
+        add(self.mailbox, 1, ["kw"])
+        told = selected.changes(expunged=True)
+        self.assertIn(b"kw", next(told))
+        self.mailbox.discard([2])  # told takes long: the client does not read
+        self.assertEqual(list(told), [])
+        add(self.mailbox, 1)
+        self.assertEqual(list(selected.changes(expunged=True)), [b"2 EXISTS", b"2 RECENT"])
+        self.assertEqual(list(selected.uids), [1, 3])
+
     def test_flags_are_told_as_they_are_in_the_end(self) -> None:
         selected = self.select(3)
         self.flag([2], SEEN)
