@@ -8,6 +8,9 @@ Parameters = tuple[tuple[bytes, bytes], ...]
 
 PARAMETERS = 50
 
+STEPS = 4 * PARAMETERS
+"""Parameters and what stands there instead of one."""
+
 LENGTH = 8 * 1024
 """Octets of one field that are looked at."""
 
@@ -60,7 +63,9 @@ def parameter(parameters: Parameters, name: bytes) -> bytes | None:
 
 def _parameters(words: Words) -> Parameters:
     found: list[tuple[bytes, bytes]] = []
-    while not words.ended and len(found) < PARAMETERS:
+    for _ in range(STEPS):
+        if words.ended or len(found) == PARAMETERS:
+            break
         if words.take(b";"):
             name = words.match(_TOKEN)
             if name is not None and words.take(b"="):

@@ -2,9 +2,13 @@
 
 import re
 from binascii import a2b_qp
+from itertools import islice
 
 from mailtwist.mail import charsets
 from mailtwist.mail.transfer import from_base64
+
+WORDS = 5_000
+"""Words of one value that are decoded; more are left as they are."""
 
 _WORD = re.compile(rb"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?\s]*+)\?=")
 _BETWEEN = re.compile(rb"[ \t\r\n]*")
@@ -17,7 +21,7 @@ def decoded(value: bytes) -> str:
     text: list[str] = []
     pending: list[bytes] = []  # words side by side, which may share a character
     charset, at = "", 0
-    for word in _WORD.finditer(value):
+    for word in islice(_WORD.finditer(value), WORDS):
         between = value[at : word.start()]
         told = word[1].decode("ascii", "replace").lower()
         divided = not pending or not _BETWEEN.fullmatch(between)

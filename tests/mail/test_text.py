@@ -89,6 +89,11 @@ class ContentFieldTests(SynchronousTestCase):
         self.assertEqual(content_fields.disposition(b"inline" + far + b"a=b"), (b"inline", ()))
         self.assertEqual(content_fields.content_type(b"a/b" + far + b"a=b"), (b"a", b"b", ()))
 
+    def test_what_stands_where_a_parameter_might_is_not_followed_for_ever(self) -> None:
+        last = content_fields.STEPS - 1
+        self.assertEqual(self.parameters(b";" * (last - 1) + b"x=1"), [(b"x", b"1")])
+        self.assertEqual(self.parameters(b";" * (last + 2) + b"x=1"), [])
+
     def test_dispositions_languages_and_encodings(self) -> None:
         found = content_fields.disposition(b"Attachment; filename=x")
         self.assertEqual(found, (b"Attachment", ((b"filename", b"x"),)))
@@ -107,6 +112,10 @@ class ContentFieldTests(SynchronousTestCase):
 
 
 class EncodedWordTests(SynchronousTestCase):
+    def test_of_very_many_words_the_first_are_decoded(self) -> None:
+        found = encoded_words.decoded(b"=?ascii?q?a?= x " * (encoded_words.WORDS + 1))
+        self.assertEqual(found, "a x " * encoded_words.WORDS + "=?ascii?q?a?= x ")
+
     def test_words_become_text(self) -> None:
         for value, text in {
             b"=?utf-8?Q?Gr=C3=BC=C3=9Fe?=": "Grüße",

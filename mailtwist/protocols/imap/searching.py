@@ -31,8 +31,7 @@ async def _missing(texts: frozenset[Text], reading: Reading) -> frozenset[Text]:
     search = _Search(texts)
     text = PlainText(search)
     parser = StructureParser(text)
-    async for block in reading.blocks(0, reading.size):
-        parser.feed(block)
+    async for _ in reading.fed(parser):
         if search.found_all:
             break
     else:
