@@ -1,5 +1,6 @@
 """What every store must do: subclass, say how to make one, get the tests."""
 
+from mailtwist.kit.spawn import started
 from mailtwist.mail.flags import DRAFT, SEEN
 from mailtwist.store.api import INBOX, Account, Arrived, MessageGone, NoSuchMailbox, Store
 from mailtwist.testing.mailbox_changes import MailboxChangesContract
@@ -42,6 +43,18 @@ class StoreContract(MailboxNamesContract, MailboxChangesContract):
         store = await self.make_store()
         await put(await store.account("ann"))
         self.assertEqual((await (await store.account("ann")).status(INBOX)).messages, 1)
+
+    async def test_a_new_account_takes_mail_from_all_who_come_first(self) -> None:
+        store = await self.make_store()
+
+        async def deliver() -> None:
+            upload = (await store.account("ann")).upload(INBOX)
+            await upload.prepare()
+            await upload.commit()
+
+        for delivery in [started(deliver()) for _ in range(4)]:
+            await delivery
+        self.assertEqual((await (await store.account("ann")).status(INBOX)).messages, 4)
 
     async def test_any_id_is_an_account_of_its_own(self) -> None:
         store = await self.make_store()

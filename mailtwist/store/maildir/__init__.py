@@ -77,7 +77,8 @@ class MaildirStore:
             account = self._accounts[id] = MaildirAccount(
                 id, root, self._files, self._threads, self._clock, self._indexes, self._first_mailboxes
             )
-            await account.work(lambda ground: None)
+        if not account.begun:
+            await account.begin()
         return account
 
     async def start(self) -> None:

@@ -48,11 +48,17 @@ class MaildirAccount:
         self.files = files
         self.threads = threads
         self.clock = clock
+        self.begun = False
         self._indexes = indexes
         self._first_mailboxes = first_mailboxes
         self._ground = Ground(root, files, clock)
         self._in_turn = OneByOne()
         self._open: dict[int, MaildirMailbox] = {}
+
+    async def begin(self) -> None:
+        """Its folders are there, also for those who come while they are made."""
+        await self.work(lambda ground: None)
+        self.begun = True
 
     async def work(self, do: Callable[Concatenate[Ground, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """What `do` returns, done in a thread when it is its turn.  When this returns, whoever listens to one

@@ -1,0 +1,99 @@
+"""Dovecot with Maildirs, as Debian has it; any user has the password `secret`."""
+
+import grp
+import os
+import pwd
+import shutil
+from typing import ClassVar
+
+from bench.servers.api import NotHere, Program
+from bench.servers.ports import answers, free
+
+CONFIG = """\
+base_dir = {run}/base
+state_dir = {run}/base
+log_path = {run}/log
+protocols = imap pop3
+listen = 127.0.0.1
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{key}
+disable_plaintext_auth = no
+default_login_user = {login}
+default_internal_user = {internal}
+default_internal_group = {group}
+default_process_limit = 1024
+default_vsz_limit = 0
+first_valid_uid = 0
+first_valid_gid = 0
+mail_uid = {uid}
+mail_gid = {gid}
+mail_home = {run}/home/%u
+mail_location = maildir:~/Maildir
+mail_max_userip_connections = 2000
+service anvil {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+passdb {{
+  driver = static
+  args = password=secret
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={run}/home/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+"""
+
+
+class Dovecot(Program):
+    name: ClassVar[str] = "dovecot"
+
+    def start(self) -> None:
+        program = shutil.which("dovecot", path=os.environ["PATH"] + ":/usr/sbin")
+        if program is None:
+            raise NotHere("dovecot is not installed")
+        me = pwd.getpwuid(os.getuid())
+        root = me.pw_uid == 0  # then it wants users of its own, else it can have no other than us
+        owner = pwd.getpwnam("mail") if root else me
+        (self.folder / "home").mkdir()
+        os.chown(self.folder / "home", owner.pw_uid, owner.pw_gid)
+        self.ports = dict(zip(("imap", "imaps", "pop3"), free(3), strict=True))
+        config = self.folder / "dovecot.conf"
+        config.write_text(
+            CONFIG.format(
+                run=self.folder,
+                certificate=self.certificate,
+                key=self.key,
+                login="dovenull" if root else me.pw_name,
+                internal="dovecot" if root else me.pw_name,
+                group="dovecot" if root else grp.getgrgid(me.pw_gid).gr_name,
+                uid=owner.pw_uid,
+                gid=owner.pw_gid,
+                **self.ports,
+            )
+        )
+        self.run(program, "-F", "-c", str(config))
+        self.wait_until(lambda: answers(self.ports["imap"]))

@@ -1,0 +1,103 @@
+"""mailtwist, as an operator runs it: Maildir with everything synced, argon2, a second factor."""
+
+import json
+import time
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import pyotp
+
+from bench.servers.api import SINK, USER, Server
+from mailtwist.testing.server import RunningServer
+
+OTHER = "bob@example.test"
+"""Has no factor and logs in by his password alone."""
+
+INI = """\
+[server]
+hostname = mail.example.test
+state = state
+trusted_networks = 127.0.0.0/8
+
+[login]
+factor = optional
+
+[directory:people]
+type = sqlite
+
+[factor:totp]
+
+[store:mail]
+type = {store}
+
+[tls:own]
+type = files
+certificate = {certificate}
+key = {key}
+
+[target:mailboxes]
+type = mailbox
+store = mail
+domains = example.test
+
+[service:smtp]
+listen = 127.0.0.1:0
+tls = own
+
+[service:imap]
+listen = 127.0.0.1:0
+tls = own
+store = mail
+
+[service:imaps]
+type = imap
+tls_mode = implicit
+listen = 127.0.0.1:0
+tls = own
+store = mail
+
+[service:pop3]
+listen = 127.0.0.1:0
+tls = own
+store = mail
+"""
+SERVICES = ("smtp", "imap", "imaps", "pop3")
+
+
+class Ours(Server):
+    """USER has a second factor, and what its mail program has saved is remembered."""
+
+    name: ClassVar[str] = "mailtwist"
+    store: ClassVar[str] = "maildir"
+    password = "a password of some length"
+
+    def start(self) -> None:
+        ini = INI.format(store=self.store, certificate=self.certificate, key=self.key)
+        self._server = RunningServer(self.folder / "server", ini)
+        self._server.start()
+        self.ports = {service: self._server.port(service) for service in SERVICES}
+        for name in (USER, SINK, OTHER):
+            self._server.command("user", "add", name, "--password-stdin", typed=f"{self.password}\n")
+        self.secret = f"{self.password}@{self._code()}"
+
+    def _code(self) -> str:
+        """One that was not used: the one before it confirms."""
+        enrolled = json.loads(self._server.command("otp", "enroll", USER, "--json"))
+        totp = pyotp.TOTP(parse_qs(urlsplit(enrolled["uri"]).query)["secret"][0])
+        now = time.time()
+        self._server.command("otp", "confirm", USER, totp.at(int(now) - 30))
+        return totp.at(int(now))
+
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
+    def end(self) -> None:
+        self._server.stop()
+
+
+class OursInMemory(Ours):
+    """Nothing is written to a disk: beside peers that throw mail away."""
+
+    name = "mailtwist-memory"
+    store = "memory"
