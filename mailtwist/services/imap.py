@@ -46,8 +46,6 @@ class Settings(ServiceSettings):
 class Server(Guest, IMAP4Server):
     """One connection."""
 
-    alpn = (b"imap",)
-
 
 def build(settings: Settings, assembly: Assembly) -> MailService:
     limits = Limits(

@@ -228,12 +228,8 @@ class Connection:
         return self._host.limits
 
     @property
-    def encrypted(self) -> bool:
-        return self._host.encrypted
-
-    @property
-    def trusted(self) -> bool:
-        return self._host.from_trusted_network
+    def may_sign_in(self) -> bool:
+        return self._host.may_sign_in
 
     @property
     def may_start_tls(self) -> bool:

@@ -33,11 +33,8 @@ class Door(Protocol):
     """The connection."""
 
     @property
-    def encrypted(self) -> bool: ...
-
-    @property
-    def trusted(self) -> bool:
-        """The peer's network may log in without TLS."""
+    def may_sign_in(self) -> bool:
+        """Secrets may be sent: TLS is spoken, or the peer's network is trusted."""
 
     @property
     def may_start_tls(self) -> bool: ...

@@ -46,6 +46,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     has it), `limits`, `dialect`, `trusted` (may an address log in without TLS?), `address` (the client's,
     where the transport does not know it) and `clock`."""
 
+    alpn = (b"imap",)
     IDENT = b"mailtwist ready"
     limits = Limits()
     dialect: Dialect
@@ -68,6 +69,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         self._looking: IDelayedCall | None = None
 
     def trusted(self, address: str) -> bool:
+        """Addresses that may log in without TLS."""
         return False
 
     # -- the connection's life
@@ -128,8 +130,8 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         return self.startedTLS
 
     @property
-    def from_trusted_network(self) -> bool:
-        return self.trusted(self.address)
+    def may_sign_in(self) -> bool:
+        return self.encrypted or self.trusted(self.address)
 
     @property
     def may_start_tls(self) -> bool:
@@ -220,7 +222,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
             secret=credentials.secret,
             address=self.address,
             tls=self.encrypted,
-            trusted=self.from_trusted_network,
+            trusted=self.trusted(self.address),
             authzid=credentials.authzid,
             client=" ".join(filter(None, (client.get("name"), client.get("version")))),
         )

@@ -52,10 +52,6 @@ part of the same turn: it has been answered before the next command is read."""
 WANTED = (IReception, smtp.IMessageDeliveryFactory, smtp.IMessageDelivery)
 
 
-def nobody(address: str) -> bool:
-    return False
-
-
 class Spoken:
     """Stock's names for the commands that are ours."""
 
@@ -79,8 +75,8 @@ class ESMTPServer(Spoken, TakesTurns, smtp.ESMTP):
     `challengers` (mechanisms of twisted.mail), `limits`, `dialect`, `clock`, `trusted` (whether an address
     needs no TLS to log in), `auth_offered` (False on port 25) and `login_required` (True for submission)."""
 
+    alpn = (b"smtp",)
     limits = Limits()
-    trusted: Callable[[str], bool] = staticmethod(nobody)
     auth_offered = True
     login_required = False
     address = ""
@@ -97,6 +93,10 @@ class ESMTPServer(Spoken, TakesTurns, smtp.ESMTP):
         super().__init__(chal, contextFactory)
         self.session = Session(self)
         self._errors = self._failed_logins = 0
+
+    def trusted(self, address: str) -> bool:
+        """Addresses that may log in without TLS."""
+        return False
 
     # -- the connection
     def makeConnection(self, transport: Any) -> None:

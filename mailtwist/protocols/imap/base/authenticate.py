@@ -32,7 +32,7 @@ class Authenticate(Command):
         return cls(mechanism, found[1] if found else None)
 
     async def run(self, session: Session) -> Answer:
-        if not (session.encrypted or session.trusted):
+        if not session.may_sign_in:
             raise EncryptionRequired()
         mechanism = session.mechanisms.get(self.mechanism)
         if mechanism is None:
@@ -47,7 +47,7 @@ class Authenticate(Command):
 
 
 def _telling(session: Session) -> Sequence[str]:
-    if session.state is not State.NOT_AUTHENTICATED or not (session.encrypted or session.trusted):
+    if session.state is not State.NOT_AUTHENTICATED or not session.may_sign_in:
         return ()
     return tuple(f"AUTH={name}" for name in session.mechanisms)
 

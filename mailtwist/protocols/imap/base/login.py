@@ -30,14 +30,14 @@ class Login(Command):
         return cls(user, password)
 
     async def run(self, session: Session) -> Answer:
-        if not (session.encrypted or session.trusted):
+        if not session.may_sign_in:
             raise EncryptionRequired()
         await session.sign_in(Credentials(self.user, self.password))
         return Answer("Logged in", code=f"CAPABILITY {' '.join(session.capabilities)}")
 
 
 def _telling(session: Session) -> Sequence[str]:
-    open_door = session.encrypted or session.trusted or session.state is not State.NOT_AUTHENTICATED
+    open_door = session.may_sign_in or session.state is not State.NOT_AUTHENTICATED
     return () if open_door else ("LOGINDISABLED",)
 
 
