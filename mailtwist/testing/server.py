@@ -24,6 +24,11 @@ def import_path() -> str:
     return os.pathsep.join([here, *(path for path in inherited if os.path.isabs(path))])
 
 
+def _heed_ctrl_c() -> None:
+    """Whoever was started in the background of a shell ignores it, and so would the children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class DidNotStart(Exception):
     """The log says why."""
 
@@ -157,6 +162,7 @@ class RunningServer:
             errors="replace",
             env=self._environment,
             cwd=self.folder,
+            preexec_fn=_heed_ctrl_c,
         )
         self._reader = threading.Thread(target=self._read, args=(self._child,), daemon=True)
         self._reader.start()
