@@ -69,9 +69,10 @@ class Mechanism:
 
 @cache
 def mechanisms() -> Mapping[str, Mechanism]:
-    """All that are installed, by upper-case name."""
-    found = [point.load() for point in installed("mailtwist.sasl").values()]
-    return MappingProxyType({one.name.upper(): one for one in found})
+    """All that are installed, by upper-case name; LOGIN is the last, because clients take the first."""
+    loaded = (point.load() for point in installed("mailtwist.sasl").values())
+    found = {one.name.upper(): one for one in loaded}
+    return MappingProxyType(dict(sorted(found.items(), key=lambda one: one[0] == "LOGIN")))
 
 
 async def converse(

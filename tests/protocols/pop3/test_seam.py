@@ -186,7 +186,7 @@ class Factories(SynchronousTestCase):
         wire.send(b"CAPA\r\n")
         told = wire.read().split(b"\r\n")
         self.assertEqual(told[-5:-2], [b"IMPLEMENTATION theirs", b"EXPIRE 60", b"LOGIN-DELAY 120"])
-        self.assertEqual([t for t in told if t.startswith(b"SASL")], [b"SASL LOGIN PLAIN CRAM-MD5"])
+        self.assertEqual([t for t in told if t.startswith(b"SASL")], [b"SASL PLAIN LOGIN CRAM-MD5"])
 
     def test_the_stock_factory_makes_ours(self) -> None:
         factory = protocols.POP3Factory(None)
