@@ -35,7 +35,7 @@ class Story:
         """The fields of its line in the log, `seconds` being the time at which it is written."""
         request = self.request
         return {
-            "user": self.name if self.known else masked(self.name),
+            "user": self.name if self.known else masked(self.name if b"@" in request.user else ""),
             "account": self.account or "-",
             "address": request.address or "-",
             "protocol": request.protocol,

@@ -74,7 +74,7 @@ def _request(credentials: Any) -> LoginRequest:
         return credentials.request
     try:
         user, secret = _octets(credentials.username), _octets(credentials.password)
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, ValueError):  # the words of a ValueError would have it in them
         raise UnauthorizedLogin("the credentials have no password to see") from None
     return LoginRequest("other", user, secret, tls=True)
 

@@ -67,6 +67,14 @@ class AuditTests(House):
         self.refused(b"x", user=b"hunter2@123456")
         self.assertEqual({line["user"] for line in self.told("login.refused")}, {MASK})
 
+    def test_not_even_when_names_get_a_domain_that_makes_it_look_like_an_address(self) -> None:
+        self.build(default_domain="example.org")
+        self.refused(b"x", user=b"hunter2")
+        self.refused(b"x", user=b"CORP\\hunter2")
+        self.refused(self.wrong(), user=b"ann")
+        users = [line["user"] for line in self.told("login.refused")]
+        self.assertEqual(users, [MASK, MASK, NAME])
+
     def test_no_secret_is_in_any_line(self) -> None:
         good, wrong = self.right(), self.wrong()
         self.accepted(good)

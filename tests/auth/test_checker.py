@@ -105,6 +105,11 @@ class CheckerTests(House):
 
         self.failureResultOf(self.checker.requestAvatarId(Hidden()), UnauthorizedLogin)
 
+    def test_a_password_that_is_no_text_is_refused_and_not_shown(self) -> None:
+        waiting = self.checker.requestAvatarId(UsernamePassword(NAME, "hunter2\udcff"))
+        failure = self.failureResultOf(waiting, UnauthorizedLogin)
+        self.assertNotIn("hunter2", failure.getTraceback() + repr(failure.value))
+
     def test_a_client_that_goes_ends_the_login(self) -> None:
         waiting = self.login(self.wrong())
         waiting.cancel()

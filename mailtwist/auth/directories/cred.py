@@ -20,6 +20,8 @@ from mailtwist.config.values import Dotted, Duration, Hostnames
 
 OURSELVES = "mailtwist"
 _SAFE = re.compile(r"[a-z0-9_@+-][a-z0-9._@+-]{0,127}")
+_OTHERS = re.compile(r"sha256-.*|[0-9a-hjkmnp-tv-z]{12}")
+"""What a name with other characters becomes, and the ids that our own directories make (`kit.ids`)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class CredDirectory:
     async def find(self, name: str) -> Person | None:
         if not self._answers_for(name):
             return None
-        account = name if _SAFE.fullmatch(name) else f"sha256-{sha256(name.encode()).hexdigest()}"
+        plain = _SAFE.fullmatch(name) and not _OTHERS.fullmatch(name)
+        account = name if plain else f"sha256-{sha256(name.encode()).hexdigest()}"
         return Person(account, name, (name,) if name.rpartition("@")[2] in self._domains else ())
 
     async def recipient(self, address: str) -> Person | None:

@@ -4,9 +4,12 @@ import base64
 import hmac
 import secrets
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from twisted.internet.defer import CancelledError
 
 from mailtwist.auth.api import LoginUnavailable
 from mailtwist.kit.clock import Clock
@@ -15,6 +18,8 @@ from mailtwist.kit.threads import Threads
 MOST = 10_000
 AT_ONCE = 2
 """Hashes made at the same time: each takes memory, and other work waits for the same processors."""
+
+T = TypeVar("T")
 
 
 class Passwords:
@@ -35,14 +40,14 @@ class Passwords:
 
     async def hashed(self, password: bytes) -> str:
         """What to store."""
-        return await self._threads.run(self._hasher.hash, password)
+        return await self._in_thread(lambda: self._hasher.hash(password))
 
     async def is_right(self, stored: str | None, password: bytes) -> bool:
         """`password` has this hash.  Without one it takes as long, and is wrong."""
         mark = self._mark(stored or "", password)
         if self._right.get(mark, 0.0) > self._clock.seconds():
             return True
-        right = await self._threads.run(self._verified, stored or self._nobodys(), password)
+        right = await self._in_thread(lambda: self._verified(stored or self._nobodys(), password))
         if right:
             self._remember(mark)
         return right
@@ -50,6 +55,22 @@ class Passwords:
     def outdated(self, stored: str) -> bool:
         """It was made at another cost than is asked for today."""
         return self._hasher.check_needs_rehash(stored)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """What `work` returns.  Who has gone while others' hashes were made costs none: clients that come, ask
+        and leave would keep everybody else waiting."""
+        gone = False
+
+        def unless_gone() -> T:
+            if gone:
+                raise CancelledError
+            return work()
+
+        try:
+            return await self._threads.run(unless_gone)
+        except CancelledError:
+            gone = True
+            raise
 
     def _verified(self, stored: str, password: bytes) -> bool:
         try:

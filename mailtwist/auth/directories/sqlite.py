@@ -10,9 +10,15 @@ from mailtwist.auth.directories.passwords import Passwords
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost, Duration, Size
+from mailtwist.kit.events import Event
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
+from mailtwist.state.api import StateAway
 from mailtwist.state.database import Database
+
+NOT_MADE_ANEW = Event(
+    "password.not_made_anew", "{account}: the hash at today's cost was not stored: {error}", "warn"
+)
 
 MIGRATIONS = (
     (
@@ -77,7 +83,7 @@ class SqliteDirectory:
         stored = await self._db.read(lambda db: _hash(db, person.account))
         right = bool(password) and await self._passwords.is_right(stored, password)
         if right and stored is not None and self._passwords.outdated(stored):
-            await self._replace(person.account, stored, await self._passwords.hashed(password))
+            await self._made_anew(person, stored, password)
         return right
 
     # -- the people
@@ -119,10 +125,15 @@ class SqliteDirectory:
         if not await self._db.write(lambda db: db.execute(statement, values).rowcount):
             raise Trouble("5.1.1", "There is no such account")
 
-    async def _replace(self, account: str, old: str, new: str) -> None:
-        """A hash of the same password; nothing happens when it was changed meanwhile."""
+    async def _made_anew(self, person: Person, old: str, password: bytes) -> None:
+        """The hash of the same password at today's cost; nothing happens when it was changed meanwhile.  A
+        disk that is full keeps nobody out: the old hash is good."""
+        new = await self._passwords.hashed(password)
         statement = "UPDATE people SET hash = ? WHERE account = ? AND hash = ?"
-        await self._db.write(lambda db: db.execute(statement, (new, account, old)))
+        try:
+            await self._db.write(lambda db: db.execute(statement, (new, person.account, old)))
+        except StateAway as error:
+            NOT_MADE_ANEW.log(account=person.account, error=str(error))
 
 
 def _person(db: sqlite3.Connection, name: str, which: str) -> Person | None:

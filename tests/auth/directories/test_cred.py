@@ -13,6 +13,7 @@ from zope.interface import implementer
 from mailtwist.auth.api import LoginRequest, LoginUnavailable, Person
 from mailtwist.auth.directories.cred import CredDirectory, Settings, check, checker_of
 from mailtwist.config.values import Hostnames
+from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import started
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
@@ -128,6 +129,16 @@ class AnswerTests(SynchronousTestCase):
         for name in names:
             person = self.successResultOf(started(self.directory.find(name)))
             self.assertRegex(person.account, "^sha256-[0-9a-f]{64}$")
+
+    def test_an_account_id_is_nobody_elses(self) -> None:
+        """A name may be chosen so that it looks like the id of another account."""
+        directory = CredDirectory(Settings(checker=f"{HERE}:scripted"), OnePart(Path("nowhere")))
+        odd = self.successResultOf(started(directory.find("\N{LATIN SMALL LETTER E WITH ACUTE}")))
+        for id in (odd.account, new_id(), new_id()):
+            person = self.successResultOf(started(directory.find(id)))
+            self.assertNotEqual(person.account, id)
+        for name in ("ann", "postmaster1234", "il-postmaster"):
+            self.assertEqual(self.successResultOf(started(directory.find(name))).account, name)
 
 
 class CheckerOfTests(SynchronousTestCase):

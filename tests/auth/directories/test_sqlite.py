@@ -7,16 +7,19 @@ from pathlib import Path
 from unittest.mock import patch
 
 from argon2 import PasswordHasher
+from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.api import LoginUnavailable, Person
 from mailtwist.auth.directories.sqlite import Settings, SqliteDirectory
 from mailtwist.config.values import Duration, Size
+from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateAway
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.directory import NAME, PASSWORD, DirectoryContract
+from mailtwist.testing.threads import InTurn
 
 QUICK = Settings(hash_memory=Size(8 << 10), hash_passes=1)
 
@@ -165,6 +168,40 @@ class SqliteDirectoryTests(DirectoryContract, TestCase):
         self.assertIs(await dearer.accepts(person, PASSWORD), True)
         self.assertIn("$m=16,t=2,p=1$", self.hashes()[NAME])
         self.assertIs(await dearer.accepts(person, PASSWORD), True)
+
+    async def test_a_hash_that_cannot_be_stored_anew_keeps_nobody_out(self) -> None:
+        directory = await self.make_directory()
+        person, before = await self.person(directory), self.hashes()[NAME]
+        dearer = await self.opened(Settings(hash_memory=Size(16 << 10), hash_passes=2))
+
+        async def full(work: object) -> None:
+            raise StateAway("database or disk is full")
+
+        dearer._db.write = full  # type: ignore[assignment]
+        self.assertIs(await dearer.accepts(person, PASSWORD), True)
+        self.assertEqual(self.hashes()[NAME], before)
+
+    async def test_who_goes_while_others_wait_for_a_hash_costs_none(self) -> None:
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        turns = InTurn()
+        self.patch(directory._passwords, "_threads", turns)
+        gone = [started(directory.accepts(person, b"%d" % n)) for n in range(50)]
+        while len(turns.waiting) < len(gone):
+            await started(directory.find(NAME))
+        for one in gone:
+            one.cancel()
+            self.failureResultOf(one, CancelledError)
+        stays = started(directory.accepts(person, PASSWORD))
+        while len(turns.waiting) <= len(gone):
+            await started(directory.find(NAME))
+        with patch.object(
+            PasswordHasher, "verify", autospec=True, side_effect=PasswordHasher.verify
+        ) as verify:
+            for _ in range(len(turns.waiting)):
+                turns.do()
+            self.assertEqual(verify.call_count, 1)
+        self.assertIs(await stays, True)
 
     async def test_no_password_lies_in_the_file(self) -> None:
         await self.make_directory()
