@@ -9,6 +9,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
+from twisted.internet.defer import DeferredLock
+
+from mailtwist.kit.spawn import shield, started
 from mailtwist.kit.threads import Threads
 from mailtwist.state.api import StateAway
 from mailtwist.state.migrations import Migration, migrate
@@ -30,7 +33,7 @@ class Database:
         self._threads = threads
         self._migrations = migrations
         self._free: deque[sqlite3.Connection] = deque()
-        self._writing = Lock()
+        self._writing = DeferredLock()
         self._opening = Lock()
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -38,23 +41,37 @@ class Database:
         return await self._threads.run(self._read, work)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` returns, once what it wrote is on the disk.  All of it, or nothing when it raises."""
-        return await self._threads.run(self._write, work)
+        """What `work` returns, once what it wrote is on the disk.  All of it, or nothing when it raises.  One
+        after the other, and who waits for another process that writes takes one thread, however many come:
+        the rest is for reading, and for mail.  Who stops waiting does not stop it."""
+        result: T = await shield(started(self._in_turn(work)), lambda late: None)
+        return result
 
     async def open(self) -> None:
         """The file is there with the schema of today, or it is known why not."""
         await self.read(lambda connection: None)
 
     async def close(self) -> None:
-        """No connection is open; the next use opens one."""
-        await self._threads.run(self._close)
+        """What was to be written is, and no connection is open; the next use opens one."""
+        await self._writing.acquire()
+        try:
+            await self._threads.run(self._close)
+        finally:
+            self._writing.release()
+
+    async def _in_turn(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        await self._writing.acquire()
+        try:
+            return await self._threads.run(self._write, work)
+        finally:
+            self._writing.release()
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._connection() as connection, _transaction(connection, "BEGIN"):
             return work(connection)
 
     def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._writing, self._connection() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
+        with self._connection() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
             return work(connection)
 
     @contextmanager

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import TestCase
 
-from mailtwist.kit.spawn import together
+from mailtwist.kit.spawn import started, together
 from mailtwist.kit.threads import Threads
+from mailtwist.state import database
 from mailtwist.state.api import StateAway
 from mailtwist.state.database import Database
 
@@ -74,6 +76,36 @@ class DatabaseTests(TestCase):
         await self.add(2)
         self.assertEqual(await self.db.read(count), 2)
 
+    async def test_another_process_that_writes_keeps_nobody_from_reading(self) -> None:
+        """Such as an operator's sqlite3 with a transaction left open."""
+        await self.add(1)
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        waiting = [started(self.add(n)) for n in range(2, 12)]  # more than there are threads
+        for one in waiting[::2]:  # clients that go
+            one.cancel()
+            self.failureResultOf(one, CancelledError)
+        for _ in range(20):
+            self.assertEqual(await self.db.read(count), 1)
+        self.assertEqual([one.called for one in waiting[1::2]], [False] * 5)
+        other.execute("ROLLBACK")
+        for one in waiting[1::2]:
+            await one
+        self.assertEqual(await self.db.read(count), 11)
+
+    async def test_another_process_that_writes_for_too_long_is_temporary_trouble(self) -> None:
+        self.patch(database, "BUSY", 0.01)
+        await self.db.open()
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        with self.assertRaises(StateAway) as away:
+            await self.add(1)
+        self.assertIn("locked", away.exception.detail)
+        other.execute("ROLLBACK")
+        await self.add(1)
+
     async def test_a_file_that_is_no_database_is_trouble(self) -> None:
         self.path.write_bytes(b"no database, " * 1000)
         with self.assertRaises(StateAway):
@@ -106,6 +138,16 @@ class DatabaseTests(TestCase):
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         return done.stdout
+
+    async def test_what_was_to_be_written_is_before_it_closes(self) -> None:
+        waiting = [started(self.add(n)) for n in range(10)]
+        for one in waiting:
+            one.cancel()
+            self.failureResultOf(one, CancelledError)
+        await self.db.close()
+        with sqlite3.connect(self.path) as other:
+            self.assertEqual(count(other), 10)
+        other.close()
 
     async def test_a_closed_database_opens_again(self) -> None:
         await self.add(1)

@@ -159,6 +159,16 @@ class Files(SynchronousTestCase):
             self.assertIs(built.bundles, before)
             self.assertEqual(self.told(), ["tls.kept"])
 
+    def test_one_that_has_expired_does_not_keep_the_others_from_being_renewed(self) -> None:
+        forgotten = self.write("old", "old.example", ends=NOW - timedelta(1))
+        built = FileCertificates(self.settings(self.write("a", "a.example"), forgotten), self.house)
+        self.successResultOf(started(built.start()))
+        self.told()
+        self.write("a", "a.example", "b.example")
+        self.successResultOf(started(built.reload()))
+        self.assertEqual(built.bundles[0].names, ("a.example", "b.example"))
+        self.assertEqual(self.told(), ["tls.expired", "tls.served", "tls.served"])
+
     def test_file_names_are_separated_by_commas(self) -> None:
         self.assertEqual(Paths.parse("/a b/c.pem, d.pem"), (Path("/a b/c.pem"), Path("d.pem")))
         for text in ("", "a,,b", "a,"):

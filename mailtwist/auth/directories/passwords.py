@@ -57,8 +57,8 @@ class Passwords:
         return self._hasher.check_needs_rehash(stored)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        """What `work` returns.  Who has gone while others' hashes were made costs none: clients that come, ask
-        and leave would keep everybody else waiting."""
+        """What `work` returns.  Who has gone while others' hashes were made costs none: clients that come and
+        go would keep everybody else waiting."""
         gone = False
 
         def unless_gone() -> T:

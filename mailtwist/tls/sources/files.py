@@ -75,12 +75,20 @@ class FileCertificates(ServerContexts):
         """The files as they are now; what cannot be served changes nothing."""
         try:
             bundles = await self._assembly.threads.run(_read, self._settings)
-            for bundle in bundles:
-                for words in bundle.troubles(self._assembly.clock.now()):
-                    raise BadCertificate("certificate", words)
+            self._refuse_new_troubles(bundles)
             self._take(bundles)
         except BadCertificate as bad:
             KEPT.log(section=self._section, setting=bad.setting, words=bad.words)
+
+    def _refuse_new_troubles(self, bundles: Sequence[Bundle]) -> None:
+        """A certificate that is too old is not taken; one that is served already and was forgotten does not
+        keep the others from being renewed."""
+        served = [bundle.leaf for bundle in self.bundles]
+        for bundle in bundles:
+            for words in bundle.troubles(self._assembly.clock.now()):
+                if bundle.leaf not in served:
+                    raise BadCertificate("certificate", words)
+                EXPIRED.log(section=self._section, names=", ".join(bundle.names), words=words)
 
     def _take(self, bundles: Sequence[Bundle]) -> None:
         self.serve(bundles)
