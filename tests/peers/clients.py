@@ -1,5 +1,8 @@
 """Mail programs, each run once: what an ordinary user's configuration makes of a mailbox of ours."""
 
+import contextlib
+import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +134,13 @@ delivered_to = false
 received = false
 """
     )
-    run("getmail", "--getmaildir", folder, "--rcfile", "getmailrc", env={"HOME": str(folder)}, ok=ok)
+    command = ("getmail", "--getmaildir", folder, "--rcfile", "getmailrc")
+    for patience in (30, 60, 120):  # now and then it waits for ever for a delivery agent that has ended
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run(*command, env={"HOME": str(folder)}, ok=ok, timeout=patience)
+            break
+        shutil.rmtree(folder / "out")
+        fresh(folder / "out")
     return [f.read_bytes() for f in (folder / "out").iterdir()]
 
 
