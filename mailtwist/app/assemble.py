@@ -1,5 +1,6 @@
 """From a checked config to the parts it names: each built once, started and stopped together."""
 
+import errno
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Key = tuple[str, str]
+
+OURS = frozenset({"lock", "keys"})
+"""What every state folder that was used has in it."""
+
+NOT_OURS = (
+    "others can read it, and it has more in it than a state folder; name a folder of its own, or forbid them"
+    " by chmod 700"
+)
 
 NOT_RELOADED = Event("app.part_not_reloaded", "{part} keeps what it had: {error}", "error")
 NOT_STOPPED = Event("app.part_not_stopped", "{part} did not stop cleanly", "error")
@@ -101,10 +110,18 @@ class Assembled:
 
     # -- the life of the process
     def make_folder(self) -> None:
-        """The state folder exists and is nobody else's to read.  Blocks."""
+        """The state folder exists and is nobody else's to read.  OSError says why not: also when it seems to
+        be a folder that others need, such as /var/lib.  Blocks."""
         self.files.make_folder(self.folder, 0o700)
         if self.folder.stat().st_mode & 0o077:
+            if not self._is_ours(self.folder):
+                raise PermissionError(errno.EPERM, NOT_OURS, str(self.folder))
             self.folder.chmod(0o700)
+
+    def _is_ours(self, folder: Path) -> bool:
+        """Nothing is in it but what we made, and perhaps the ini file."""
+        names = {path.name for path in folder.iterdir()} - {self.config.path.name}
+        return not names or not names.isdisjoint(OURS)
 
     async def start(self) -> None:
         """What is built has begun, in the order of building.  What fails to begin ends what had begun."""

@@ -1,5 +1,6 @@
 """Files written whole and synced, or not at all: the only place that calls fsync."""
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,7 +39,8 @@ class Files(Protocol):
         """An empty folder is gone."""
 
     def make_folder(self, path: Path, mode: int = 0o700) -> None:
-        """The folder and its parents exist, their entries synced."""
+        """The folder and its parents exist, their entries synced.  NotADirectoryError when something else has
+        the name."""
 
     def sync_folder(self, path: Path) -> None:
         """The names in `path` are on the disk."""
@@ -94,7 +96,9 @@ class DiskFiles:
         try:
             os.mkdir(path, mode)
         except FileExistsError:
-            return
+            if path.is_dir():  # somebody else was faster
+                return
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
         self.sync_folder(path.parent)
 
     def sync_folder(self, path: Path) -> None:

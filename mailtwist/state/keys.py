@@ -20,7 +20,14 @@ IDENTITY, DEVICES, SEEDS = "identity", "devices", "seeds"
 NAMES = (IDENTITY, DEVICES, SEEDS)
 """What strings are hashed with to be compared; what devices' strings are looked up with; what seals seeds."""
 
+IN_USE = "in-use"
+"""A file beside the keys: they and the durable state belong together from then on."""
+
 SIZE = 32
+STATE_GONE = (
+    "{folder}: the keys are there, but the state with all tokens is gone or new; bring durable.sqlite back,"
+    " or remove {folder}/{mark} to begin without any token"
+)
 _NONCE = 12
 _FILE = re.compile(r"([a-z]+)\.([1-9][0-9]{0,8})")
 _HEAD = "mailtwist keys"
@@ -60,16 +67,30 @@ class KeyFolder:
     def make(self) -> None:
         """The first version of every key, all or none; nothing happens when there is a key."""
         draft = self.folder.with_name(f"{self.folder.name}.{new_id()}")
-        self._write(draft, {(name, 1): secrets.token_bytes(SIZE) for name in NAMES})
         try:
+            self._write(draft, {(name, 1): secrets.token_bytes(SIZE) for name in NAMES})
             self._files.rename(draft, self.folder)
         except OSError:
-            for path in draft.iterdir():
-                self._files.unlink(path)
-            draft.rmdir()
+            self._drop(draft)
             if not self.read():
                 raise
         self._files.sync_folder(self.folder.parent)
+
+    @property
+    def in_use(self) -> bool:
+        """Something has been made with these keys."""
+        return (self.folder / IN_USE).exists()
+
+    def mark_in_use(self) -> None:
+        if not self.in_use:
+            self._files.create(self.folder / IN_USE, [])
+            self._files.sync_folder(self.folder)
+
+    def _drop(self, draft: Path) -> None:
+        if draft.is_dir():
+            for path in draft.iterdir():
+                self._files.unlink(path)
+            self._files.remove_folder(draft)
 
     def _write(self, folder: Path, keys: KeySet) -> None:
         self._files.make_folder(folder, 0o700)
@@ -109,15 +130,27 @@ class Keys:
 
     async def start(self) -> None:
         """The keys are loaded, and made when this is the first start.  StateUnusable when they are gone or
-        are not those with which the state was made."""
+        are not those with which the state was made; and when it is the state that is gone: nobody would have
+        a second factor any more, and where none is required all would get in without."""
         pins = await self._durable.pins()
         pinned = {name: value for name, value in pins.items() if name.startswith("key:")}
         self._keys = dict(await self._threads.run(self._loaded, bool(pinned)))
+        if not pinned and await self._threads.run(lambda: self._folder.in_use):
+            raise StateUnusable(STATE_GONE.format(folder=self._folder.folder, mark=IN_USE))
         for one in self._keys:
             name, value = f"key:{_name(one)}", self._fingerprint(one)
             await self._durable.pin(name, value)
             if not hmac.compare_digest(pinned.get(name, value), value):
                 raise StateUnusable(self._sentence(f"{_name(one)} is not the key this state was made with"))
+        await self._threads.run(self._mark_in_use)
+
+    def _mark_in_use(self) -> None:
+        try:
+            self._folder.mark_in_use()
+        except FileExistsError:  # another process was faster
+            pass
+        except OSError as error:
+            raise StateUnusable(str(error)) from error
 
     def _loaded(self, used: bool) -> KeySet:
         try:

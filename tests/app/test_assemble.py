@@ -129,6 +129,29 @@ class Assembly(SynchronousTestCase):
         self.successResultOf(started(self.assembled().start()))
         self.assertEqual(os.stat(self.folder).st_mode & 0o777, 0o700)
 
+    def test_a_folder_that_others_need_is_not_taken_from_them(self):
+        """`state = /var/lib`, as root."""
+        self.folder.mkdir(mode=0o755)
+        (self.folder / "dpkg").mkdir()
+        refused = self.failureResultOf(started(self.assembled().start()), PermissionError)
+        self.assertIn("name a folder of its own", refused.value.strerror)
+        self.assertEqual(os.stat(self.folder).st_mode & 0o777, 0o755)
+        (self.folder / "lock").touch()
+        self.successResultOf(started(self.assembled().start()))
+        self.assertEqual(os.stat(self.folder).st_mode & 0o777, 0o700)
+
+    def test_the_ini_file_may_lie_in_it(self):
+        self.folder.mkdir(mode=0o755)
+        (self.folder / "x.ini").touch()
+        self.successResultOf(started(self.assembled().start()))
+        self.assertEqual(os.stat(self.folder).st_mode & 0o777, 0o700)
+
+    def test_a_file_is_no_folder_and_stays_as_it_is(self):
+        self.folder.write_text("somebody's")
+        self.folder.chmod(0o644)
+        self.failureResultOf(started(self.assembled().start()), NotADirectoryError)
+        self.assertEqual(os.stat(self.folder).st_mode & 0o777, 0o644)
+
     def test_nothing_is_touched_before_the_start(self):
         self.assembled(a=("tls", Settings())).build()
         self.assertFalse(self.folder.exists())

@@ -22,6 +22,7 @@ from mailtwist.state.keys import (
 )
 from mailtwist.state.process import durable, keys, volatile
 from mailtwist.testing.assembly import OnePart
+from mailtwist.testing.files import FullDisk, RecordingFiles
 
 
 class KeyFolderTests(SynchronousTestCase):
@@ -43,6 +44,21 @@ class KeyFolderTests(SynchronousTestCase):
         self.folder.make()
         self.assertEqual(self.folder.read(), before)
         self.assertEqual([path.name for path in self.folder.folder.parent.iterdir()], ["keys"])
+
+    def test_a_full_disk_leaves_all_or_nothing(self) -> None:
+        for allowed in range(5):
+            full = KeyFolder(self.folder.folder, FullDisk(allowed))
+            self.assertRaises(OSError, full.make)
+            self.assertEqual(list(self.folder.folder.parent.iterdir()), [])
+        KeyFolder(self.folder.folder, FullDisk(5)).make()
+        self.assertEqual(len(self.folder.read()), len(NAMES))
+
+    def test_they_are_on_the_disk_before_anything_is_made_with_them(self) -> None:
+        files = RecordingFiles()
+        KeyFolder(self.folder.folder, files).make()
+        names = [call.name for call in files.calls]
+        self.assertEqual(names, ["make_folder", *["create"] * 3, "sync_folder", "rename", "sync_folder"])
+        self.assertEqual(files.calls[-1].paths, (self.folder.folder.parent,))
 
     def test_a_backup_brings_them_back(self) -> None:
         self.folder.make()
@@ -109,6 +125,24 @@ class KeysTests(TestCase):
         with self.assertRaises(StateUnusable) as refused:
             await self.started()
         self.assertIn("is not the key this state was made with", refused.exception.detail)
+
+    async def test_a_server_that_lost_its_tokens_does_not_go_on_without(self) -> None:
+        """Where no factor is required, everybody would get in by the password alone."""
+        await self.started()
+        for file in self.folder.glob("durable.sqlite*"):
+            file.unlink()
+        for _ in range(2):
+            with self.assertRaises(StateUnusable) as refused:
+                await self.started()
+            self.assertIn("bring durable.sqlite back", refused.exception.detail)
+        (self.folder / "keys" / "in-use").unlink()
+        await self.started()
+
+    async def test_a_first_start_that_was_cut_short_is_a_first_start(self) -> None:
+        """The keys are there, and nothing was made with them."""
+        KeyFolder(self.folder / "keys", DiskFiles()).make()
+        await self.started()
+        await self.started()
 
     async def test_a_missing_key_is_refused(self) -> None:
         await self.started()

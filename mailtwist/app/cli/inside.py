@@ -60,6 +60,8 @@ async def status_of(work: Work, assembled: Assembled, chosen: Namespace) -> int:
         words = str(cannot)
     except Trouble as trouble:
         words = trouble.detail or trouble.public
+    except OSError as error:
+        words = str(error)
     finally:
         await assembled.stop()
     print(f"mailtwist: {words}", file=sys.stderr)
