@@ -22,6 +22,9 @@ TOO_MANY = Event(
     "connection.too_many", "{service}: {address} has too many connections, {count} were refused", "warn"
 )
 
+MOST_REFUSED = 100
+"""Connections that are being told why they are refused; more are cut off without a word."""
+
 PATIENCE_FOR_A_REFUSAL = 10.0
 PATIENCE_WITH_LEAVING = 3.0
 
@@ -71,6 +74,7 @@ class Door(ServerFactory):
         self.closing = False
         self._empty: Deferred[None] = Deferred()
         self._seeing_off: IDelayedCall | None = None
+        self._leaving: set[Refused] = set()
         self._refused = 0
         self._quiet_until = 0.0
 
@@ -79,7 +83,7 @@ class Door(ServerFactory):
         counted = not self._trusted.contains(address)
         if counted and not self._connections.enter(address):
             self._tell_refused(address)
-            return Refused(self._full, self._clock)
+            return Refused(self._full, self._clock, self._leaving)
         guest = self._make()
         guest.door, guest.factory, guest.clock = self, self, self._clock
         guest.address, guest.counted = address, counted
@@ -130,19 +134,27 @@ class Door(ServerFactory):
 
 
 class Refused(TwistedProtocol):
-    """Hears one line and is gone, also when it does not listen."""
+    """Hears one line and is gone, also when it does not listen.  One of many, `leaving`, is cut off: with TLS
+    nothing can be said before the handshake, and a flood must not hold what limits are there to save."""
 
     transport: Any
 
-    def __init__(self, words: bytes, clock: Clock) -> None:
+    def __init__(self, words: bytes, clock: Clock, leaving: "set[Refused]") -> None:
         self._words = words
         self._clock = clock
+        self._leaving = leaving
+        self._cut: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
+        if len(self._leaving) >= MOST_REFUSED:
+            self.transport.abortConnection()
+            return
+        self._leaving.add(self)
         self.transport.write(self._words + b"\r\n")
         self.transport.loseConnection()
         self._cut = self._clock.later(PATIENCE_FOR_A_REFUSAL, self.transport.abortConnection)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._cut.active():
+        self._leaving.discard(self)
+        if self._cut is not None and self._cut.active():
             self._cut.cancel()

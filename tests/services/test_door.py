@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.config.network import Networks
 from mailtwist.kit.spawn import started
-from mailtwist.services.door import Door, Guest
+from mailtwist.services.door import MOST_REFUSED, Door, Guest
 from mailtwist.services.limits import Connections
 
 
@@ -93,6 +93,17 @@ class TheDoor(SynchronousTestCase):
         before = self.clock.getDelayedCalls()
         self.go(self.come(door=door))
         self.assertEqual(self.clock.getDelayedCalls(), before)
+
+    def test_of_a_flood_only_some_hear_why(self):
+        door = self.made(most=1)
+        self.come(door=door)
+        refused = [self.come(door=door) for _ in range(MOST_REFUSED + 5)]
+        self.assertEqual({one.transport.value() for one in refused[:MOST_REFUSED]}, {b"421 full\r\n"})
+        for one in refused[MOST_REFUSED:]:
+            self.assertEqual((one.transport.value(), one.transport.disconnected), (b"", True))
+            self.go(one)
+        self.go(refused[0])
+        self.assertEqual(self.come(door=door).transport.value(), b"421 full\r\n")
 
     def test_trusted_networks_are_not_counted(self):
         door = self.made(most=1, trusted="192.0.2.0/24")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mailtwist.protocols.smtp.door import Session
 
 _NOT_TEXT = re.compile(r"[^\t -~]")
+_ROOM = 490  # rfc5321#4.5.3.1.5: 512 with the codes and CRLF
 
 
 class State(Flag):
@@ -51,7 +52,7 @@ class Reply:
 
     def __bytes__(self) -> bytes:
         status = f"{self.status} " if self.status else ""
-        *lines, last = [status + _NOT_TEXT.sub("?", line) for line in self.text.split("\n")]
+        *lines, last = [status + _NOT_TEXT.sub("?", line[:_ROOM]) for line in self.text.split("\n")]
         told = [f"{self.code}-{line}\r\n" for line in lines]
         return "".join([*told, f"{self.code} {last}\r\n"]).encode("ascii")
 

@@ -283,6 +283,25 @@ class StreamTests(FetchCase):
             self.assertNotIn(b"t1 ", client.wire.read())
             self.assertEqual(content.closed, 1)
 
+    def test_a_bug_within_a_literal_says_nothing_more(self) -> None:
+        content = Generated(1_000_000)
+        read = content.read
+
+        async def fails(start: int, count: int) -> bytes:
+            if start >= 500_000:
+                raise ZeroDivisionError
+            return await read(start, count)
+
+        self.patch(content, "read", fails)
+        client = self.opening(Client(TWO), content)
+        client.say(b"FETCH 1 BODY.PEEK[]")
+        for _ in range(100):
+            client.scene.clock.advance(0)
+        self.assertTrue(client.wire.aborted)
+        self.assertNotIn(b"t1 ", client.wire.read())
+        self.assertEqual(content.closed, 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_a_message_that_cannot_be_read_at_all_is_no(self) -> None:
         for item in (b"BODY.PEEK[TEXT]", b"BODYSTRUCTURE", b"ENVELOPE", b"BODY.PEEK[1]"):
             client = self.opening(Client(TWO), Generated(1000, fails_at=0))

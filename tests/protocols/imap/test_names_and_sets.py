@@ -11,6 +11,7 @@ from mailtwist.protocols.imap.arguments import Arguments
 from mailtwist.protocols.imap.mailbox_name import quoted
 from mailtwist.protocols.imap.message_set import MessageSet, picked, written
 from mailtwist.protocols.imap.wildcards import matcher
+from tests.protocols.imap.scene import Scene, now
 
 
 class Sets(SynchronousTestCase):
@@ -105,3 +106,19 @@ class Patterns(SynchronousTestCase):
     def test_no_pattern_takes_long(self) -> None:
         fits = matcher("*a" * 300 + "b")
         self.assertFalse(fits("a" * 1000))
+
+    def test_others_have_their_turn_while_many_names_are_looked_at(self) -> None:
+        scene = Scene()
+        for number in range(250):
+            now(scene.account.create(f"{number}/below"))
+        for command, names in ((b'LIST "" *', 504), (b'LIST "" x*x', 504), (b'LSUB "" *', 0)):
+            wire = scene.logged_in()
+            breathed: list[None] = []
+
+            async def breathe() -> None:
+                breathed.append(None)
+
+            self.patch(wire.protocol.connection, "breathe", breathe)  # type: ignore[attr-defined]
+            wire.send(b"a " + command + b"\r\n")
+            self.assertIn(b"a OK", wire.read())
+            self.assertEqual(len(breathed), names // 100)

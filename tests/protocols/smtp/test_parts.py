@@ -93,6 +93,10 @@ class ReplyTests(SynchronousTestCase):
             for line in bytes(Reply(550, "5.0.0", text)).split(b"\r\n")[:-1]:
                 self.assertRegex(line, rb"^550[ -]5\.0\.0 [ -~]*$")
 
+    def test_no_line_is_longer_than_a_reply_may_be(self):
+        for line in bytes(Reply(550, "5.123.123", "x" * 999 + "\n" + "\x7f" * 999)).split(b"\r\n"):
+            self.assertLessEqual(len(line) + 2, 512)
+
     def test_temporary_and_permanent_never_change_sides(self):
         for first in "45":
             for subject in range(8):

@@ -39,7 +39,7 @@ class Big(Command):
 
     async def run(self, session: Session) -> Reply:
         Big.answered += 1
-        return Reply(250, "2.0.0", "x" * 100_000)
+        return Reply(250, "2.0.0", "\n".join(["x" * 400] * 250))
 
 
 BIG = Extension(name="big", rfc=5321, commands=(Big,))

@@ -7,9 +7,8 @@ from mailtwist.protocols.imap.command import Answer
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
 from mailtwist.protocols.imap.listing import Lists
-from mailtwist.protocols.imap.wildcards import matcher
 from mailtwist.store.api import Listed
-from mailtwist.store.names import in_order, parents
+from mailtwist.store.names import parents
 
 
 class List(Lists):
@@ -19,13 +18,11 @@ class List(Lists):
         if not self.pattern:  # asks for the separator
             session.untagged(self.line("", ["\\Noselect"]))
             return Answer("LIST completed")
-        fits = matcher(self.reference + self.pattern)
         known = {one.name: one for one in await session.account.mailboxes() if one.selectable}
         above = {parent for name in known for parent in parents(name)}
-        for name in in_order(known.keys() | above):
-            if fits(name):
-                session.untagged(self.line(name, _attributes(known.get(name), name in above)))
-                await session.drained()
+        async for name in self.fitting(session, known.keys() | above):
+            session.untagged(self.line(name, _attributes(known.get(name), name in above)))
+            await session.drained()
         return Answer("LIST completed")
 
 
