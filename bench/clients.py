@@ -121,4 +121,4 @@ class POP3(Line):
 
     def retrieve(self, number: int) -> None:
         self.send(b"RETR %d\r\n" % number)
-        self.until(b".\r\n")
+        self.until(b".\r")

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import subprocess
 from typing import ClassVar
 
 from bench.servers.api import NotHere, Program
 from bench.servers.ports import answers, free
 
+PATH = os.environ["PATH"] + ":/usr/sbin"
 MAIN = """\
 compatibility_level = 3.6
 queue_directory = {run}/queue
@@ -52,7 +54,7 @@ class Postfix(Program):
     name: ClassVar[str] = "postfix"
 
     def start(self) -> None:
-        program = shutil.which("postfix", path=os.environ["PATH"] + ":/usr/sbin")
+        program = shutil.which("postfix", path=PATH)
         if program is None or os.getuid():
             raise NotHere("postfix is not installed" if program is None else "postfix needs root")
         self.ports = {"smtp": free(1)[0]}
@@ -65,3 +67,9 @@ class Postfix(Program):
         (config / "master.cf").write_text(MASTER.format(port=self.ports["smtp"]))
         self.run(program, "-c", str(config), "start-fg")
         self.wait_until(lambda: answers(self.ports["smtp"]))
+
+    def end(self) -> None:
+        """Its master is not the process that was started."""
+        stop = ["postfix", "-c", str(self.folder / "config"), "stop"]
+        subprocess.run(stop, env={**os.environ, "PATH": PATH}, capture_output=True, timeout=30)
+        super().end()

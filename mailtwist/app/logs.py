@@ -99,6 +99,8 @@ def _time(event: LogEvent) -> str:
 
 def _one_line(text: str) -> str:
     """What strangers send cannot begin a line of its own."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 

@@ -129,7 +129,8 @@ class MailboxTransfer:
         """What fails for want of room fails in `prepare`, when nobody has anything yet.  Should one commit
         fail after others, theirs are taken back: the sender will try again for all."""
         try:
-            await self.prepare()
+            if len(self._copies) > 1:
+                await self.prepare()
             for copy in self._copies:
                 copy.stored = await copy.upload.commit()
         except BaseException:

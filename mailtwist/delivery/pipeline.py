@@ -147,8 +147,9 @@ class Mail:
         try:
             if self._hops.count > self._pipeline.hops:
                 raise TooManyHops(self._hops.count)
-            for transfer in self._transfers:
-                await transfer.prepare()
+            if len(self._transfers) > 1:
+                for transfer in self._transfers:
+                    await transfer.prepare()
             for transfer in self._transfers:
                 await transfer.commit()
         except Trouble as trouble:

@@ -185,6 +185,10 @@ class Mailbox(Protocol):
 
     async def open(self, uid: int) -> Content: ...
 
+    async def open_some(self, uids: Sequence[int]) -> Sequence[Content | None]:
+        """The first of `uids` (at least one is asked for), as many as are well held at a time; None for one
+        that is not there any more.  Close them all."""
+
     async def change_flags(
         self, uids: Collection[int], how: FlagChange, flags: Flags, unchanged_since: int | None = None
     ) -> Sequence[Entry]:

@@ -8,7 +8,18 @@ from operator import attrgetter
 
 from mailtwist.kit.events import Event
 from mailtwist.mail.flags import SYSTEM, Flags, canonical
-from mailtwist.store.api import Arrived, CannotDo, Change, Entry, FlagChange, Flagged, Gone, MailboxInUse
+from mailtwist.store.api import (
+    Arrived,
+    CannotDo,
+    Change,
+    Content,
+    Entry,
+    FlagChange,
+    Flagged,
+    Gone,
+    MailboxInUse,
+    MessageGone,
+)
 
 LISTENER_FAILED = Event("store.listener_failed", "A session could not be told of a change", "critical")
 
@@ -52,6 +63,16 @@ class View:
             return [entry for entry in found if entry is not None]
         wanted = uids if isinstance(uids, (set, frozenset, range)) else set(uids)
         return [entry for entry in self._entries if entry.uid in wanted]
+
+    async def open(self, uid: int) -> Content:
+        raise NotImplementedError
+
+    async def open_some(self, uids: Sequence[int]) -> Sequence[Content | None]:
+        """One, for a store that gains nothing by more."""
+        try:
+            return [await self.open(uids[0])]
+        except MessageGone:
+            return [None]
 
     def claim_recent(self) -> Collection[int]:
         where = bisect_left(self._entries, self.recent_from, key=_uid)

@@ -111,6 +111,22 @@ class StoreContract(MailboxNamesContract, MailboxChangesContract):
             with self.assertRaises(MessageGone):
                 await mailbox.open(stored.uid)
 
+    async def test_several_are_opened_together_and_what_is_gone_is_none(self) -> None:
+        account = await self.make_account()
+        stored = [await put(account, b"%d\r\n" % number) for number in range(5)]
+        mailbox = await account.open(INBOX)
+        await mailbox.remove([stored[2].uid])
+        left, found = [one.uid for one in stored], []
+        while left:
+            opened = await mailbox.open_some(left)
+            self.assertGreater(len(opened), 0)
+            for content in opened:
+                found.append(None if content is None else await content.read(0, 9))
+                if content is not None:
+                    content.close()
+            left = left[len(opened) :]
+        self.assertEqual(found, [b"0\r\n", b"1\r\n", None, b"3\r\n", b"4\r\n"])
+
     async def test_nobody_sees_an_upload_before_its_commit(self) -> None:
         account, mailbox = await self.opened()
         heard = self.told(mailbox)

@@ -1,6 +1,9 @@
 """Mail in Maildirs keeps the contract."""
 
 from mailtwist.kit.threads import Threads
+from mailtwist.store.api import INBOX
+from mailtwist.store.maildir.content import HELD_TOGETHER, OPENED_TOGETHER
+from mailtwist.testing.messages import put
 from mailtwist.testing.store import StoreContract
 from tests.store.maildirs import WithMaildir
 
@@ -14,3 +17,33 @@ class MaildirStoreInThreadsTests(WithMaildir, StoreContract):
         threads = Threads("store", 4)
         self.addCleanup(threads.stop)
         return await super().make_store(folder, threads=threads, **more)
+
+
+class OpenedTogetherTests(WithMaildir):
+    async def opened(self, *messages):
+        """How many a client that asks for all holds at first."""
+        account = await self.account()
+        uids = [(await put(account, octets)).uid for octets in messages]
+        found = await (await account.open(INBOX)).open_some(uids)
+        for content in found:
+            content.close()
+        return len(found)
+
+    async def test_no_more_than_so_many(self):
+        self.assertEqual(await self.opened(*[b"x"] * (OPENED_TOGETHER + 1)), OPENED_TOGETHER)
+
+    async def test_no_more_octets_than_so_many(self):
+        half = b"x" * (HELD_TOGETHER // 2)
+        self.assertEqual(await self.opened(half, half, b"x"), 2)
+
+    async def test_a_message_of_any_size_is_opened(self):
+        self.assertEqual(await self.opened(b"x" * (HELD_TOGETHER + 1), b"x"), 1)
+
+    async def test_a_file_that_others_rename_meanwhile_is_found_with_the_next(self):
+        account = await self.account()
+        uids = [(await put(account, b"%d" % number)).uid for number in range(2)]
+        mailbox = await account.open(INBOX)
+        self.file(uids[1]).rename(f"{self.file(uids[1])}S")
+        self.assertEqual(len(await mailbox.open_some(uids)), 1)
+        (content,) = await mailbox.open_some(uids[1:])
+        self.assertEqual(await content.read(0, 9), b"1")

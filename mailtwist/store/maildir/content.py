@@ -1,24 +1,27 @@
 """The octets of a message file: small ones read at once, big ones by block, LF as CRLF where need be."""
 
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import FileIO
+from pathlib import Path
 
 from mailtwist.kit.files import disk_trouble
 from mailtwist.kit.spawn import spawn
 from mailtwist.kit.threads import Threads
-from mailtwist.store.api import Content, MessageGone
+from mailtwist.store.api import Content
 from mailtwist.store.content import Octets
 from mailtwist.store.maildir.filenames import joined
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.lines import CRLFView, with_crlf
 from mailtwist.store.maildir.look import look
 from mailtwist.store.maildir.onebyone import OneByOne
-from mailtwist.store.maildir.rows import rows_of
+from mailtwist.store.maildir.rows import Row, rows_of
 
 SMALL = 128 << 10  # octets that a session may hold in memory instead of an open file
+OPENED_TOGETHER, HELD_TOGETHER = 64, 256 << 10  # messages and octets, but for the first message
 
 
 @dataclass
@@ -31,20 +34,42 @@ class Opened:
     lines: CRLFView | None = None
 
 
-def open_message(ground: Ground, uid_validity: int, uid: int) -> Opened:
-    """The message, even if others have renamed its file; `MessageGone`.  Blocks."""
+def open_messages(ground: Ground, uid_validity: int, uids: Sequence[int]) -> list[Opened | None]:
+    """The first of `uids`, at least one, even if others have renamed their files; None for one that is not
+    there any more.  Blocks."""
     for _ in range(3):
         box = ground.box(uid_validity)
-        rows = rows_of(ground, box, [uid]) if box else []
+        rows = rows_of(ground, box, uids) if box else []
         if box is None or not rows:
-            raise MessageGone()
+            return [None]
+        found = _opened_together(ground.cur(box), {row.uid: row for row in rows}, uids)
+        if found:
+            return found
+        while look(ground, uid_validity, sure=True):
+            pass
+    return [None]
+
+
+def _opened_together(cur: Path, rows: Mapping[int, Row], uids: Sequence[int]) -> list[Opened | None]:
+    """Up to a file that is not there, or beyond which too much would be held."""
+    found: list[Opened | None] = []
+    held = 0
+    for uid in uids:
+        row = rows.get(uid)
+        held += row.stored if row else 0
+        if found and held > HELD_TOGETHER:
+            break
         try:
-            name = joined(rows[0].base, rows[0].letters)
-            return _opened(FileIO(ground.cur(box) / name), rows[0].size != rows[0].stored)
-        except FileNotFoundError:
-            while look(ground, uid_validity, sure=True):
-                pass
-    raise MessageGone()
+            found.append(None if row is None else _opened_row(cur, row))
+        except OSError as error:
+            if found or isinstance(error, FileNotFoundError):
+                break  # whoever asks for the rest hears more
+            raise
+    return found
+
+
+def _opened_row(cur: Path, row: Row) -> Opened:
+    return _opened(FileIO(cur / joined(row.base, row.letters)), row.size != row.stored)
 
 
 def _opened(file: FileIO, has_lf: bool) -> Opened:

@@ -5,8 +5,18 @@ from typing import TYPE_CHECKING
 
 from mailtwist.kit.spawn import spawn
 from mailtwist.mail.flags import Flags
-from mailtwist.store.api import Arrived, Change, Content, Copied, Entry, FlagChange, Flagged, Gone
-from mailtwist.store.maildir.content import content_of, open_message
+from mailtwist.store.api import (
+    Arrived,
+    Change,
+    Content,
+    Copied,
+    Entry,
+    FlagChange,
+    Flagged,
+    Gone,
+    MessageGone,
+)
+from mailtwist.store.maildir.content import OPENED_TOGETHER, content_of, open_messages
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.look import look
 from mailtwist.store.maildir.messages import change_flags, expunge, transfer
@@ -65,8 +75,14 @@ class MaildirMailbox(View):
             pass
 
     async def open(self, uid: int) -> Content:
-        opened = await self._account.work(open_message, self.uid_validity, uid)
-        return content_of(opened, self._account.threads)
+        (content,) = await self.open_some([uid])
+        if content is None:
+            raise MessageGone()
+        return content
+
+    async def open_some(self, uids: Sequence[int]) -> Sequence[Content | None]:
+        found = await self._account.work(open_messages, self.uid_validity, tuple(uids[:OPENED_TOGETHER]))
+        return [None if one is None else content_of(one, self._account.threads) for one in found]
 
     async def change_flags(
         self, uids: Collection[int], how: FlagChange, flags: Flags, unchanged_since: int | None = None

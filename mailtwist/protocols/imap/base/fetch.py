@@ -16,7 +16,7 @@ from mailtwist.protocols.imap.extension import Extension
 from mailtwist.protocols.imap.fetch_items import FLAGS, ITEMS, UID, Item, Listed, Pieces, Read, item
 from mailtwist.protocols.imap.message_set import MessageSet
 from mailtwist.protocols.imap.reading import Pace, Reading
-from mailtwist.store.api import Entry, MessageGone
+from mailtwist.store.api import Content, Entry
 
 NOT_MARKED = Event("imap.not_marked", "Messages were read but could not be marked so: {why}", "warn")
 
@@ -78,9 +78,22 @@ class Fetch(Command):
         sees = any(isinstance(one, Read) and one.sees for one in self.items) and not selected.read_only
         for batch in _batches(selected, wanted):
             marked = await _mark(selected, batch) if sees else ()
-            for number, uid in batch:
-                extra = (FLAGS,) if uid in marked and FLAGS not in self.items else ()
-                answered += await _answer(session, number, uid, self.items + extra, pace)
+            answered += await self._answered(session, batch, marked, pace)
+        return answered
+
+    async def _answered(self, session: Session, batch: Wanted, marked: Collection[int], pace: Pace) -> int:
+        answered = 0
+        while batch:
+            opened = await session.selected.mailbox.open_some([uid for _, uid in batch])
+            try:
+                for (number, uid), content in zip(batch, opened, strict=False):
+                    extra = (FLAGS,) if uid in marked and FLAGS not in self.items else ()
+                    if content is not None:
+                        answered += await _answer(session, number, uid, content, self.items + extra, pace)
+            finally:
+                for content in filter(None, opened):
+                    content.close()
+            batch = batch[len(opened) :]
         return answered
 
 
@@ -155,23 +168,17 @@ async def _mark(selected: Selected, batch: Wanted) -> Collection[int]:
     return {entry.uid for entry in changed}
 
 
-async def _answer(session: Session, number: int, uid: int, items: Sequence[Item], pace: Pace) -> bool:
+async def _answer(
+    session: Session, number: int, uid: int, content: Content, items: Sequence[Item], pace: Pace
+) -> bool:
     """False when the message is not there any more."""
     selected = session.selected
     entry = selected.entry(uid)
     if entry is None:
         return False
-    try:
-        content = await selected.mailbox.open(uid)
-    except MessageGone:
-        return False
-    try:
-        reading = Reading(uid, content, selected.structures, pace)
-        pieces = [b"* %d FETCH (" % number]
-        answer = await _pieces(selected, entry, items, reading)
-        await _send(session, [*pieces, *answer, b")\r\n"], reading)
-    finally:
-        content.close()
+    reading = Reading(uid, content, selected.structures, pace)
+    answer = await _pieces(selected, entry, items, reading)
+    await _send(session, [b"* %d FETCH (" % number, *answer, b")\r\n"], reading)
     await session.drained()
     return True
 
