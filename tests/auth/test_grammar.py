@@ -60,6 +60,6 @@ class GrammarTests(SynchronousTestCase):
             self.assertEqual(found.password + b"@" + found.code.encode(), secret)
             self.assertNotIn("@", found.code)
 
-    @given(some.binary(min_size=1, max_size=40), some.from_regex("[0-9]{6}", fullmatch=True))
+    @given(some.binary(min_size=1, max_size=40), some.text("0123456789", min_size=6, max_size=6))
     def test_any_password_takes_a_code(self, password: bytes, code: str) -> None:
         self.assertEqual(self.parts(password + b"@" + code.encode()), (password, code))

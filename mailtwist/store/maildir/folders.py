@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 from pathlib import Path
 
 from mailtwist.kit.trouble import Trouble
@@ -49,19 +50,29 @@ def folders_in(root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     with os.scandir(root) as entries:
         for entry in entries:
-            if entry.name.startswith(".") and os.path.isdir(os.path.join(entry.path, "cur")):
+            if entry.name.startswith(".") and is_mailbox(root, entry.name):
                 name = name_of(entry.name)
                 if name is not None and (name not in found or folder_of(name) == entry.name):
                     found[name] = entry.name
-    if (root / "cur").is_dir():
+    if is_mailbox(root, INBOX_FOLDER):
         found[INBOX] = INBOX_FOLDER
     return found
+
+
+def is_mailbox(root: Path, folder: str) -> bool:
+    """There is a mailbox in this folder of the account's folder `root`.  Links are none: they lead to other
+    people's mail, or out of it.  Blocks."""
+    parts = [*([root / folder] if folder else []), root / folder / "cur"]
+    try:
+        return all(stat.S_ISDIR(os.lstat(part).st_mode) for part in parts)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def must_exist(root: Path, name: str) -> None:
     """`NoSuchMailbox` unless there is such a mailbox.  Blocks."""
     name = canonical(name)
-    if not (root / folder_of(name) / "cur").is_dir() and name not in (INBOX, *folders_in(root)):
+    if not is_mailbox(root, folder_of(name)) and name not in (INBOX, *folders_in(root)):
         raise NoSuchMailbox(name)
 
 

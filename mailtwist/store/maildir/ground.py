@@ -11,7 +11,7 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.files import Files, write_whole
 from mailtwist.kit.trouble import Trouble
 from mailtwist.store.api import NoSuchMailbox
-from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in
+from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in, is_mailbox
 from mailtwist.store.maildir.index import Index
 from mailtwist.store.maildir.keywords import Keywords
 from mailtwist.store.names import canonical
@@ -115,7 +115,7 @@ class Ground:
         folder = self.folder(name)
         row = self.index.execute(f"{_SELECT} WHERE folder = ?", (folder,)).fetchone()
         box = Box(*row) if row else None
-        if (self.root / folder / "cur").is_dir():
+        if is_mailbox(self.root, folder):
             return box or self.take_in(folder)
         self.lost(folder)
         if box is not None:
@@ -133,7 +133,7 @@ class Ground:
         """The same, in a transaction of its own if it needs one."""
         folder = self.folder(name)
         row = self.index.execute(f"{_SELECT} WHERE folder = ?", (folder,)).fetchone()
-        if row and (self.root / folder / "cur").is_dir():
+        if row and is_mailbox(self.root, folder):
             return Box(*row)
         with self.transaction():
             return self.named(name)

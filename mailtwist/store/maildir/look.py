@@ -175,7 +175,8 @@ def _sorted_out(
     others: list[Strange] = []
     ours = f",I={box.uid_validity:x}."
     for folder, name in strange:
-        facts = facts_of(split(name)[0]) if folder == "cur" and ours in name else Facts()
+        can_be_ours = folder == "cur" and ours in name and name.isascii()
+        facts = facts_of(split(name)[0]) if can_be_ours else Facts()
         uid = facts.uid
         if uid is None or uid in mine or not _believed(ground, box, facts, uid):
             others.append((folder, name))

@@ -139,6 +139,8 @@ def make(ground: Ground, name: str, undo: Undo, use: str | None = None) -> Box:
     """A mailbox of this name, its folder on the disk.  Within a transaction."""
     folder = folder_of(name)
     path = ground.root / folder
+    if path.is_symlink():
+        raise CannotDo("There is something else of this name")
     if not path.is_dir():
         draft = ground.root / "tmp" / new_maker(ground.clock.now())
         undo.append(partial(remove_tree, ground.files, draft))
