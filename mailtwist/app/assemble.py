@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Key = tuple[str, str]
 
-OURS = frozenset({"lock", "keys"})
-"""What every state folder that was used has in it."""
+OURS = frozenset({"lock", "keys", "durable.sqlite", "people.sqlite"})
+"""A state folder that was used has one of these in it."""
 
 NOT_OURS = (
     "others can read it, and it has more in it than a state folder; name a folder of its own, or forbid them"

@@ -111,9 +111,19 @@ class MailServer(Service):
             LISTENING.log(service=name, places=", ".join(where))
         if not places:
             NO_SERVICE.log()
-        if self._ready is not None:
-            write_whole(self.assembled.files, self._ready, json.dumps(places).encode())
-        READY.log()
+        if self._told_ready(places):
+            READY.log()
+        else:
+            _stop_with_status_1()
+
+    def _told_ready(self, places: dict[str, list[str]]) -> bool:
+        try:
+            if self._ready is not None:
+                write_whole(self.assembled.files, self._ready, json.dumps(places).encode())
+        except OSError as error:
+            NOT_STARTED.log(words=f"the ready file {self._ready} cannot be written: {error.strerror}")
+            return False
+        return True
 
     def _give_up(self, words: str) -> None:
         NOT_STARTED.log(words=words)

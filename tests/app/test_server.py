@@ -11,8 +11,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.app.tap import TWISTD
 from mailtwist.testing.server import RunningServer
+from tests.app.clients import bring
 
 SERVER = "[server]\nhostname = mail.example.org\nstate = state\n"
+EVERYTHING = """\
+[tls:public]
+type = self_signed
+[directory:people]
+type = sqlite
+[factor:totp]
+[store:mail]
+type = maildir
+[target:mailbox]
+store = mail
+[service:smtp]
+listen = 127.0.0.1:0
+"""
 
 
 def wait_for(log: Path, event: str) -> None:
@@ -90,6 +104,24 @@ class Beginning(Process):
     def test_the_state_folder_is_made_for_us_alone(self) -> None:
         with self.server() as server:
             self.assertEqual(stat.S_IMODE(os.stat(server.folder / "state").st_mode), 0o700)
+
+    def test_nothing_in_it_is_anybody_elses_whatever_the_umask(self) -> None:
+        self.addCleanup(os.umask, os.umask(0))
+        with self.server(SERVER + EVERYTHING) as server:
+            server.command("user", "add", "ann@example.org", "--password-stdin", typed="x\n")
+            server.command("otp", "enroll", "ann@example.org")
+            bring(server.port("smtp"), "bob@example.com", ["ann@example.org"], b"Subject: x\r\n\r\nx\r\n")
+            found = list((server.folder / "state").rglob("*"))
+            self.assertGreater(len(found), 20)
+            open_to_others = [str(path) for path in found if path.lstat().st_mode & 0o077]
+            self.assertEqual(open_to_others, [])
+
+    def test_a_ready_file_that_cannot_be_is_a_sentence(self) -> None:
+        server = self.server()
+        server.begin("--config", str(server.config), "--ready-file", str(server.folder / "no" / "file"))
+        self.assertEqual(server.wait(), 1)
+        self.assertIn("the ready file", server.log)
+        self.assertNotIn("Traceback", server.log)
 
     def test_a_state_folder_that_cannot_be_is_a_sentence(self) -> None:
         server = self.server()

@@ -61,7 +61,7 @@ async def status_of(work: Work, assembled: Assembled, chosen: Namespace) -> int:
     except Trouble as trouble:
         words = trouble.detail or trouble.public
     except OSError as error:
-        words = str(error)
+        words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     finally:
         await assembled.stop()
     print(f"mailtwist: {words}", file=sys.stderr)
