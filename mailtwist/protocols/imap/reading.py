@@ -14,6 +14,9 @@ AT_A_STRETCH = 2 * BLOCK
 PORTION = BLOCK // 4
 """Octets that are taken apart without a look at the clock."""
 
+SENT = 2 * BLOCK
+"""Octets that are read at a time to be sent and nothing else: each read costs a thread its turn."""
+
 EACH = 4096
 """What a message, a read or a part costs besides its octets."""
 
@@ -74,8 +77,8 @@ class Reading:
         """All of them in one piece."""
         return b"".join([block async for block in self.blocks(start, end)])
 
-    async def blocks(self, start: int, end: int) -> AsyncIterator[bytes]:
-        """From `start` to `end`, which lie in the message."""
+    async def blocks(self, start: int, end: int, step: int = BLOCK) -> AsyncIterator[bytes]:
+        """From `start` to `end`, which lie in the message; not much more than `step` at a time."""
         if start < min(end, BLOCK) and not self._head:
             await self._read_head()
         if start < len(self._head):
@@ -83,7 +86,7 @@ class Reading:
             start += len(piece)
             yield piece
         while start < end:
-            piece = await self._read(start, min(end - start, BLOCK))
+            piece = await self._read(start, min(end - start, step))
             start += len(piece)
             yield piece
 

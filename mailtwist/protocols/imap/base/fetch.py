@@ -15,7 +15,7 @@ from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
 from mailtwist.protocols.imap.fetch_items import FLAGS, ITEMS, UID, Item, Listed, Pieces, Read, item
 from mailtwist.protocols.imap.message_set import MessageSet
-from mailtwist.protocols.imap.reading import Pace, Reading
+from mailtwist.protocols.imap.reading import SENT, Pace, Reading
 from mailtwist.store.api import Content, Entry
 
 NOT_MARKED = Event("imap.not_marked", "Messages were read but could not be marked so: {why}", "warn")
@@ -200,7 +200,7 @@ async def _send(session: Session, pieces: Pieces, reading: Reading) -> None:
             session.write(piece)
             continue
         try:
-            async for block in reading.blocks(piece.start, piece.end):
+            async for block in reading.blocks(piece.start, piece.end, SENT):
                 session.write(block)
                 await session.drained()
         except Exception:
