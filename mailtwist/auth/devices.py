@@ -1,5 +1,7 @@
 """A saved `password@code` goes on working where it was learned, for a while: the remembered device."""
 
+from dataclasses import replace
+
 from mailtwist.auth.api import LoginRequest
 from mailtwist.auth.places import network_of
 from mailtwist.config.login import LoginSettings
@@ -23,6 +25,16 @@ TOUCH_EVERY = 60.0
 """Mail programs come every minute: a use is noted once in a while, not with an fsync each time."""
 
 
+def as_set_today(device: Device, settings: LoginSettings) -> Device:
+    """`device` with no longer a life than the settings give today: who shortens it, perhaps because something
+    has happened, means what is remembered already too."""
+    return replace(
+        device,
+        expires_at=min(device.expires_at, device.created + settings.remember),
+        idle=min(device.idle, settings.idle),
+    )
+
+
 class Devices:
     """Whole strings are looked up by a keyed hash: quick for a client that comes every minute, useless to who
     has the database without the key."""
@@ -36,7 +48,8 @@ class Devices:
     async def find(self, account: str, secret: bytes) -> Device | None:
         """The device with this string, if it lives or was revoked; one that expired is no device."""
         versions = self._keys.versions(DEVICES)[:2]
-        device = await self._durable.device(account, [self._lookup(account, secret, v) for v in versions])
+        found = await self._durable.device(account, [self._lookup(account, secret, v) for v in versions])
+        device = found and as_set_today(found, self._settings)
         if device is None or device.revoked_at is not None or device.alive(self._clock.now()):
             return device
         return None

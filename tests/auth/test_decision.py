@@ -7,7 +7,9 @@ from unittest.mock import patch
 from twisted.internet.defer import CancelledError
 
 from mailtwist.auth.api import EncryptionRequired, LoginRefused, LoginRequest, LoginUnavailable, Person
+from mailtwist.config.login import DAY, LoginSettings
 from mailtwist.config.network import Hostname
+from mailtwist.config.values import Duration
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
 from mailtwist.testing.directory import MemoryDirectory
@@ -235,6 +237,18 @@ class DeviceTests(House):
         self.accepted(secret)
         self.clock.advance(30 * 86400 + 1)
         self.assertEqual(self.refused(secret), "wrong-code")
+
+    def test_a_shorter_life_is_for_those_that_are_remembered_already(self) -> None:
+        secret = self.right()
+        self.accepted(secret)
+        self.clock.advance(2 * DAY)
+        for settings in ({"remember": DAY}, {"remember": 0}, {"idle": DAY}):
+            self.assembly.login = LoginSettings(**{key: Duration(value) for key, value in settings.items()})
+            self.restart()
+            self.assertEqual(self.refused(secret), "wrong-code")
+        self.assembly.login = LoginSettings(remember=Duration(10 * DAY), idle=Duration(10 * DAY))
+        self.restart()
+        self.accepted(secret)
 
     def test_it_ends_when_it_is_revoked(self) -> None:
         secret = self.right()

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from mailtwist.app.cli.answer import moment, print_json, print_rows
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.inside import CannotDo, Inside, person_named, run_inside
+from mailtwist.auth.devices import as_set_today
 from mailtwist.state.api import Device, Durable
 from mailtwist.state.process import durable
 
@@ -27,10 +28,11 @@ async def work(inside: Inside, chosen: Namespace) -> int:
     await inside.begin()
     _, person = await person_named(inside, chosen.name)
     now = inside.clock.now()
-    devices = await state.devices(person.account)
-    living = [device for device in devices if device.alive(now)]
+    remembered = await state.devices(person.account)
     if chosen.word == "revoke":
-        return await _revoke(state, living, now, chosen)
+        return await _revoke(state, [device for device in remembered if device.alive(now)], now, chosen)
+    devices = [as_set_today(device, inside.login) for device in remembered]
+    living = [device for device in devices if device.alive(now)]
     rows = [_row(device, now) for device in (devices if chosen.all else living)]
     columns = ("id", "state", "client", "last_used", "last_address", "networks", "expires")
     print_rows(rows, columns, chosen.json, f"nothing is remembered for {person.name}")

@@ -53,6 +53,13 @@ class DeviceTests(InsideCase):
             (row["id"], row["state"], row["client"]), (accepted.device, "active", "mutt \x1b[2J")
         )
 
+    async def test_a_shorter_life_is_seen_in_the_list_and_all_can_be_revoked(self) -> None:
+        await self.begin()
+        accepted = await self.login()
+        self.path.write_text(self.ini.replace("[login]\n", "[login]\nremember = 0\n"))
+        self.assertIn("nothing is remembered", (await self.device("list", "ann"))[1])
+        self.assertEqual((await self.device("revoke", "ann", accepted.device))[0], 0)
+
     async def test_a_revoked_string_does_not_get_in_any_more(self) -> None:
         await self.begin()
         accepted = await self.login()
