@@ -25,8 +25,8 @@ class LoginSettings:
     )
     remember: Annotated[Duration, AtMost(365 * DAY, "a static suffix has a bounded life")] = setting(
         Duration(90 * DAY),
-        words="How long a saved `password@code` goes on working in its network, also one that is saved already;"
-        " 0 remembers nothing.",
+        words="How long a saved `password@code` goes on working in its network, also one that is saved"
+        " already; 0 remembers nothing.",
     )
     idle: Annotated[Duration, AtLeast(HOUR)] = setting(
         Duration(30 * DAY), words="A saved `password@code` that was not used for so long is forgotten."
