@@ -49,10 +49,17 @@ class Attached:
             raise AssertionError(f"strace cannot watch: {said}")
 
     def detach(self) -> list[Call]:
-        """What happened meanwhile."""
+        """What happened meanwhile; the process goes on."""
         self._child.terminate()
         self._child.communicate(timeout=60)
         return list(read(self._file.read_text(errors="replace")))
+
+    def end(self) -> None:
+        """The process has been killed."""
+        try:
+            self._child.communicate(timeout=60)
+        finally:
+            self._child.kill()
 
 
 def read(text: str) -> Iterator[Call]:
