@@ -33,8 +33,12 @@ fmt: $(BIN)/.dev
 docs: $(BIN)/.dev metadata
 	PYTHONPATH=. $(BIN)/python docs/pages.py
 
-bench: $(BIN)/.dev metadata
+bench: $(BIN)/.bench metadata
 	PYTHONPATH=. $(BIN)/python -m bench
+
+$(BIN)/.bench: $(BIN)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[bench]'
+	@touch $@
 
 # What the tests need of the machine: installed as root on Debian, named otherwise.
 peers:
