@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from mailtwist.kit.clock import Clock
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.patience import Timer
 from mailtwist.protocols.received import LIMIT
@@ -21,6 +22,8 @@ class Transport(Protocol):
 
 class Speaker(Protocol):
     """Who has the turns: what the engine asks of a server.  `TakesTurns` is one."""
+
+    clock: Clock
 
     def callLater(self, period: float, func: Callable[..., object], *args: object) -> Timer: ...
 

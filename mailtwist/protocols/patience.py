@@ -76,3 +76,24 @@ class Patience:
             self.watch(self._seconds, self._enough)
         elif self._watching:
             self._expired()
+
+
+class Stretch:
+    """How long others have waited for their turn while we answered a pipeline."""
+
+    TURNS = 100
+    SECONDS = 0.01
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._turns = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Others have had their turn."""
+        self._begun = self._seconds()
+
+    def over(self) -> bool:
+        """One more is answered; it is time to let others work."""
+        self._turns += 1
+        return self._turns % self.TURNS == 0 or self._seconds() > self._begun + self.SECONDS

@@ -15,11 +15,8 @@ from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import shield as shield
 from mailtwist.protocols.ends import Output, Speaker, Transport, leaving
 from mailtwist.protocols.errors import Closed, Malformed, Unframed
-from mailtwist.protocols.patience import SLOWEST, Patience
+from mailtwist.protocols.patience import SLOWEST, Patience, Stretch
 from mailtwist.protocols.received import Block, Received
-
-AT_A_STRETCH = 100
-"""Turns of a pipeline before the reactor has its turn."""
 
 TURN_FAILED = Event("turn.failed", "a turn failed", "critical")
 
@@ -42,6 +39,7 @@ class Turns:
         self._to = transport
         self._speaker = speaker
         self._patience = Patience(speaker.callLater, self._too_slow)
+        self._stretch = Stretch(speaker.clock.seconds)
         self._in = Received()
         self._out = Output(transport, self._resumed)
         self._more_came: Deferred[None] | None = None
@@ -62,6 +60,7 @@ class Turns:
             self._held = True
             self._to.pauseProducing()
         self._out.corked = True
+        self._stretch.begin()
         try:
             self._wake()
         finally:
@@ -121,16 +120,15 @@ class Turns:
 
     async def _live(self, turn: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         connection_id.set(self.id)
-        stretch = 0
         try:
             while not self.over:
                 try:
                     await self._take_turn(turn)
                 except Malformed as error:
                     self._refused(error)
-                stretch += 1
-                if stretch % AT_A_STRETCH == 0:
+                if self._stretch.over():
                     await self.pause(0)
+                    self._stretch.begin()
         except (CancelledError, Closed):
             if not self.over:
                 raise  # nobody has closed: something within the turn was cancelled, which is a bug

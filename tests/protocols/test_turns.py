@@ -1,8 +1,8 @@
 """One turn at a time, whatever the peer sends."""
 
 from mailtwist.kit.events import connection_id
+from mailtwist.protocols.patience import Stretch
 from mailtwist.protocols.received import LIMIT
-from mailtwist.protocols.turns import AT_A_STRETCH
 from tests.protocols.turning import Case
 
 
@@ -36,11 +36,24 @@ class OrderTests(Case):
         self.server.sendLine(b"2")
 
     def test_a_long_pipeline_lets_the_reactor_work(self):
-        self.say(*[b"ECHO x"] * (AT_A_STRETCH * 3 - 1))
-        self.assertEqual(len(self.heard()), AT_A_STRETCH)
+        self.say(*[b"ECHO x"] * (Stretch.TURNS * 3 - 1))
+        self.assertEqual(len(self.heard()), Stretch.TURNS)
         self.clock.advance(0)
         self.clock.advance(0)
-        self.assertEqual(len(self.heard()), AT_A_STRETCH * 2 - 1)
+        self.assertEqual(len(self.heard()), Stretch.TURNS * 2 - 1)
+
+    def test_slow_commands_let_the_reactor_work_the_sooner(self):
+        async def slow(rest):
+            self.clock.reactor.rightNow += Stretch.SECONDS / 2
+            self.server.say(b"slow")
+
+        self.server.do_SLOW = slow
+        self.say(*[b"SLOW"] * 8, b"ECHO x")
+        told = [len(self.heard())]
+        while told[-1]:
+            self.clock.advance(0)
+            told.append(len(self.heard()))
+        self.assertEqual((told[0], sum(told)), (3, 9))
 
     def test_a_turn_knows_its_connection(self):
         async def do_ID(rest):
