@@ -247,16 +247,19 @@ def received(test: Callable[[int], bool]) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A key, bound, and what has to be read if it cannot be decided without."""
+    """A key, bound, and what has to be read if it cannot be decided without; `headers` is how many keys are
+    held against fields."""
 
     key: Key
     fields: frozenset[bytes] = field(init=False)
     texts: frozenset[Text] = field(init=False)
+    headers: int = field(init=False)
 
     def __post_init__(self) -> None:
         wanted = list(self.key.wants())
-        fields = frozenset(one.name for one in wanted if isinstance(one, Header))
-        object.__setattr__(self, "fields", fields)
+        names = [one.name for one in wanted if isinstance(one, Header)]
+        object.__setattr__(self, "headers", len(names))
+        object.__setattr__(self, "fields", frozenset(names))
         object.__setattr__(self, "texts", frozenset(one for one in wanted if isinstance(one, Text)))
 
 

@@ -1,7 +1,5 @@
 """How a message is searched: no further than the question needs, its octets read once.  rfc3501#6.4.4"""
 
-from collections.abc import Iterable
-
 from mailtwist.mail import encoded_words, headers
 from mailtwist.mail.matching import Finder, folded
 from mailtwist.mail.plain_text import PlainText
@@ -9,22 +7,35 @@ from mailtwist.mail.structure import Part, StructureParser
 from mailtwist.protocols.imap.reading import Reading
 from mailtwist.protocols.imap.search_keys import Facts, Plan, Text
 
+COMPARED = 4 * 1024 * 1024
+"""Characters that the keys of one SEARCH, all together, are held against in one header; what is too long for
+very many keys is cut."""
+
+EACH = 50
+"""What a field costs besides its characters."""
+
 
 async def verdict(plan: Plan, facts: Facts, reading: Reading) -> bool:
     """The message fits, after as much reading as that takes."""
     if plan.fields:
-        facts.header = _folded_fields(await reading.header(), plan.fields)
+        facts.header = _folded_fields(await reading.header(), plan)
         if (known := plan.key.verdict(facts)) is not None:
             return known
     facts.missing = await _missing(plan.texts, reading)
     return bool(plan.key.verdict(facts))
 
 
-def _folded_fields(header: bytes, names: Iterable[bytes]) -> dict[bytes, list[str]]:
-    found = headers.values(header, names)
-    return {
-        name: [folded(encoded_words.decoded(value)) for value in values] for name, values in found.items()
-    }
+def _folded_fields(header: bytes, plan: Plan) -> dict[bytes, list[str]]:
+    room = COMPARED // max(plan.headers, 1)
+    found: dict[bytes, list[str]] = {}
+    for name, values in headers.values(header, plan.fields).items():
+        texts = found[name] = []
+        for value in values:
+            texts.append(folded(encoded_words.decoded(value))[: max(room, 0)])
+            room -= len(texts[-1]) + EACH
+            if room < 0:
+                break
+    return found
 
 
 async def _missing(texts: frozenset[Text], reading: Reading) -> frozenset[Text]:

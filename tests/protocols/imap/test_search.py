@@ -77,6 +77,15 @@ class KeyTests(SynchronousTestCase):
         self.assertGreater(breaths(b"OR 7 " * 400 + b"7"), 5)
         self.assertEqual(breaths(b"NOT (" * 10 + b"OR 7 " * 1300 + b"7" + b")" * 10), 30)
 
+    def test_very_many_keys_are_not_held_against_all_of_a_long_field(self) -> None:
+        ann = client(
+            b"Subject: near " + b"x" * 200_000 + b" far\r\n\r\n", b"Subject: near far\r\n" * 9 + b"\r\n"
+        )
+        many = b"OR SUBJECT nowhere " * 700
+        self.check(ann, {b"SUBJECT near": [1, 2], b"SUBJECT far": [1, 2]})
+        self.check(ann, {many + b"SUBJECT near": [1, 2], many + b"SUBJECT far": [2]})
+        self.check(ann, {many + b"HEADER Subject {0+}\r\n": [1, 2], many + b"HEADER To {0+}\r\n": []})
+
     def test_recent(self) -> None:
         ann = client(PLAIN, PLAIN)
         now(ann.mailbox.change_flags([1], "add", frozenset([SEEN])))
