@@ -28,6 +28,18 @@ class HostileTests(WithMaildir):
         self.assertEqual(self.folder.joinpath("bob", "mailtwist-mailbox").read_bytes(), before)
         self.assertEqual((await other.status(INBOX)).messages, 1)
 
+    async def test_a_link_in_the_place_of_a_message_is_not_followed(self):
+        account = await self.account()
+        await put(account)
+        mailbox = await account.open(INBOX)
+        secret = self.folder.absolute() / "secret"
+        secret.write_bytes(b"secret")
+        file = self.file(1)
+        file.unlink()
+        file.symlink_to(secret)
+        with self.assertRaises(Trouble):
+            await mailbox.open(1)
+
     async def test_a_name_that_is_no_text_and_claims_a_uid_is_a_message(self):
         mailbox = await (await self.account()).open(INBOX)
         identity = f"I={mailbox.uid_validity:x}"

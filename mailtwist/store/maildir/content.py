@@ -69,7 +69,13 @@ def _opened_together(cur: Path, rows: Mapping[int, Row], uids: Sequence[int]) ->
 
 
 def _opened_row(cur: Path, row: Row) -> Opened:
-    return _opened(FileIO(cur / joined(row.base, row.letters)), row.size != row.stored)
+    file = FileIO(cur / joined(row.base, row.letters), opener=_no_link)
+    return _opened(file, row.size != row.stored)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """What is put in the place of a message does not lead to other files; a pipe keeps no thread waiting."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _opened(file: FileIO, has_lf: bool) -> Opened:
