@@ -2,57 +2,114 @@
 
 import os
 import random
+import re
 import select
-from base64 import b64encode
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.process.site import USER, Site, site
+from tests.process.site import Site, site
 from tests.process.talk import Talker
 
 PACE = 20
-ROUNDS = 600 if os.environ.get("SOAK") == "full" else 40
+ROUNDS = 600 if os.environ.get("SOAK") == "full" else 50
 """Connections per port."""
 
 SEED = int(os.environ.get("SEED", "20260801"))
-PLAIN = b64encode(b"\0nobody\0x")
 PIECES = (
     *(b"", b" ", b"\r\n", b"\r", b"\n", b"\0", b"\xff\xfe", b"\xc3\xa4", b'"', b"\\", b"a" * 300),
     *(b"{3}\r\n", b"{3+}\r\nabc", b"{0+}\r\n", b"{99999999999}\r\n", b"&AOQ-", b"<1.99999999999>"),
     *b"( ) * % 1 1:* *:4294967295 0 4294967296 INBOX &&& < > @ . .. = + - ~ NIL [] <0.0>".split(),
 )
-WORDS = {
-    "imap": b"""CAPABILITY NOOP LOGOUT ID NAMESPACE SELECT EXAMINE CREATE DELETE RENAME SUBSCRIBE LSUB LIST
-        UNSUBSCRIBE STATUS APPEND CHECK CLOSE UNSELECT EXPUNGE SEARCH FETCH STORE COPY MOVE UID IDLE DONE
-        AUTHENTICATE LOGIN STARTTLS FLAGS ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS BODY[1.2.MIME]
-        RFC822.SIZE RETURN INTERNALDATE +FLAGS.SILENT \\Deleted \\Seen ALL OR NOT SINCE 1-Jan-2026 SUBJECT
-        CHARSET UTF-8 MESSAGES UIDNEXT""".split(),
-    "pop3": b"USER PASS APOP STLS CAPA AUTH PLAIN STAT LIST UIDL RETR TOP DELE NOOP RSET QUIT 1 2 -1".split(),
-    "smtp": b"""EHLO HELO MAIL FROM: RCPT TO: DATA RSET NOOP QUIT VRFY EXPN HELP STARTTLS AUTH PLAIN BDAT
-        SIZE=9 BODY=8BITMIME SMTPUTF8 <> <postmaster>""".split(),
+NUMBERS = b"0 2 * 1:* 4294967295 4294967296 18446744073709551616 -1 1.1 007".split()
+DIALOGUE = {
+    "imap": b"""\
+a CAPABILITY
+a ID ("name" "x" "version" NIL)
+a LOGIN nobody "x y"
+a AUTHENTICATE PLAIN AG5vYm9keQB4
+a NAMESPACE
+a SELECT INBOX
+a EXAMINE "Archive"
+a CREATE "a/b" (USE (\\Drafts))
+a DELETE a/b
+a RENAME INBOX x/y
+a SUBSCRIBE "&AOQ-"
+a LIST (SUBSCRIBED) "" ("*" "%") RETURN (CHILDREN)
+a LSUB "" "*"
+a STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY UNSEEN RECENT)
+a APPEND INBOX (\\Seen Mine) "17-Jul-1996 02:44:25 -0700" {3+}\r\nabc
+a FETCH 1:* (FLAGS UID ENVELOPE BODYSTRUCTURE INTERNALDATE RFC822.SIZE)
+a FETCH 1,2:3 (BODY.PEEK[HEADER.FIELDS (Subject "To")]<0.100> BODY[1.MIME] BODY[1.2] BODY[TEXT] RFC822.HEADER)
+a UID FETCH 1:4 FULL
+a STORE 1:2 +FLAGS.SILENT (\\Deleted Mine)
+a UID STORE 1:* FLAGS ()
+a SEARCH CHARSET UTF-8 OR (SINCE 1-Jan-2026 NOT SEEN) HEADER Subject "1" UID 1:9 LARGER 5 BODY {1+}\r\nx
+a UID SEARCH 1:* KEYWORD Mine NOT NOT (OR ANSWERED TEXT x) SENTON 1-Feb-1994
+a COPY 1 Archive
+a UID MOVE 2:3 Archive
+a EXPUNGE
+a UID EXPUNGE 1:3
+a IDLE\r\nDONE
+a CLOSE""",
+    "pop3": b"""\
+USER x
+PASS x y
+APOP x y
+AUTH PLAIN AG5vYm9keQB4
+STAT
+LIST 1
+LIST
+UIDL 1
+RETR 1
+TOP 1 2
+DELE 1
+RSET""",
+    "smtp": b"""\
+EHLO client.example.net
+HELO [127.0.0.1]
+MAIL FROM:<a.b@example.net> SIZE=999 BODY=8BITMIME
+MAIL FROM:<"a b"@[IPv6:::1]>
+RCPT TO:<@x.example,@y.example:ann@example.test>
+RCPT TO:<ann@example.test> NOTIFY=NEVER
+RCPT TO:<postmaster>
+DATA
+Subject: x\r\n\r\n..x\r\n.
+AUTH LOGIN\r\nbm9ib2R5\r\neA==
+VRFY <ann@example.test>
+NOOP x""",
 }
-OPENINGS = {
-    "imap": (
-        *(b"a ", b"a UID ", b"a FETCH 1:* (", b"a UID SEARCH ", b"a STORE 1 ", b"a APPEND INBOX "),
-        *(b'a LIST "" ', b"a SELECT ", b"a STATUS INBOX (", b"a CREATE ", b"a RENAME INBOX "),
-    ),
-    "pop3": (b"RETR ", b"TOP 1 ", b"AUTH PLAIN " + PLAIN, b"LIST ", b""),
-    "smtp": (
-        *(b"MAIL FROM:<a@example.net>", b"RCPT TO:<%b>" % USER.encode(), b"RCPT TO:", b"MAIL FROM:"),
-        *(b"DATA\r\n", b""),
-    ),
-}
+MESSAGE = b"""\
+Subject: =?utf-8?q?=C3=A4?= 1\r
+From: "a" <a@example.net>, b: c@example.net, d@example.net;\r
+Content-Type: multipart/mixed; boundary=x\r
+\r
+--x\r
+Content-Type: message/rfc822\r
+\r
+Subject: within\r
+\r
+text\r
+--x--\r
+"""
+COMMANDS = {name: re.split(rb"(?<!\r)\n", text) for name, text in DIALOGUE.items()}
+TOKEN = re.compile(rb"[A-Za-z]+|[0-9]+|\s+|.", re.DOTALL)
 
 
 def line(protocol: str, by: random.Random) -> bytes:
-    """Something like a command, more or less."""
-    if by.random() < 0.05:
+    """A command with something wrong in it, as a rule."""
+    if by.random() < 0.02:
         return by.randbytes(by.randrange(1, 3000))
-    pieces = [by.choice(OPENINGS[protocol])]
-    for _ in range(by.randrange(6)):
-        pieces.append(by.choice(WORDS[protocol]) if by.random() < 0.6 else by.choice(PIECES))
-        pieces.append(b" " if by.random() < 0.8 else b"")
-    return b"".join(pieces) + (b"\r\n" if by.random() < 0.95 else b"")
+    tokens = TOKEN.findall(by.choice(COMMANDS[protocol]))
+    for _ in range(by.choice((0, 1, 1, 2, 3))):
+        at = by.randrange(len(tokens) or 1)
+        how = by.randrange(4)
+        if how == 0 or not tokens:
+            del tokens[at : at + 1 + by.randrange(2)]
+        elif how == 1:
+            tokens.insert(at, by.choice(tokens) * by.choice((1, 1, 2, 50)))
+        else:
+            tokens[at] = by.choice(NUMBERS if tokens[at].isdigit() else PIECES)
+    return b"".join(tokens) + (b"\r\n" if by.random() < 0.98 else b"")
 
 
 class AnyBytes(SynchronousTestCase):
@@ -76,23 +133,24 @@ class AnyBytes(SynchronousTestCase):
         self.site.healthy()
 
     def talker(self, service: str, begun: bool, tls: bool) -> Talker:
-        if begun and service == "imap":
-            return self.site.imap(b"INBOX")
-        if begun and service == "pop3":
+        """`begun`: as far into a session as it goes."""
+        if not begun:
+            return self.site.connect(service, tls=tls)
+        if service == "imap":
+            imap = self.site.imap(b"INBOX")
+            imap.imap(b"APPEND INBOX", MESSAGE)
+            return imap
+        if service == "pop3":
             return self.site.pop3()
-        if begun and service == "smtp":
-            return self.site.smtp()
-        return self.site.connect(service, tls=tls)
+        smtp = self.site.smtp()
+        smtp.smtp(b"MAIL FROM:<a@example.net>")
+        smtp.smtp(b"RCPT TO:<ann@example.test>")
+        return smtp
 
     def test_imap_before_login(self) -> None:
         self.sends_anything("imap", "imap", False)
 
     def test_imap_with_a_mailbox(self) -> None:
-        with self.site.imap() as imap:
-            for number in range(3):
-                imap.imap(
-                    b"APPEND INBOX", b"Subject: %d\r\nContent-Type: multipart/mixed\r\n\r\n--\r\n" % number
-                )
         self.sends_anything("imap", "imap", True)
 
     def test_imap_under_tls(self) -> None:

@@ -1,11 +1,11 @@
 """No room on the disk: a temporary refusal, nothing half left, nothing lost; with room again all is well."""
 
 import atexit
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from unittest import SkipTest
@@ -56,7 +56,7 @@ class NoRoom(SynchronousTestCase):
     def fill(self, but: int = 0) -> None:
         """Nothing is left, but for so many octets."""
         with self.filler.open("wb", buffering=0) as file:
-            with suppress(OSError):
+            with contextlib.suppress(OSError):
                 while file.write(bytes(4096)):
                     pass
             file.truncate(max(0, file.tell() - but))
