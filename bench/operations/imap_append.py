@@ -8,7 +8,7 @@ from bench.servers.api import Server
 from bench.servers.dovecot import Dovecot
 from bench.servers.ours import Ours
 
-SESSIONS, EACH = 4, 75
+SESSIONS, EACH = 4, 40
 
 
 def _sample(server: Server) -> Sample:

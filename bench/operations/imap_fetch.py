@@ -39,9 +39,9 @@ operations = [
         goals={"dovecot": goal},
     )
     for size, mailbox, count, times, tls, goal in (
-        ("4k", SMALL, IN_SMALL, 3, False, 1.0),
-        ("4k", SMALL, IN_SMALL, 3, True, 2.0),
-        ("1m", BIG, IN_BIG, 8, False, 1.2),
+        ("4k", SMALL, IN_SMALL, 8, False, 1.0),
+        ("4k", SMALL, IN_SMALL, 8, True, 2.0),
+        ("1m", BIG, IN_BIG, 5, False, 1.2),
         ("1m", BIG, IN_BIG, 4, True, 1.8),
     )
 ]

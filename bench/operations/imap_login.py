@@ -8,7 +8,7 @@ from bench.servers.api import Server
 from bench.servers.dovecot import Dovecot
 from bench.servers.ours import Ours
 
-TIMES = 100
+TIMES = 50
 
 
 def _sample(server: Server, *, tls: bool) -> Sample:

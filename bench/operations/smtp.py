@@ -38,7 +38,7 @@ operations = [
         partial(_sample, octets=octets, each=each, starttls=starttls),
         goals={"postfix": goal},
     )
-    for size, octets, each, goal in (("4k", 4 * KB, 60, 2.0), ("1m", MB, 4, 1.5))
+    for size, octets, each, goal in (("4k", 4 * KB, 30, 2.0), ("1m", MB, 2, 1.5))
     for kind, words, starttls in (("", "plain", False), ("-tls", "STARTTLS", True))
 ] + [
     Operation(
@@ -48,5 +48,5 @@ operations = [
         partial(_sample, octets=octets, each=each, starttls=False),
         goals={"aiosmtpd": goal},
     )
-    for size, octets, each, goal in (("4k", 4 * KB, 60, 2.5), ("1m", MB, 4, 10.0))
+    for size, octets, each, goal in (("4k", 4 * KB, 60, 2.5), ("1m", MB, 3, 10.0))
 ]

@@ -69,7 +69,7 @@ operations = [
         (Ours, Dovecot),
         partial(_sample, load=load, sessions=sessions),
         unit="ms",
-        rounds=4,
+        rounds=3,
     )
     for name, words, load, sessions in (
         ("nothing", "nothing happens: this machine", _nothing, 1),
