@@ -154,7 +154,10 @@ def deliver(talker: Talker, sender: str, recipients: Sequence[str], message: byt
     answer = talker.smtp(b"DATA")
     if not answer.startswith(b"354"):
         return answer
-    talker.send(
-        b"\r\n".join(b"." + line if line.startswith(b".") else line for line in message.split(b"\r\n"))
-    )
+    talker.send(stuffed(message))
     return talker.smtp(b"." if message.endswith(b"\r\n") else b"\r\n.")
+
+
+def stuffed(message: bytes) -> bytes:
+    """As it is sent after DATA, without the dot at its end (rfc5321#4.5.2)."""
+    return b"\r\n".join(b"." + line if line.startswith(b".") else line for line in message.split(b"\r\n"))

@@ -11,7 +11,7 @@ from tests.process.site import Site, site
 from tests.process.talk import Talker
 
 PACE = 20
-ROUNDS = 600 if os.environ.get("SOAK") == "full" else 50
+ROUNDS = 600 if os.environ.get("SOAK") == "full" else 100
 """Connections per port."""
 
 SEED = int(os.environ.get("SEED", "20260801"))

@@ -80,6 +80,8 @@ class NotReading(SynchronousTestCase):
     def test_pop3(self) -> None:
         client = self.site.pop3()
         self.assertLess(self.is_cut(client, b"RETR 1\r\nRETR 2\r\nRETR 3\r\n"), SIZE)
+        with self.site.pop3():  # the maildrop is free again
+            pass
 
     def test_one_that_reads_gets_it_whole_and_it_costs_no_more(self) -> None:
         client = self.site.imap(b"INBOX")
