@@ -45,7 +45,7 @@ class CITests(SynchronousTestCase):
         self.assertEqual(code, 0, said)
 
     def test_a_failing_test_is_red(self) -> None:
-        code, said = self.ran({"test_planted.py": PASSING.format("self.fail('planted')")})
+        code, said = self.ran({"test_planted.py": PASSING.format('self.fail("planted")')})
         self.assertEqual(said.splitlines()[-1], "trial: 0 passed, 1 failed, 0 skipped", said)
         self.assertNotEqual(code, 0)
 
