@@ -204,11 +204,7 @@ def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
 def site(name: str, pace: float = 1) -> Site:
     """One per test module, which says its `name`; it ends with the tests."""
     folder = Path(tempfile.mkdtemp(prefix=f"mailtwist-{name}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     made = Site(folder, pace=pace)
-
-    def end() -> None:
-        made.end()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(end)
+    atexit.register(made.end)
     return made

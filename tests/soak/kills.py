@@ -34,12 +34,14 @@ def message(number: int) -> bytes:
 def killed_site(name: str) -> Iterator[Site]:
     """A server and its folder, both gone in the end."""
     folder = Path(tempfile.mkdtemp(prefix=f"mailtwist-soak-{name}-"))
-    site = Site(folder)
     try:
-        yield site
-        site.server.stop()
+        site = Site(folder)
+        try:
+            yield site
+            site.server.stop()
+        finally:
+            site.server.kill()
     finally:
-        site.server.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
