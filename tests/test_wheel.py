@@ -1,6 +1,8 @@
 """A wheel built from the tree works in an empty environment, far from the checkout."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,7 @@ def run(*command: str | Path, cwd: Path, check: bool = True) -> "subprocess.Comp
 def installed() -> Path:
     """The folder of programs of a new environment with nothing but our wheel and what it needs."""
     place = Path(tempfile.mkdtemp(prefix="mailtwist-wheel-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     tree = copied(place / "tree")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place / "dist", ".", cwd=tree)
     (wheel,) = (place / "dist").glob("*.whl")
