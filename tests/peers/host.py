@@ -17,70 +17,7 @@ import pyotp
 from mailtwist.testing.serve import program_with_clock, words_with_clock
 from mailtwist.testing.server import RunningServer
 from tests.peers.clients import Login
-
-DOMAIN = "example.test"
-INI = f"""\
-[server]
-hostname = mail.{DOMAIN}
-state = state
-
-[tls:public]
-type = self_signed
-
-[directory:people]
-type = sqlite
-
-[factor:totp]
-
-[store:mail]
-type = maildir
-
-[target:local]
-type = mailbox
-store = mail
-
-[service:smtp]
-listen = 127.0.0.1:0
-tls = public
-target = local
-
-[service:submission]
-listen = 127.0.0.1:0
-tls = public
-target = local
-
-[service:submissions]
-type = submission
-tls_mode = implicit
-listen = 127.0.0.1:0
-tls = public
-target = local
-
-[service:imap]
-listen = 127.0.0.1:0
-tls = public
-store = mail
-
-[service:imaps]
-type = imap
-tls_mode = implicit
-listen = 127.0.0.1:0
-tls = public
-store = mail
-
-[service:pop3]
-listen = 127.0.0.1:0
-tls = public
-store = mail
-
-[service:pop3s]
-type = pop3
-tls_mode = implicit
-listen = 127.0.0.1:0
-tls = public
-store = mail
-"""
-SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
+from tests.whole_host import DOMAIN, SERVICES, whole_host
 
 
 class Person:
@@ -132,7 +69,7 @@ class Host:
         self.advance(0)
         clock = self._clock
         self.server = RunningServer(
-            folder, INI, program=program_with_clock(clock), words=words_with_clock(clock)
+            folder, whole_host(), program=program_with_clock(clock), words=words_with_clock(clock)
         )
         self.server.start()
         self._people: dict[str, Person] = {}

@@ -18,57 +18,11 @@ from mailtwist.app.tap import TWISTD
 from mailtwist.testing.server import RunningServer
 from tests.process.hurry import program
 from tests.process.talk import Talker
+from tests.whole_host import DOMAIN, TLS, whole_host
 
-DOMAIN = "example.test"
 USER = f"ann@{DOMAIN}"
 PASSWORD = "a pass word"
-TLS = "[tls:public]\ntype = self_signed\n"
-INI = """\
-[server]
-hostname = mail.example.test
-state = state
-trusted_networks = 127.0.0.0/8
-{server}
-{tls}
-[directory:people]
-type = sqlite
-
-[factor:totp]
-
-[store:mail]
-type = maildir
-
-[target:local]
-type = mailbox
-store = mail
-
-[service:smtp]
-listen = 127.0.0.1:0
-tls = public
-target = local
-
-[service:submission]
-listen = 127.0.0.1:0
-tls = public
-target = local
-
-[service:imap]
-listen = 127.0.0.1:0
-tls = public
-store = mail
-
-[service:imaps]
-type = imap
-tls_mode = implicit
-listen = 127.0.0.1:0
-tls = public
-store = mail
-
-[service:pop3]
-listen = 127.0.0.1:0
-tls = public
-store = mail
-"""
+TRUSTED = "trusted_networks = 127.0.0.0/8"
 
 
 class Site:
@@ -78,7 +32,7 @@ class Site:
         self.folder = folder
         state, self.secret = enrolled()
         shutil.copytree(state, folder / "state", dirs_exist_ok=True)
-        ini = INI.format(server=server, tls=tls)
+        ini = whole_host(f"{TRUSTED}\n{server}", tls)
         self.server = RunningServer(folder, ini, program=TWISTD if pace == 1 else program(pace))
         self.server.start()
 
@@ -178,7 +132,7 @@ def enrolled() -> tuple[Path, str]:
     """A state folder to begin with, and the `password@code` that the one person there has saved."""
     folder = Path(tempfile.mkdtemp(prefix="mailtwist-enrolled-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with RunningServer(folder, INI.format(server="", tls=TLS)) as server:
+    with RunningServer(folder, whole_host(TRUSTED)) as server:
         server.command("user", "add", USER, "--password-stdin", typed=PASSWORD + "\n")
         made = json.loads(server.command("otp", "enroll", USER, "--json"))
         totp = pyotp.TOTP(parse_qs(urlsplit(made["uri"]).query)["secret"][0])
