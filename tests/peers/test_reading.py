@@ -123,13 +123,15 @@ class Program(SynchronousTestCase):
 class CurlTests(Program):
     def test_it_reads_by_imap(self) -> None:
         login = self.reader.login()
-        for number in range(1, 201, 7):
+        for number in range(1, 201):
             self.assertEqual(clients.curl(login, f"INBOX;MAILINDEX={number}"), self.corpus[number - 1])
 
     def test_it_reads_by_pop3(self) -> None:
         login = self.reader.login()
-        for number in range(1, 201, 7):
-            self.assertEqual(clients.curl(login, str(number), scheme="pop3s"), ended(self.corpus[number - 1]))
+        for number in range(1, 201):
+            # Of a message without an octet (poplib gets none) curl prints a line end of its own.
+            wanted = ended(self.corpus[number - 1]) or b"\r\n"
+            self.assertEqual(clients.curl(login, str(number), scheme="pop3s"), wanted)
 
 
 @needs("mbsync")
