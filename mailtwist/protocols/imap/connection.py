@@ -40,6 +40,7 @@ class Connection:
 
     def __init__(self, host: Host) -> None:
         self.client: dict[str, str | None] = {}
+        self.enabled: set[str] = set()
         self._host = host
         self._frames = Frames(host.lines, lambda: self.go_on("Go on"))
         self._out: list[bytes] = []

@@ -89,6 +89,9 @@ class Session(Door, Protocol):
     client: dict[str, str | None]
     """What the client said about itself (rfc2971#3.3), empty until then."""
 
+    enabled: set[str]
+    """Upper-case names that ENABLE, or what counts as it, has switched on (rfc5161#3.1)."""
+
     @property
     def state(self) -> State:
         """One of the three, never a combination."""

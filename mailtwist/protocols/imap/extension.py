@@ -25,13 +25,39 @@ class Named(Protocol):
 N = TypeVar("N", bound=Named)
 
 
+@dataclass(frozen=True, slots=True)
+class Enables:
+    """A row of the table of ENABLE (rfc5161#3.1).  `name` is upper case, `written` what the client is told
+    if that is another spelling.  `then` is called once, when `name` is in `session.enabled`; what it says
+    comes before ENABLED."""
+
+    name: str
+    written: str = ""
+    then: "Callable[[Session], None] | None" = None
+
+
+TABLES = (
+    "commands",
+    "enables",
+    "fetch_items",
+    "fetch_modifiers",
+    "search_keys",
+    "search_returns",
+    "select_parameters",
+    "store_modifiers",
+)
+
+
 @dataclass(frozen=True)
 class Extension:
     """One part of the protocol; the base commands are parts too.
 
     `capabilities` are told in the states `told_in`; `telling` adds those that depend on the session.
     `needs` are runtime-checkable Protocols that the account must have: where it lacks one, the part is
-    neither told nor understood.  `fetch_items` and `search_keys` are rows of the tables of FETCH and SEARCH.
+    neither told nor understood.  The rest are rows of tables: of ENABLE (`Enables`), of FETCH
+    (`fetch_items.FetchItem`, `modifiers.FetchModifier`), of SEARCH (`search_terms.SearchKey`,
+    `search_results.SearchReturn`), of SELECT (`modifiers.SelectParameter`), of STORE
+    (`modifiers.StoreModifier`).
     """
 
     name: str
@@ -41,8 +67,13 @@ class Extension:
     needs: tuple[type, ...] = ()
     told_in: State = State.ANY
     telling: "Callable[[Session], Sequence[str]] | None" = None
+    enables: tuple[Enables, ...] = ()
     fetch_items: tuple[Named, ...] = ()
+    fetch_modifiers: tuple[Named, ...] = ()
     search_keys: tuple[Named, ...] = ()
+    search_returns: tuple[Named, ...] = ()
+    select_parameters: tuple[Named, ...] = ()
+    store_modifiers: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +82,16 @@ class Dialect:
 
     extensions: tuple[Extension, ...]
     commands: Mapping[str, type[Command]] = field(init=False)
+    enables: Mapping[str, Enables] = field(init=False)
     fetch_items: Mapping[str, Any] = field(init=False)
+    fetch_modifiers: Mapping[str, Any] = field(init=False)
     search_keys: Mapping[str, Any] = field(init=False)
+    search_returns: Mapping[str, Any] = field(init=False)
+    select_parameters: Mapping[str, Any] = field(init=False)
+    store_modifiers: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        for table in ("commands", "fetch_items", "search_keys"):
+        for table in TABLES:
             rows = [row for part in self.extensions for row in getattr(part, table)]
             object.__setattr__(self, table, _by_name(table, rows))
 
