@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from zope.interface import Interface
 
+from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope, Recipient
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism
@@ -26,6 +27,15 @@ class Transfer(Protocol):
 
     async def abort(self) -> None:
         """Nothing is left of it.  May be called at any time, also after `commit`, then it does nothing."""
+
+
+@runtime_checkable
+class SupportsOutcomes(Protocol):
+    """A `Transfer` whose recipients need not share one fate; LMTP asks for it (rfc2033#4.2)."""
+
+    async def commit_each(self) -> Sequence[str | Trouble]:
+        """In the place of `commit`: for each recipient of the envelope, in its order, the name of the message
+        that is safe, or why this one does not have it.  Once begun, this is not called off either."""
 
 
 class Reception(Protocol):
