@@ -1,6 +1,6 @@
 """What a store is: accounts with mailboxes with messages.  All stores pass `testing.store.StoreContract`."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -226,6 +226,14 @@ class Account(Protocol):
 
     async def mailboxes(self) -> Sequence[Listed]:
         """All that exist; not selectable: names above them that do not, and subscribed names that do not.
+    async def known(self, what: str, uids: Collection[int]) -> Mapping[int, bytes]:
+        """What was learned under `what` of those of `uids`, as far as it is still there."""
+
+    async def learn(self, what: str, facts: Mapping[int, bytes]) -> None:
+        """`facts` by UID, worked out of messages that never change, are kept as long as the messages are.
+        They may be lost at any time, and those that are large (see `store.facts`) are not kept; `what`
+        has the version of what is written in it.  It never fails for want of room."""
+
         INBOX first, then by name."""
 
     async def open(self, name: str) -> Mailbox: ...

@@ -1,6 +1,6 @@
 """Mail in memory: for tests and trials; gone when the process ends."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailtwist.config.part import Assembly, Part
@@ -24,6 +24,7 @@ from mailtwist.store.api import (
     Stored,
 )
 from mailtwist.store.content import Octets
+from mailtwist.store.facts import Facts
 from mailtwist.store.names import canonical, in_order, moves, new_name, parents, room_for_more
 from mailtwist.store.names import special_use as known_use
 from mailtwist.store.view import View, changed, settable
@@ -152,6 +153,7 @@ class MemoryMailbox(View):
         super().__init__(name, uid_validity)
         self._account = account
         self._octets: dict[int, bytes] = {}
+        self._facts = Facts()
 
     def status(self) -> Status:
         entries = self.entries()
@@ -180,6 +182,7 @@ class MemoryMailbox(View):
         going = [entry.uid for entry in self.chosen(uids)]
         for uid in going:
             del self._octets[uid]
+            self._facts.forget(uid)
         self._commit([Gone(uid, modseq) for uid in going])
         return going
 
@@ -191,6 +194,14 @@ class MemoryMailbox(View):
         if octets is None:
             raise MessageGone()
         return Octets(octets)
+
+    async def known(self, what: str, uids: Collection[int]) -> Mapping[int, bytes]:
+        found = {uid: self._facts.get(what, uid) for uid in uids}
+        return {uid: fact for uid, fact in found.items() if fact is not None}
+
+    async def learn(self, what: str, facts: Mapping[int, bytes]) -> None:
+        for entry in self.chosen(facts.keys()):
+            self._facts.put(what, entry.uid, facts[entry.uid], entry.size)
 
     async def change_flags(
         self, uids: Collection[int], how: FlagChange, flags: Flags, unchanged_since: int | None = None

@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from mailtwist.kit.events import Event
@@ -73,6 +73,12 @@ class View:
             return [await self.open(uids[0])]
         except MessageGone:
             return [None]
+
+    async def known(self, what: str, uids: Collection[int]) -> Mapping[int, bytes]:
+        """Nothing, for a store that keeps no facts."""
+        return {}
+
+    async def learn(self, what: str, facts: Mapping[int, bytes]) -> None: ...
 
     def claim_recent(self) -> Collection[int]:
         where = bisect_left(self._entries, self.recent_from, key=_uid)

@@ -3,7 +3,7 @@
 from mailtwist.kit.spawn import started
 from mailtwist.mail.flags import DRAFT, SEEN
 from mailtwist.store.api import INBOX, Account, Arrived, MessageGone, NoSuchMailbox, Store
-from mailtwist.testing.mailbox_changes import MailboxChangesContract
+from mailtwist.testing.mailbox_facts import MailboxFactsContract
 from mailtwist.testing.mailbox_names import MailboxNamesContract
 from mailtwist.testing.messages import got, put, uids
 
@@ -21,7 +21,7 @@ MESSAGES = (
 )
 
 
-class StoreContract(MailboxNamesContract, MailboxChangesContract):
+class StoreContract(MailboxNamesContract, MailboxFactsContract):
     """Mix into a trial `TestCase` that has `async def make_store()`: an empty store, a new one each time."""
 
     async def make_store(self) -> Store:

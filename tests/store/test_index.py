@@ -7,7 +7,7 @@ from pathlib import Path
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import FLAGGED, SEEN
 from mailtwist.store.api import INBOX, Gone, NoSuchMailbox
-from mailtwist.store.maildir import rows
+from mailtwist.store.maildir import facts, rows
 from mailtwist.store.maildir.index import MIGRATIONS, Index, Indexes
 from mailtwist.testing.messages import got, put, uids
 from tests.store.maildirs import WithMaildir
@@ -124,6 +124,19 @@ class LostIndexTests(WithMaildir):
 
 
 class OtherIndexTests(WithMaildir):
+    async def test_an_index_of_the_version_before_goes_on(self):
+        store = await self.make_store()
+        stored = await put(await store.account("ann"))
+        await store.stop()
+        with sqlite3.connect(self.path(INDEX)) as index:
+            index.execute("DROP TABLE facts")
+            index.execute("PRAGMA user_version = 1")
+        index.close()
+        mailbox = await (await self.again()).open(INBOX)
+        self.assertEqual(uids(mailbox.entries()), [stored.uid])
+        await mailbox.learn("x", {stored.uid: b"fact"})
+        self.assertEqual(dict(await mailbox.known("x", [stored.uid])), {stored.uid: b"fact"})
+
     async def test_an_index_of_a_newer_version_is_refused_and_left_alone(self):
         store = await self.make_store()
         await put(await store.account("ann"))
@@ -179,6 +192,40 @@ class OtherIndexTests(WithMaildir):
         await there.refresh()
         self.assertEqual([change.uid for change in heard if isinstance(change, Gone)], [1, 2, 3, 4, 5, 6, 7])
         self.assertEqual(there.entries(), here.entries())
+
+
+class FactsTests(WithMaildir):
+    async def test_nothing_waits_for_a_sync_of_facts_but_for_the_next_message(self):
+        await self.account()
+        index = Index(self.path(INDEX))
+        self.addCleanup(index.close)
+        for lasting, expected in ((False, 1), (True, 2), (False, 1)):
+            with index.transaction(lasting=lasting):
+                pass
+            self.assertEqual(index.execute("PRAGMA synchronous").fetchone(), (expected,))
+
+    async def test_facts_go_with_their_mailbox(self):
+        account = await self.account()
+        await account.create("Work")
+        stored = await put(account, b"x", "Work")
+        work = await account.open("Work")
+        await work.learn("x", {stored.uid: b"fact"})
+        await account.delete("Work")
+        index = sqlite3.connect(self.path(INDEX))
+        self.addCleanup(index.close)
+        self.assertEqual(index.execute("SELECT count(*) FROM facts").fetchone(), (0,))
+
+    async def test_an_index_without_room_for_facts_harms_nobody(self):
+        account = await self.account()
+        stored = await put(account)
+        mailbox = await account.open(INBOX)
+
+        def full(*args):
+            raise Trouble("4.3.1", "Insufficient system storage")
+
+        self.patch(facts, "learn", full)
+        await mailbox.learn("x", {stored.uid: b"fact"})
+        self.assertEqual(dict(await mailbox.known("x", [stored.uid])), {})
 
 
 class IndexesTests(WithMaildir):

@@ -74,7 +74,7 @@ class MaildirAccount:
             raise
         for uid_validity, one in heard.items():
             if uid_validity in self._open:
-                self._open[uid_validity].learn(one)
+                self._open[uid_validity].hear(one)
         return outcome()
 
     def _blocking(

@@ -102,7 +102,7 @@ class Ground:
 
     def forget(self, box: Box) -> None:
         """Nothing of it is in the index any more."""
-        for table in ("messages", "gone", "doomed"):
+        for table in ("messages", "facts", "gone", "doomed"):
             self.index.execute(f"DELETE FROM {table} WHERE mailbox = ?", (box.uid_validity,))
         self.index.execute("DELETE FROM mailboxes WHERE uid_validity = ?", (box.uid_validity,))
         self._keywords.pop(box.folder, None)

@@ -57,6 +57,15 @@ MIGRATIONS = (
         "CREATE TABLE account (last_uid_validity INTEGER NOT NULL)",
         "INSERT INTO account VALUES (0)",
     ),
+    (
+        """CREATE TABLE facts (
+            mailbox INTEGER NOT NULL,
+            uid INTEGER NOT NULL,
+            what TEXT NOT NULL,
+            fact BLOB NOT NULL,
+            PRIMARY KEY (mailbox, uid, what)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 _FULL_OR_BROKEN = {
@@ -90,6 +99,7 @@ class Index:
             if self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
+            self._lasting = True
             migrate(self._db, MIGRATIONS, str(path))
         except BaseException:
             self._db.close()
@@ -106,10 +116,14 @@ class Index:
             return False
 
     @contextmanager
-    def transaction(self) -> Iterator[list[Callable[[], object]]]:
+    def transaction(self, lasting: bool = True) -> Iterator[list[Callable[[], object]]]:
         """All of it is on the disk at the end, or nothing; alone among all processes.  What was done to
-        files is taken back by the calls put on the list, last first, when something fails."""
+        files is taken back by the calls put on the list, last first, when something fails.  What need not
+        be `lasting` is on the disk with the next that is."""
         undo: list[Callable[[], object]] = []
+        if lasting != self._lasting:
+            self.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+            self._lasting = lasting
         self.execute("BEGIN IMMEDIATE")
         try:
             yield undo

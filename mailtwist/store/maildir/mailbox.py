@@ -1,9 +1,11 @@
 """One opened mailbox of a Maildir, shared by all sessions of this process."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mailtwist.kit.spawn import spawn
+from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import Flags
 from mailtwist.store.api import (
     Arrived,
@@ -16,6 +18,7 @@ from mailtwist.store.api import (
     Gone,
     MessageGone,
 )
+from mailtwist.store.maildir import facts as kept
 from mailtwist.store.maildir.content import OPENED_TOGETHER, content_of, open_messages
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.look import look
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class MaildirMailbox(View):
-    """An `api.Mailbox`.  What is done by whatever session of whatever process comes in by `learn`, in the
+    """An `api.Mailbox`.  What is done by whatever session of whatever process comes in by `hear`, in the
     order of the index."""
 
     def __init__(self, account: "MaildirAccount", uid_validity: int) -> None:
@@ -41,7 +44,7 @@ class MaildirMailbox(View):
     def loaded(self) -> bool:
         return self.highest_modseq >= 0
 
-    def learn(self, news: News) -> None:
+    def hear(self, news: News) -> None:
         """Listeners are told."""
         if news.name is None:
             self.apply([Gone(entry.uid, self.highest_modseq) for entry in self.entries()])
@@ -83,6 +86,13 @@ class MaildirMailbox(View):
     async def open_some(self, uids: Sequence[int]) -> Sequence[Content | None]:
         found = await self._account.work(open_messages, self.uid_validity, tuple(uids[:OPENED_TOGETHER]))
         return [None if one is None else content_of(one, self._account.threads) for one in found]
+
+    async def known(self, what: str, uids: Collection[int]) -> Mapping[int, bytes]:
+        return await self._account.work(kept.known, self.uid_validity, what, tuple(uids))
+
+    async def learn(self, what: str, facts: Mapping[int, bytes]) -> None:
+        with suppress(Trouble):
+            await self._account.work(kept.learn, self.uid_validity, what, dict(facts))
 
     async def change_flags(
         self, uids: Collection[int], how: FlagChange, flags: Flags, unchanged_since: int | None = None

@@ -1,6 +1,6 @@
 """Messages as the index knows them: read, added, changed, dropped.  Blocks; changing is for transactions."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
@@ -40,7 +40,7 @@ _INSERT = f"INSERT INTO messages (mailbox, {_COLUMNS}) VALUES (?{', ?' * len(_NA
 def rows_of(ground: Ground, box: Box, uids: Collection[int]) -> list[Row]:
     """Those of `uids` that exist, ascending."""
     found: list[Row] = []
-    for some in _slices(sorted(set(uids))):
+    for some in slices(sorted(set(uids))):
         marks = ", ".join("?" * len(some))
         cursor = ground.index.execute(
             f"{_SELECT} AND uid IN ({marks}) ORDER BY uid", (box.uid_validity, *some)
@@ -115,6 +115,7 @@ def drop(ground: Ground, box: Box, uids: Collection[int], modseq: int) -> None:
     """The messages are gone, remembered under `modseq`; the box is the caller's to save."""
     numbers = [(box.uid_validity, uid) for uid in uids]
     ground.index.executemany("DELETE FROM messages WHERE mailbox = ? AND uid = ?", numbers)
+    ground.index.executemany("DELETE FROM facts WHERE mailbox = ? AND uid = ?", numbers)
     ground.index.executemany(
         f"INSERT OR REPLACE INTO gone (mailbox, uid, modseq) VALUES (?, ?, {int(modseq)})", numbers
     )
@@ -160,6 +161,7 @@ def _forget_gone(ground: Ground, box: Box) -> None:
     box.gone_floor = max(box.gone_floor, floor)
 
 
-def _slices(uids: list[int]) -> Iterator[list[int]]:
+def slices(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many as well go into one statement."""
     for start in range(0, len(uids), _AT_A_TIME):
         yield uids[start : start + _AT_A_TIME]
