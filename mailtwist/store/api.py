@@ -37,6 +37,13 @@ class MessageGone(Trouble):
         super().__init__("5.2.0", "The message is gone")
 
 
+class OverQuota(Trouble):
+    """The account has no room for it; `detail` says how full it is."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("5.2.2", "The mailbox is full", detail)
+
+
 class MailboxInUse(Trouble):
     """Somebody else holds the maildrop.  rfc1939#4"""
 
@@ -79,6 +86,35 @@ class Status:
     highest_modseq: int
     size: int = 0
     deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What all messages of an account are together, octets as `Entry.size` counts them, and what they may
+    be; None is without limit.  Others than this server may have made it more."""
+
+    octets: int
+    messages: int
+    octets_limit: int | None = None
+    messages_limit: int | None = None
+
+    def has_room(self, octets: int, messages: int = 1) -> bool:
+        """So much more fits."""
+        return _within(self.octets + octets, self.octets_limit) and _within(
+            self.messages + messages, self.messages_limit
+        )
+
+    def must_have_room(self, octets: int, messages: int = 1) -> None:
+        """`OverQuota` when so much more does not fit."""
+        if not self.has_room(octets, messages):
+            raise OverQuota(
+                f"{self.octets} octets in {self.messages} messages, {octets} in {messages} more do not fit"
+                f" into {self.octets_limit} and {self.messages_limit}"
+            )
+
+
+def _within(number: int, limit: int | None) -> bool:
+    return limit is None or number <= limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +169,8 @@ class Content(Protocol):
 class Upload(Protocol):
     """A message on its way in.  Nobody sees it before `commit`; `commit` returns when it is on the disk,
     synced with its folder and its UID.  Every upload ends with `commit` or `abort`; after a `write` or
-    `prepare` that failed, with `abort`."""
+    `prepare` that failed, with `abort`.  `OverQuota` comes from `prepare` when the account has no room for it
+    now, from `commit` when others were faster."""
 
     async def write(self, chunk: bytes) -> None: ...
 
@@ -177,8 +214,8 @@ class Mailbox(Protocol):
     def claim_recent(self) -> Collection[int]:
         """UIDs that no session was told of as \\Recent; whoever claims them is the only one."""
 
-    def recent(self) -> int:
-        """How many `claim_recent` would give."""
+    def recent(self) -> Collection[int]:
+        """What `claim_recent` would give, without claiming it."""
 
     async def refresh(self) -> None:
         """What other processes changed is seen and told to listeners."""
@@ -188,6 +225,14 @@ class Mailbox(Protocol):
     async def open_some(self, uids: Sequence[int]) -> Sequence[Content | None]:
         """The first of `uids` (at least one is asked for), as many as are well held at a time; None for one
         that is not there any more.  Close them all."""
+
+    async def known(self, what: str, uids: Collection[int]) -> Mapping[int, bytes]:
+        """What was learned under `what` of those of `uids`, as far as it is still there."""
+
+    async def learn(self, what: str, facts: Mapping[int, bytes]) -> None:
+        """`facts` by UID, worked out of messages that never change, are kept as long as the messages are.
+        They may be lost at any time, and those that are large (see `store.facts`) are not kept; `what`
+        has the version of what is written in it.  It never fails for want of room."""
 
     async def change_flags(
         self, uids: Collection[int], how: FlagChange, flags: Flags, unchanged_since: int | None = None
@@ -202,7 +247,7 @@ class Mailbox(Protocol):
         """Removes `uids` whatever their flags (POP3's QUIT); the UIDs removed, ascending."""
 
     async def copy(self, uids: Collection[int], target: str) -> Copied:
-        """All or nothing; flags and dates go along.  `NoSuchMailbox` is the target's."""
+        """All or nothing; flags and dates go along.  `NoSuchMailbox` is the target's; `OverQuota`."""
 
     async def move(self, uids: Collection[int], target: str) -> Copied:
         """rfc6851#3.3: each message is in exactly one of the two at any time."""
@@ -211,8 +256,9 @@ class Mailbox(Protocol):
         """`told` is called in the reactor thread for every change, whoever made it, in order; the answer
         ends that."""
 
-    def lock(self) -> Callable[[], None]:
-        """Exclusive for POP3 (rfc1939#4), in this process: `MailboxInUse`, or the call that lets go."""
+    async def lock(self) -> Callable[[], None]:
+        """Exclusive for POP3 (rfc1939#4), among all processes: `MailboxInUse`, or the call that lets go.
+        A process that dies has let go."""
 
     async def close(self) -> None:
         """This user of the mailbox has gone; nothing is expunged."""
@@ -226,19 +272,14 @@ class Account(Protocol):
 
     async def mailboxes(self) -> Sequence[Listed]:
         """All that exist; not selectable: names above them that do not, and subscribed names that do not.
-    async def known(self, what: str, uids: Collection[int]) -> Mapping[int, bytes]:
-        """What was learned under `what` of those of `uids`, as far as it is still there."""
-
-    async def learn(self, what: str, facts: Mapping[int, bytes]) -> None:
-        """`facts` by UID, worked out of messages that never change, are kept as long as the messages are.
-        They may be lost at any time, and those that are large (see `store.facts`) are not kept; `what`
-        has the version of what is written in it.  It never fails for want of room."""
-
         INBOX first, then by name."""
 
     async def open(self, name: str) -> Mailbox: ...
 
     async def status(self, name: str) -> Status: ...
+
+    async def usage(self) -> Usage:
+        """Of all its mailboxes.  Cheap."""
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         """Names above it are made too.  A separator at the end is the caller's to take off."""

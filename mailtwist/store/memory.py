@@ -22,6 +22,7 @@ from mailtwist.store.api import (
     NoSuchMailbox,
     Status,
     Stored,
+    Usage,
 )
 from mailtwist.store.content import Octets
 from mailtwist.store.facts import Facts
@@ -53,7 +54,13 @@ class MemoryAccount:
         self._uses: dict[str, str] = {}
         self._subscribed: set[str] = set()
         self._last_validity = 0
+        self._octets = self._messages = 0
         self._make(INBOX)
+
+    def grew(self, octets: int, messages: int) -> None:
+        """There is so much more mail in it, or less."""
+        self._octets += octets
+        self._messages += messages
 
     def get(self, name: str) -> "MemoryMailbox":
         """The mailbox, or `NoSuchMailbox`."""
@@ -74,6 +81,9 @@ class MemoryAccount:
 
     async def status(self, name: str) -> Status:
         return self.get(name).status()
+
+    async def usage(self) -> Usage:
+        return Usage(self._octets, self._messages)
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         name, use = new_name(name), known_use(special_use)
@@ -159,7 +169,7 @@ class MemoryMailbox(View):
         entries = self.entries()
         return Status(
             messages=len(entries),
-            recent=self.recent(),
+            recent=len(self.recent()),
             uid_next=self.uid_next,
             uid_validity=self.uid_validity,
             unseen=sum(SEEN not in entry.flags for entry in entries),
@@ -173,6 +183,7 @@ class MemoryMailbox(View):
         modseq, uid = self.highest_modseq + 1, self.uid_next
         flags = settable(flags, self.keywords)
         self._octets[uid] = octets
+        self._account.grew(len(octets), 1)
         self._commit([Arrived(Entry(uid, flags, len(octets), received, modseq, zone))], uid + 1)
         return Stored(self.uid_validity, uid)
 
@@ -181,7 +192,7 @@ class MemoryMailbox(View):
         modseq = self.highest_modseq + 1
         going = [entry.uid for entry in self.chosen(uids)]
         for uid in going:
-            del self._octets[uid]
+            self._account.grew(-len(self._octets.pop(uid)), -1)
             self._facts.forget(uid)
         self._commit([Gone(uid, modseq) for uid in going])
         return going

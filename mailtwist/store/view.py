@@ -81,12 +81,13 @@ class View:
     async def learn(self, what: str, facts: Mapping[int, bytes]) -> None: ...
 
     def claim_recent(self) -> Collection[int]:
-        where = bisect_left(self._entries, self.recent_from, key=_uid)
+        claimed = self.recent()
         self.recent_from = self.uid_next
-        return [entry.uid for entry in self._entries[where:]]
+        return claimed
 
-    def recent(self) -> int:
-        return len(self._entries) - bisect_left(self._entries, self.recent_from, key=_uid)
+    def recent(self) -> Collection[int]:
+        where = bisect_left(self._entries, self.recent_from, key=_uid)
+        return [entry.uid for entry in self._entries[where:]]
 
     def listen(self, told: Callable[[Change], None]) -> Callable[[], None]:
         key = object()
@@ -97,7 +98,7 @@ class View:
 
         return end
 
-    def lock(self) -> Callable[[], None]:
+    async def lock(self) -> Callable[[], None]:
         if self._locked:
             raise MailboxInUse()
         self._locked = True

@@ -6,6 +6,7 @@ from mailtwist.store.api import INBOX, Account, Arrived, MessageGone, NoSuchMail
 from mailtwist.testing.mailbox_facts import MailboxFactsContract
 from mailtwist.testing.mailbox_names import MailboxNamesContract
 from mailtwist.testing.messages import got, put, uids
+from mailtwist.testing.quotas import QuotasContract
 
 MESSAGES = (
     b"",
@@ -21,7 +22,7 @@ MESSAGES = (
 )
 
 
-class StoreContract(MailboxNamesContract, MailboxFactsContract):
+class StoreContract(MailboxNamesContract, MailboxFactsContract, QuotasContract):
     """Mix into a trial `TestCase` that has `async def make_store()`: an empty store, a new one each time."""
 
     async def make_store(self) -> Store:

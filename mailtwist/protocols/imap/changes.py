@@ -64,7 +64,7 @@ class Selected:
 
     @property
     def recent_count(self) -> int:
-        return self.mailbox.recent() if self.read_only else len(self.recent)
+        return len(self.recent)
 
     def number(self, uid: int) -> int | None:
         at = bisect_left(self._uids, uid)
@@ -156,8 +156,8 @@ class Selected:
         return self._uids[-1] if self._uids else 0
 
     def _claim(self) -> None:
-        if not self.read_only:
-            self.recent.update(self.mailbox.claim_recent())
+        """Who only reads sees what is \\Recent and leaves it to the next.  rfc3501#2.3.2"""
+        self.recent.update(self.mailbox.recent() if self.read_only else self.mailbox.claim_recent())
 
     def _expunge(self) -> Iterator[bytes]:
         if self._gone.many:

@@ -29,6 +29,7 @@ from mailtwist.store.api import (
     NoSuchMailbox,
     Status,
     Stored,
+    Usage,
 )
 from mailtwist.store.view import View, differences
 
@@ -106,6 +107,10 @@ class LegacyAccount:
         messages, recent, uid_next, uid_validity, unseen = (int(known.get(item, 0)) for item in _STATUS)
         return Status(messages, recent, uid_next, uid_validity, unseen, 0)
 
+    async def usage(self) -> Usage:
+        """Its own keeper counts; there is no word for it."""
+        return Usage(0, 0)
+
     async def create(self, name: str, special_use: str | None = None) -> None:
         if not await _ask(self.stock.create, await self._theirs(name)):
             raise MailboxExists(name)
@@ -182,8 +187,8 @@ class LegacyMailbox(View):
         claimed, self._recents = self._recents, set()
         return claimed
 
-    def recent(self) -> int:
-        return len(self._recents)
+    def recent(self) -> Collection[int]:
+        return set(self._recents)
 
     def listen(self, told: Callable[[Change], None]) -> Callable[[], None]:
         stop = super().listen(told)

@@ -13,7 +13,7 @@ from mailtwist.protocols.imap.door import Session
 
 @dataclass(frozen=True, slots=True)
 class Open(Command):
-    """`read_only`: nothing changes by being opened, not even \\Recent."""
+    """`read_only`: nothing changes by being opened; \\Recent is seen and stays for the next."""
 
     states: ClassVar[State] = State.LOGGED_IN
     read_only: ClassVar[bool]

@@ -50,7 +50,7 @@ async def opened(account: Account) -> "StoreMaildrop":
     """The INBOX of `account`, for us alone (rfc1939#4): `MailboxInUse`."""
     mailbox = await account.open(INBOX)
     try:
-        unlock = mailbox.lock()
+        unlock = await mailbox.lock()
     except BaseException:
         await mailbox.close()
         raise

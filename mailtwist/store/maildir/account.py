@@ -11,8 +11,8 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.files import Files, disk_trouble
 from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
-from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Status
-from mailtwist.store.maildir import mailboxes, subscriptions
+from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Status, Usage
+from mailtwist.store.maildir import mailboxes, quota, subscriptions
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.index import FILE, IndexDamaged, Indexes
 from mailtwist.store.maildir.look import look
@@ -117,6 +117,9 @@ class MaildirAccount:
 
     async def status(self, name: str) -> Status:
         return await self.work(mailboxes.status, await self._looked(name))
+
+    async def usage(self) -> Usage:
+        return await self.work(quota.usage)
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         await self.work(mailboxes.create, name, special_use)

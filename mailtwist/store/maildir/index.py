@@ -66,6 +66,18 @@ MIGRATIONS = (
             PRIMARY KEY (mailbox, uid, what)
         ) WITHOUT ROWID""",
     ),
+    (  # what all messages are together: kept by SQLite itself, whoever adds and takes away
+        "ALTER TABLE account ADD COLUMN octets INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE account ADD COLUMN messages INTEGER NOT NULL DEFAULT 0",
+        """UPDATE account SET messages = (SELECT count(*) FROM messages),
+            octets = (SELECT coalesce(sum(size), 0) FROM messages)""",
+        """CREATE TRIGGER message_added AFTER INSERT ON messages BEGIN
+            UPDATE account SET octets = octets + new.size, messages = messages + 1; END""",
+        """CREATE TRIGGER message_dropped AFTER DELETE ON messages BEGIN
+            UPDATE account SET octets = octets - old.size, messages = messages - 1; END""",
+        """CREATE TRIGGER message_measured AFTER UPDATE OF size ON messages BEGIN
+            UPDATE account SET octets = octets + new.size - old.size; END""",
+    ),
 )
 
 _FULL_OR_BROKEN = {

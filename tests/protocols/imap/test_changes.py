@@ -120,7 +120,17 @@ class SelectedTests(SynchronousTestCase):
         self.assertEqual(list(second.changes(expunged=True)), [b"3 EXISTS", b"1 RECENT"])
         self.assertEqual(list(first.changes(expunged=True)), [b"3 EXISTS", b"2 RECENT"])
         self.assertEqual(first.flags(self.mailbox.entries()[0]), b"(\\Recent)")
-        self.assertEqual(list(reader.changes(expunged=True)), [b"0 RECENT"])
+        self.assertEqual(list(reader.changes(expunged=True)), [])  # it keeps what it was told
+
+    def test_who_only_reads_sees_what_is_recent_and_leaves_it(self) -> None:
+        add(self.mailbox, 2)
+        reader = Selected(self.mailbox, read_only=True, changed=lambda: None)
+        self.assertEqual(reader.recent_count, 2)
+        self.assertEqual(reader.flags(self.mailbox.entries()[0]), b"(\\Recent)")
+        writer = Selected(self.mailbox, read_only=False, changed=lambda: None)
+        self.assertEqual(writer.recent_count, 2)
+        later = Selected(self.mailbox, read_only=True, changed=lambda: None)
+        self.assertEqual((reader.recent_count, later.recent_count), (2, 0))
 
     def test_who_has_left_hears_nothing(self) -> None:
         selected = self.select(1)
