@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import FLAGGED, SEEN
-from mailtwist.store.api import INBOX, Gone, NoSuchMailbox
+from mailtwist.store.api import INBOX, Gone, NoSuchMailbox, Usage
 from mailtwist.store.maildir import facts, rows
 from mailtwist.store.maildir.index import MIGRATIONS, Index, Indexes
 from mailtwist.testing.messages import got, put, uids
@@ -124,15 +124,21 @@ class LostIndexTests(WithMaildir):
 
 
 class OtherIndexTests(WithMaildir):
-    async def test_an_index_of_the_version_before_goes_on(self):
+    async def test_an_index_of_the_first_version_goes_on(self):
         store = await self.make_store()
-        stored = await put(await store.account("ann"))
+        stored = await put(await store.account("ann"), b"x" * 100)
         await store.stop()
         with sqlite3.connect(self.path(INDEX)) as index:
             index.execute("DROP TABLE facts")
+            for trigger in ("added", "dropped", "measured"):
+                index.execute(f"DROP TRIGGER message_{trigger}")
+            for column in ("octets", "messages"):
+                index.execute(f"ALTER TABLE account DROP COLUMN {column}")
             index.execute("PRAGMA user_version = 1")
         index.close()
-        mailbox = await (await self.again()).open(INBOX)
+        account = await self.again()
+        self.assertEqual(await account.usage(), Usage(100, 1))
+        mailbox = await account.open(INBOX)
         self.assertEqual(uids(mailbox.entries()), [stored.uid])
         await mailbox.learn("x", {stored.uid: b"fact"})
         self.assertEqual(dict(await mailbox.known("x", [stored.uid])), {stored.uid: b"fact"})

@@ -123,8 +123,7 @@ class SelectedTests(SynchronousTestCase):
         self.assertEqual(list(reader.changes(expunged=True)), [])  # it keeps what it was told
 
     def test_who_only_reads_sees_what_is_recent_and_leaves_it(self) -> None:
-        add(self.mailbox, 2)
-        reader = Selected(self.mailbox, read_only=True, changed=lambda: None)
+        reader = self.select(2, read_only=True)
         self.assertEqual(reader.recent_count, 2)
         self.assertEqual(reader.flags(self.mailbox.entries()[0]), b"(\\Recent)")
         writer = Selected(self.mailbox, read_only=False, changed=lambda: None)
