@@ -65,8 +65,8 @@ def _table(operation: Operation, found: Sequence[Figures]) -> list[str]:
 def _ratio(one: Figures, ours: Figures) -> str:
     if one is ours or not ours.cost:
         return ""
-    goal = one.operation.goals.get(one.server)
-    return f"{one.cost / ours.cost:6.2f}x" + (f"  (goal {goal}x)" if goal else "")
+    ratio, goal = one.cost / ours.cost, one.operation.goals.get(one.server)
+    return f"{ratio:8.2f}x" + (f"  goal {goal}x {'met' if ratio >= goal else 'missed'}" if goal else "")
 
 
 def _plain(one: Figures) -> dict[str, object]:
@@ -78,6 +78,7 @@ def _plain(one: Figures) -> dict[str, object]:
         "unit": one.operation.unit,
         "rate": one.rate,
         "costs": one.costs,
+        "goals": dict(one.operation.goals),
     }
 
 

@@ -58,8 +58,8 @@ class Line:
 class SMTP(Line):
     """Greeted, in TLS if that is wished."""
 
-    def __init__(self, port: int, *, starttls: bool = False) -> None:
-        super().__init__(port)
+    def __init__(self, port: int, *, starttls: bool = False, tls: bool = False) -> None:
+        super().__init__(port, tls=tls)
         self.answer(b"220")
         self.ask(b"EHLO client.example.test")
         if starttls:
@@ -82,6 +82,14 @@ class SMTP(Line):
         self.ask(b"MAIL FROM:<sender@elsewhere.test>")
         self.ask(b"RCPT TO:<%b>" % recipient)
         self.ask(b"DATA", b"354")
+        self.send(message + b".\r\n")
+        self.answer(b"250")
+
+    def pipelined(self, recipient: bytes, message: bytes) -> None:
+        """The same, MAIL, RCPT and DATA at once (rfc2920)."""
+        self.send(b"MAIL FROM:<sender@elsewhere.test>\r\nRCPT TO:<%b>\r\nDATA\r\n" % recipient)
+        for code in (b"250", b"250", b"354"):
+            self.answer(code)
         self.send(message + b".\r\n")
         self.answer(b"250")
 

@@ -5,6 +5,7 @@ import select
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 Work = Callable[[], object]
 
@@ -40,12 +41,13 @@ class Crowd:
 
 
 @contextmanager
-def crowd(count: int, prepare: Callable[[], Work]) -> Iterator[Crowd]:
-    """`count` processes have prepared, each for itself; their connections stay to the end."""
+def crowd(count: int, prepare: Callable[[int], Work]) -> Iterator[Crowd]:
+    """`count` processes, which know their number, have prepared, each for itself; their connections stay to
+    the end."""
     clients: list[_Client] = []
     try:
-        for _ in range(count):
-            clients.append(_Client(prepare, clients))
+        for number in range(count):
+            clients.append(_Client(partial(prepare, number), clients))
         for client in clients:
             client.must_say(b"ready")
         yield Crowd(clients)

@@ -2,9 +2,9 @@
 
 from bench.clients import IMAP
 from bench.mail import KB, MB, message
-from bench.servers.api import BIG, HUGE, POSTS, SMALL, Server
+from bench.servers.api import BIG, HUGE, IN_SMALL, POSTS, SMALL, Server
 
-IN_SMALL, IN_BIG, IN_POSTS = 1_000, 20, 200
+IN_BIG, IN_POSTS = 20, 200
 HUGE_OCTETS = 48 * MB
 CONTENTS = ((SMALL, IN_SMALL, 4 * KB), (BIG, IN_BIG, MB), (HUGE, 1, HUGE_OCTETS), (POSTS, IN_POSTS, 4 * KB))
 """Mailbox, messages, octets of each."""
@@ -15,6 +15,8 @@ def fill(server: Server) -> None:
     if server.filled:
         return
     server.filled = True
+    if server.fill_small():
+        return
     imap = connected(server)
     for name, count, size in CONTENTS:
         if name != POSTS:

@@ -19,7 +19,8 @@ class Sample:
 @dataclass(frozen=True)
 class Operation:
     """`servers`: ours first.  `goals`: how many times our cost a peer's is to be at least.  `fresh`: on a
-    server that has done nothing else.  The first of `rounds` does not count, where there are several."""
+    server that has done nothing else.  The first of `rounds` does not count, where there are several; who is
+    `slow` has one."""
 
     name: str
     words: str

@@ -55,9 +55,10 @@ class Yard:
             servers = [server for server in found if server is not None]
             samples: dict[Server, list[Sample]] = {server: [] for server in servers}
             with on_core(CLIENTS):
-                for _ in range(operation.rounds):
+                for number in range(operation.rounds):
                     for server in servers:
-                        samples[server].append(operation.sample(server))
+                        if number == 0 or not server.slow:
+                            samples[server].append(operation.sample(server))
         for server in servers:
             yield _figures(operation, server.name, samples[server])
 

@@ -16,7 +16,7 @@ def _sample(server: Server) -> Sample:
     first = connected(server)
     first.ask(b"CREATE Appended")
 
-    def prepare() -> Work:
+    def prepare(number: int) -> Work:
         imap = connected(server)
 
         def work() -> None:

@@ -1,17 +1,20 @@
-"""A mailbox is read, by one session: flags alone, then whole messages."""
+"""A mailbox is read, by one session: flags, envelopes, whole messages."""
 
 from functools import partial
 
-from bench.filling import IN_BIG, IN_SMALL, connected, fill
+from bench.filling import IN_BIG, connected, fill
 from bench.operation import Operation, Sample, sampled
-from bench.servers.api import BIG, SMALL, Server
+from bench.servers.api import BIG, IN_SMALL, SMALL, Server
 from bench.servers.dovecot import Dovecot
 from bench.servers.ours import Ours
+from bench.servers.pymap import Pymap
 
 
 def _sample(server: Server, *, mailbox: str, what: bytes, times: int, count: int, tls: bool) -> Sample:
     fill(server)
     imap = connected(server, mailbox, tls=tls)
+    if server.slow:
+        times = 1
 
     def work() -> None:
         for _ in range(times):
@@ -24,11 +27,15 @@ def _sample(server: Server, *, mailbox: str, what: bytes, times: int, count: int
 
 operations = [
     Operation(
-        "imap-flags",
-        "FETCH 1:* (FLAGS) of 1,000 messages, plain",
-        (Ours, Dovecot),
-        partial(_sample, mailbox=SMALL, what=b"FLAGS", times=100, count=1, tls=False),
-        goals={"dovecot": 0.5},
+        f"imap-{item.decode().lower()}",
+        f"FETCH 1:* ({item.decode()}) of 1,000 messages, plain",
+        (Ours, Dovecot, Pymap),
+        partial(_sample, mailbox=SMALL, what=item, times=times, count=1, tls=False),
+        goals=goals,
+    )
+    for item, times, goals in (
+        (b"FLAGS", 100, {"dovecot": 0.5, "pymap": 500.0}),
+        (b"ENVELOPE", 5, {}),
     )
 ] + [
     Operation(

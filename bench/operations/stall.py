@@ -10,9 +10,9 @@ from bench.crowd import Work, crowd
 from bench.filling import HUGE_OCTETS, connected, fill
 from bench.mail import message
 from bench.operation import Operation, Sample
-from bench.servers.api import HUGE, Server
+from bench.servers.api import HUGE, OTHER, Server
 from bench.servers.dovecot import Dovecot
-from bench.servers.ours import OTHER, Ours
+from bench.servers.ours import Ours
 
 EVERY = 0.001
 
@@ -20,7 +20,7 @@ EVERY = 0.001
 def _sample(server: Server, load: Callable[[Server], Work], sessions: int) -> Sample:
     fill(server)
     pinger = connected(server)
-    with crowd(sessions, lambda: load(server)) as clients:
+    with crowd(sessions, lambda number: load(server)) as clients:
         clients.begin()
         longest = _ping(pinger)
         while clients.busy:

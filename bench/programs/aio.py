@@ -1,4 +1,4 @@
-"""aiosmtpd on one port: `PORT CERTIFICATE KEY [FOLDER]`, without a folder mail is thrown away."""
+"""aiosmtpd: `PORT SMTPS-PORT CERTIFICATE KEY [FOLDER]`, without a folder mail is thrown away."""
 
 import asyncio
 import ssl
@@ -21,7 +21,7 @@ class Handler:
         return "250 OK"
 
 
-async def serve(port: int, certificate: str, key: str, folder: str = "") -> None:
+async def serve(port: int, tls_port: int, certificate: str, key: str, folder: str = "") -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     handler = Handler(Maildir(Path(folder)) if folder else None)
@@ -29,9 +29,11 @@ async def serve(port: int, certificate: str, key: str, folder: str = "") -> None
     def made() -> SMTP:
         return SMTP(handler, tls_context=context, hostname="mail.example.test", enable_SMTPUTF8=False)
 
-    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", port)
-    await server.serve_forever()
+    loop = asyncio.get_running_loop()
+    plain = await loop.create_server(made, "127.0.0.1", port)
+    tls = await loop.create_server(made, "127.0.0.1", tls_port, ssl=context)
+    await asyncio.gather(plain.serve_forever(), tls.serve_forever())
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), *sys.argv[2:]))
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))

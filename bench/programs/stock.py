@@ -1,4 +1,4 @@
-"""twisted.mail as it is: `PORT CERTIFICATE KEY [FOLDER]`, without a folder mail is thrown away."""
+"""twisted.mail as it is: `PORT SMTPS-PORT CERTIFICATE KEY [FOLDER]`, without a folder mail is thrown away."""
 
 import sys
 from pathlib import Path
@@ -57,13 +57,15 @@ class Servers(Factory):
         return made
 
 
-def serve(port: int, certificate: str, key: str, folder: str = "") -> None:
+def serve(port: int, tls_port: int, certificate: str, key: str, folder: str = "") -> None:
     context = ssl.DefaultOpenSSLContextFactory(key, certificate)
     maildir = Maildir(Path(folder)) if folder else None
     running: Any = reactor
-    running.listenTCP(port, Servers(context, maildir), interface="127.0.0.1")
+    servers = Servers(context, maildir)
+    running.listenTCP(port, servers, interface="127.0.0.1")
+    running.listenSSL(tls_port, servers, context, interface="127.0.0.1")
     running.run()
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), *sys.argv[2:])
+    serve(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

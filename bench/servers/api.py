@@ -1,17 +1,23 @@
 """What a measurement knows of a server."""
 
+import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 SINK = "sink@example.test"
+OTHER = "bob@example.test"
+"""Has no second factor and logs in by a password alone."""
+
 USER = "ann@example.test"
 SMALL, BIG, HUGE, POSTS = "Small", "Big", "Huge", "INBOX"
 """Mailboxes of USER, see `bench.filling`."""
+
+IN_SMALL = 1_000
 
 
 class NotHere(Exception):
@@ -19,9 +25,11 @@ class NotHere(Exception):
 
 
 class Server:
-    """From `start` until `stop`.  `ports` are by service: smtp, imap, imaps, pop3; `secret` is USER's."""
+    """From `start` until `stop`.  `ports` are by service: smtp, smtps, imap, imaps, pop3; `secret` is USER's.
+    `slow`: one that has hardly to be measured."""
 
     name: ClassVar[str]
+    slow: ClassVar[bool] = False
     ports: dict[str, int]
     secret = "secret"
     user = USER
@@ -46,6 +54,22 @@ class Server:
         """No process is left."""
         raise NotImplementedError
 
+    def fill_small(self) -> bool:
+        """The mailbox SMALL is there, by other means than APPEND."""
+        return False
+
+    def people(self, count: int) -> list[str]:
+        """Names of `count` more accounts whose passwords are checked as an operator's are: by argon2."""
+        raise NotImplementedError
+
+    def secret_of(self, person: str) -> str:
+        """What one of `people` types now: with a code that was not used where there are codes."""
+        raise NotImplementedError
+
+    def again(self) -> None:
+        """It has ended and runs again: what it knew of logins it knows from the disk."""
+        raise NotImplementedError
+
     def stop(self) -> None:
         try:
             self.end()
@@ -63,10 +87,15 @@ class Program(Server):
         assert self._process is not None
         return self._process.pid
 
-    def run(self, *command: str) -> None:
+    def run(self, *command: str, environment: Mapping[str, str] | None = None) -> None:
         with (self.folder / "output").open("wb") as output:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=Path.cwd()
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=Path.cwd(),
+                env={**os.environ, **(environment or {})},
             )
 
     def wait_until(self, ready: Callable[[], bool]) -> None:

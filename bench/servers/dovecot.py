@@ -1,4 +1,4 @@
-"""Dovecot with Maildirs, as Debian has it; any user has the password `secret`."""
+"""Dovecot with Maildirs, as Debian has it; any user has the password `secret`, that of some is hashed."""
 
 import grp
 import os
@@ -6,7 +6,9 @@ import pwd
 import shutil
 from typing import ClassVar
 
-from bench.servers.api import NotHere, Program
+from argon2 import PasswordHasher
+
+from bench.servers.api import OTHER, NotHere, Program
 from bench.servers.ports import answers, free
 
 CONFIG = """\
@@ -54,6 +56,10 @@ service pop3-login {{
   }}
 }}
 passdb {{
+  driver = passwd-file
+  args = scheme=ARGON2ID {run}/people
+}}
+passdb {{
   driver = static
   args = password=secret
 }}
@@ -78,6 +84,9 @@ class Dovecot(Program):
         me = pwd.getpwuid(os.getuid())
         root = me.pw_uid == 0  # then it wants users of its own, else it can have no other than us
         owner = pwd.getpwnam("mail") if root else me
+        self._argon2 = PasswordHasher(time_cost=2, memory_cost=19 << 10, parallelism=1).hash(self.secret)
+        self._people = 0
+        (self.folder / "people").write_text(f"{OTHER}:{self._argon2}\n")
         (self.folder / "home").mkdir()
         os.chown(self.folder / "home", owner.pw_uid, owner.pw_gid)
         self.ports = dict(zip(("imap", "imaps", "pop3"), free(3), strict=True))
@@ -97,3 +106,16 @@ class Dovecot(Program):
         )
         self.run(program, "-F", "-c", str(config))
         self.wait_until(lambda: answers(self.ports["imap"]))
+
+    def people(self, count: int) -> list[str]:
+        names = [f"person{number}@example.test" for number in range(self._people, self._people + count)]
+        self._people += count
+        with (self.folder / "people").open("a") as file:
+            file.writelines(f"{name}:{self._argon2}\n" for name in names)
+        return names
+
+    def secret_of(self, person: str) -> str:
+        return self.secret
+
+    def again(self) -> None:
+        """It remembers no login."""

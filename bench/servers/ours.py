@@ -1,17 +1,17 @@
 """mailtwist, as an operator runs it: Maildir with everything synced, argon2, a second factor."""
 
 import json
+import subprocess
+import sys
 import time
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 
-from bench.servers.api import SINK, USER, Server
+from bench.machine import SERVERS, on_core
+from bench.servers.api import OTHER, SINK, USER, NotHere, Server
 from mailtwist.testing.server import RunningServer
-
-OTHER = "bob@example.test"
-"""Has no factor and logs in by his password alone."""
 
 INI = """\
 [server]
@@ -44,6 +44,12 @@ domains = example.test
 listen = 127.0.0.1:0
 tls = own
 
+[service:smtps]
+type = smtp
+tls_mode = implicit
+listen = 127.0.0.1:0
+tls = own
+
 [service:imap]
 listen = 127.0.0.1:0
 tls = own
@@ -61,7 +67,7 @@ listen = 127.0.0.1:0
 tls = own
 store = mail
 """
-SERVICES = ("smtp", "imap", "imaps", "pop3")
+SERVICES = ("smtp", "smtps", "imap", "imaps", "pop3")
 
 
 class Ours(Server):
@@ -72,13 +78,34 @@ class Ours(Server):
     password = "a password of some length"
 
     def start(self) -> None:
+        self._seeds: dict[str, str] = {}
         ini = INI.format(store=self.store, certificate=self.certificate, key=self.key)
         self._server = RunningServer(self.folder / "server", ini)
-        self._server.start()
-        self.ports = {service: self._server.port(service) for service in SERVICES}
+        self._begin()
         for name in (USER, SINK, OTHER):
             self._server.command("user", "add", name, "--password-stdin", typed=f"{self.password}\n")
         self.secret = f"{self.password}@{self._code()}"
+
+    def _begin(self) -> None:
+        self._server.start()
+        self.ports = {service: self._server.port(service) for service in SERVICES}
+
+    def again(self) -> None:
+        self._server.stop()
+        with on_core(SERVERS):
+            self._begin()
+
+    def people(self, count: int) -> list[str]:
+        words = ["-m", "bench.programs.people", str(self._server.config), str(count), self.password]
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+        if done.returncode:
+            raise NotHere(done.stderr)
+        made = dict(json.loads(done.stdout))
+        self._seeds.update(made)
+        return list(made)
+
+    def secret_of(self, person: str) -> str:
+        return f"{self.password}@{pyotp.TOTP(self._seeds[person]).now()}"
 
     def _code(self) -> str:
         """One that was not used: the one before it confirms."""

@@ -29,7 +29,9 @@ smtpd_tls_security_level = may
 smtpd_client_connection_count_limit = 0
 """
 MASTER = """\
-127.0.0.1:{port} inet n - n - - smtpd
+127.0.0.1:{smtp} inet n - n - - smtpd
+127.0.0.1:{smtps} inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -57,16 +59,16 @@ class Postfix(Program):
         program = shutil.which("postfix", path=PATH)
         if program is None or os.getuid():
             raise NotHere("postfix is not installed" if program is None else "postfix needs root")
-        self.ports = {"smtp": free(1)[0]}
+        self.ports = dict(zip(("smtp", "smtps"), free(2), strict=True))
         config = self.folder / "config"
         for folder in (config, self.folder / "queue", self.folder / "data"):
             folder.mkdir()
         shutil.chown(self.folder / "data", "postfix")
         words = {"run": self.folder, "certificate": self.certificate, "key": self.key}
         (config / "main.cf").write_text(MAIN.format(**words))
-        (config / "master.cf").write_text(MASTER.format(port=self.ports["smtp"]))
+        (config / "master.cf").write_text(MASTER.format(**self.ports))
         self.run(program, "-c", str(config), "start-fg")
-        self.wait_until(lambda: answers(self.ports["smtp"]))
+        self.wait_until(lambda: all(map(answers, self.ports.values())))
 
     def end(self) -> None:
         """Its master is not the process that was started."""

@@ -9,7 +9,8 @@ from bench.servers.ports import answers, free
 
 
 class PythonProgram(Program):
-    """`python -m bench.programs.MODULE PORT CERTIFICATE KEY FOLDER`; no folder: mail is thrown away."""
+    """`python -m bench.programs.MODULE PORT SMTPS-PORT CERTIFICATE KEY FOLDER`; no folder: mail is thrown
+    away."""
 
     module: ClassVar[str]
     keeps: ClassVar[bool]
@@ -18,11 +19,11 @@ class PythonProgram(Program):
     def start(self) -> None:
         if find_spec(self.needs) is None:
             raise NotHere(f"{self.needs} is not installed: pip install {self.needs}")
-        self.ports = {"smtp": free(1)[0]}
-        words = [str(self.ports["smtp"]), str(self.certificate), str(self.key)]
+        self.ports = dict(zip(("smtp", "smtps"), free(2), strict=True))
+        words = [*map(str, self.ports.values()), str(self.certificate), str(self.key)]
         folder = [str(self.folder / "mail")] if self.keeps else []
         self.run(sys.executable, "-m", f"bench.programs.{self.module}", *words, *folder)
-        self.wait_until(lambda: answers(self.ports["smtp"]))
+        self.wait_until(lambda: all(map(answers, self.ports.values())))
 
 
 class Aiosmtpd(PythonProgram):

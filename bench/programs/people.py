@@ -1,0 +1,31 @@
+"""Accounts of mailtwist with a second factor: `CONFIG COUNT PASSWORD`; prints a JSON list of (name, seed)."""
+
+import json
+import sys
+import time
+from argparse import Namespace
+from uuid import uuid4
+
+import pyotp
+
+from mailtwist.app.cli.inside import Inside, run_inside
+
+
+async def work(inside: Inside, chosen: Namespace) -> int:
+    (directory,) = inside.parts("directory").values()
+    (factor,) = inside.parts("factor").values()
+    await inside.begin()
+    made = []
+    for _ in range(chosen.count):
+        person = await directory.add(f"{uuid4().hex}@example.test", chosen.password.encode(), [], [])
+        enrolment = await factor.enroll(person.account, person.name, "")
+        before = pyotp.TOTP(enrolment.secret).at(int(time.time()) - 30)  # the codes of now are for logins
+        assert await factor.confirm(person.account, before, "")
+        made.append((person.name, enrolment.secret))
+    print(json.dumps(made))
+    return 0
+
+
+if __name__ == "__main__":
+    config, count, password = sys.argv[1:]
+    raise SystemExit(run_inside(work, Namespace(config=config, count=int(count), password=password)))
