@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from zope.interface import Interface
 
@@ -115,6 +115,19 @@ class Usage:
 
 def _within(number: int, limit: int | None) -> bool:
     return limit is None or number <= limit
+
+
+DEFAULT: Final = "default"
+Limit = int | None | Literal["default"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What an account may have: octets and messages.  None is without limit, DEFAULT what its store is set
+    to."""
+
+    octets: Limit = DEFAULT
+    messages: Limit = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +309,16 @@ class Account(Protocol):
         """A new message for a mailbox; `NoSuchMailbox` comes from `prepare` or `commit` at the latest."""
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class SupportsQuota(Protocol):
+    """An account that can be given a quota of its own: `mailtwist user quota`."""
+
+    async def quota(self) -> Quota: ...
+
+    async def set_quota(self, quota: Quota) -> None:
+        """It counts at once, in all processes; nothing that is there goes."""
 
 
 class Store(Protocol):

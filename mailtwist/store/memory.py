@@ -20,36 +20,41 @@ from mailtwist.store.api import (
     MailboxExists,
     MessageGone,
     NoSuchMailbox,
+    Quota,
     Status,
     Stored,
     Usage,
 )
 from mailtwist.store.content import Octets
 from mailtwist.store.facts import Facts
-from mailtwist.store.names import canonical, in_order, moves, new_name, parents, room_for_more
+from mailtwist.store.names import above, canonical, in_order, moves, new_name, parents, room_for_more
 from mailtwist.store.names import special_use as known_use
+from mailtwist.store.quota import UNLIMITED, QuotaSettings, usage
 from mailtwist.store.view import View, changed, settable
 
 
 class MemoryStore:
     """All accounts of one process."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, allowed: Quota = UNLIMITED) -> None:
         self._clock = clock or SystemClock()
+        self._allowed = allowed
         self._accounts: dict[str, MemoryAccount] = {}
 
     async def account(self, id: str) -> "MemoryAccount":
         if id not in self._accounts:
-            self._accounts[id] = MemoryAccount(id, self._clock)
+            self._accounts[id] = MemoryAccount(id, self._clock, self._allowed)
         return self._accounts[id]
 
 
 class MemoryAccount:
     """One user's mail."""
 
-    def __init__(self, id: str, clock: Clock) -> None:
+    def __init__(self, id: str, clock: Clock, allowed: Quota) -> None:
         self.id = id
         self._clock = clock
+        self._allowed = allowed
+        self._quota = Quota()
         self._mailboxes: dict[str, MemoryMailbox] = {}
         self._uses: dict[str, str] = {}
         self._subscribed: set[str] = set()
@@ -70,10 +75,10 @@ class MemoryAccount:
         return found
 
     async def mailboxes(self) -> Sequence[Listed]:
-        above = {parent for name in self._mailboxes for parent in parents(name)}
+        levels = above(self._mailboxes)
         return [
             Listed(name, name in self._mailboxes, name in self._subscribed, self._uses.get(name))
-            for name in in_order({*self._mailboxes, *above, *self._subscribed})
+            for name in in_order({*self._mailboxes, *levels, *self._subscribed})
         ]
 
     async def open(self, name: str) -> "MemoryMailbox":
@@ -83,7 +88,16 @@ class MemoryAccount:
         return self.get(name).status()
 
     async def usage(self) -> Usage:
-        return Usage(self._octets, self._messages)
+        return self.used()
+
+    def used(self) -> Usage:
+        return usage(self._octets, self._messages, self._quota, self._allowed)
+
+    async def quota(self) -> Quota:
+        return self._quota
+
+    async def set_quota(self, quota: Quota) -> None:
+        self._quota = quota
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         name, use = new_name(name), known_use(special_use)
@@ -238,6 +252,11 @@ class MemoryMailbox(View):
         return self.discard(uids)
 
     async def copy(self, uids: Collection[int], target: str) -> Copied:
+        octets = sum(entry.size for entry in self.chosen(uids))
+        self._account.used().must_have_room(octets, len(self.chosen(uids)))
+        return self._copied(uids, target)
+
+    def _copied(self, uids: Collection[int], target: str) -> Copied:
         other = self._account.get(target)
         pairs = []
         for entry in self.chosen(uids):
@@ -246,7 +265,7 @@ class MemoryMailbox(View):
         return Copied(other.uid_validity, tuple(pairs))
 
     async def move(self, uids: Collection[int], target: str) -> Copied:
-        copied = await self.copy(uids, target)
+        copied = self._copied(uids, target)
         self.discard([old for old, _ in copied.pairs])
         return copied
 
@@ -271,12 +290,14 @@ class MemoryUpload:
 
     async def prepare(self) -> None:
         self._account.get(self._name)
+        self._account.used().must_have_room(sum(map(len, self._chunks)))
 
     async def commit(
         self, flags: Flags = frozenset(), received: float | None = None, zone: int = 0
     ) -> Stored:
         if self._over:
             raise ValueError("the upload is over")
+        await self.prepare()
         mailbox = self._account.get(self._name)
         when = self._clock.now() if received is None else received
         stored = mailbox.add(b"".join(self._chunks), flags, when, zone)
@@ -289,12 +310,12 @@ class MemoryUpload:
 
 
 @dataclass(frozen=True)
-class MemorySettings:
-    """There is nothing to set."""
+class MemorySettings(QuotaSettings):
+    """Mail that is gone when the server stops."""
 
 
 def _build(settings: MemorySettings, assembly: Assembly) -> MemoryStore:
-    return MemoryStore(assembly.clock)
+    return MemoryStore(assembly.clock, settings.allowed)
 
 
 part = Part(settings=MemorySettings, build=_build)

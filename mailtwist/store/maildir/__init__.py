@@ -13,11 +13,14 @@ from mailtwist.config.values import Folder, Names
 from mailtwist.kit.clock import Clock, SystemClock
 from mailtwist.kit.files import DiskFiles, Files
 from mailtwist.kit.threads import Threads
-from mailtwist.store.api import CannotDo
+from mailtwist.store.api import CannotDo, Quota
 from mailtwist.store.maildir.account import MaildirAccount
 from mailtwist.store.maildir.folders import account_folder, folder_of
+from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.index import Indexes
+from mailtwist.store.maildir.quota import Limits
 from mailtwist.store.names import new_name
+from mailtwist.store.quota import UNLIMITED, QuotaSettings
 
 OPEN_INDEXES = 64  # each is a few open files
 
@@ -40,7 +43,7 @@ FIRST_MAILBOXES = MailboxNames(("Drafts", "Sent", "Archive", "Junk", "Trash"))
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(QuotaSettings):
     """Mail in Maildir++ folders."""
 
     folder: Folder | None = setting(
@@ -61,12 +64,14 @@ class MaildirStore:
         files: Files | None = None,
         clock: Clock | None = None,
         first_mailboxes: Sequence[str] = (),
+        allowed: Quota = UNLIMITED,
     ) -> None:
         self._folder = folder
         self._threads = threads
         self._files = files or DiskFiles()
         self._clock = clock or SystemClock()
         self._first_mailboxes = first_mailboxes
+        self._allowed = allowed
         self._indexes = Indexes(OPEN_INDEXES)
         self._accounts: WeakValueDictionary[str, MaildirAccount] = WeakValueDictionary()
 
@@ -74,9 +79,9 @@ class MaildirStore:
         root = self._folder / account_folder(id)
         account = self._accounts.get(id)
         if account is None:
-            account = self._accounts[id] = MaildirAccount(
-                id, root, self._files, self._threads, self._clock, self._indexes, self._first_mailboxes
-            )
+            ground = Ground(root, self._files, self._clock, Limits(root, self._allowed))
+            account = MaildirAccount(id, ground, self._threads, self._indexes, self._first_mailboxes)
+            self._accounts[id] = account
         if not account.begun:
             await account.begin()
         return account
@@ -97,7 +102,9 @@ def _folder(settings: Settings, assembly: Assembly) -> Path:
 
 def _build(settings: Settings, assembly: Assembly) -> MaildirStore:
     folder = _folder(settings, assembly)
-    return MaildirStore(folder, assembly.threads, assembly.files, assembly.clock, settings.mailboxes)
+    return MaildirStore(
+        folder, assembly.threads, assembly.files, assembly.clock, settings.mailboxes, settings.allowed
+    )
 
 
 async def _check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:

@@ -1,25 +1,25 @@
 """One account kept in a Maildir: mailboxes, deliveries, and the order in which work on it is done."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
-from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
-from mailtwist.kit.files import Files, disk_trouble
+from mailtwist.kit.files import disk_trouble
 from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
-from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Status, Usage
-from mailtwist.store.maildir import mailboxes, quota, subscriptions
+from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Quota, Status, Usage
+from mailtwist.store.maildir import mailboxes, subscriptions
+from mailtwist.store.maildir.folders import must_exist
 from mailtwist.store.maildir.ground import Ground
-from mailtwist.store.maildir.index import FILE, IndexDamaged, Indexes
+from mailtwist.store.maildir.index import FILE, Index, IndexDamaged, Indexes
 from mailtwist.store.maildir.look import look
 from mailtwist.store.maildir.mailbox import MaildirMailbox
 from mailtwist.store.maildir.messages import transfer
 from mailtwist.store.maildir.news import News, news
 from mailtwist.store.maildir.onebyone import OneByOne
+from mailtwist.store.maildir.quota import write as write_quota
 from mailtwist.store.maildir.rows import all_uids
 from mailtwist.store.maildir.upload import MaildirUpload
 from mailtwist.store.names import canonical, new_name
@@ -36,22 +36,20 @@ class MaildirAccount:
     def __init__(
         self,
         id: str,
-        root: Path,
-        files: Files,
+        ground: Ground,
         threads: Threads,
-        clock: Clock,
         indexes: Indexes,
         first_mailboxes: Sequence[str],
     ) -> None:
         self.id = id
-        self.root = root
-        self.files = files
+        self.root = ground.root
+        self.files = ground.files
         self.threads = threads
-        self.clock = clock
+        self.clock = ground.clock
         self.begun = False
         self._indexes = indexes
         self._first_mailboxes = first_mailboxes
-        self._ground = Ground(root, files, clock)
+        self._ground = ground
         self._in_turn = OneByOne()
         self._open: dict[int, MaildirMailbox] = {}
 
@@ -67,11 +65,7 @@ class MaildirAccount:
 
     async def _work(self, do: Callable[[Ground], T]) -> T:
         known = {uid_validity: mailbox.highest_modseq for uid_validity, mailbox in self._open.items()}
-        try:
-            outcome, heard = await self.threads.run(self._blocking, do, known)
-        except IndexDamaged as damaged:
-            INDEX_DAMAGED.log(account=self.id, why=damaged.detail)
-            raise
+        outcome, heard = await self.threads.run(self._blocking, do, known)
         for uid_validity, one in heard.items():
             if uid_validity in self._open:
                 self._open[uid_validity].hear(one)
@@ -83,7 +77,7 @@ class MaildirAccount:
         """What gives the result or raises the trouble, and what was found on the way."""
         try:
             self.files.make_folder(self.root)
-            with self._indexes.lent(self.root / FILE) as index:
+            with self._lent() as index:
                 self._ground.index = index
                 if not index.begun:
                     mailboxes.begin(self._ground, self._first_mailboxes)
@@ -91,6 +85,15 @@ class MaildirAccount:
                 return _outcome(do, self._ground), news(self._ground, known)
         except OSError as error:
             raise disk_trouble(error) from error
+
+    @contextmanager
+    def _lent(self) -> Iterator[Index]:
+        try:
+            with self._indexes.lent(self.root / FILE) as index:
+                yield index
+        except IndexDamaged as damaged:
+            INDEX_DAMAGED.log(account=self.id, why=damaged.detail)
+            raise
 
     async def mailboxes(self) -> Sequence[Listed]:
         return await self.work(mailboxes.listing)
@@ -119,7 +122,20 @@ class MaildirAccount:
         return await self.work(mailboxes.status, await self._looked(name))
 
     async def usage(self) -> Usage:
-        return await self.work(quota.usage)
+        return await self.work(lambda ground: ground.limits.usage(ground.index))
+
+    async def quota(self) -> Quota:
+        return await self.work(lambda ground: ground.limits.own())
+
+    async def set_quota(self, quota: Quota) -> None:
+        await self.work(lambda ground: write_quota(ground.files, ground.root, quota))
+
+    def must_take(self, name: str, octets: int) -> None:
+        """Now a message could come in: else `NoSuchMailbox`, `OverQuota`.  Blocks; in any thread."""
+        must_exist(self.root, name)
+        if self._ground.limits.there_are:
+            with self._lent() as index:
+                self._ground.limits.must_have_room(index, octets)
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         await self.work(mailboxes.create, name, special_use)

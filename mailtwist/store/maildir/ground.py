@@ -14,6 +14,7 @@ from mailtwist.store.api import NoSuchMailbox
 from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in, is_mailbox
 from mailtwist.store.maildir.index import Index
 from mailtwist.store.maildir.keywords import Keywords
+from mailtwist.store.maildir.quota import Limits
 from mailtwist.store.names import canonical
 
 MAILBOX_FILE = "mailtwist-mailbox"
@@ -58,10 +59,11 @@ class Ground:
 
     index: Index
 
-    def __init__(self, root: Path, files: Files, clock: Clock) -> None:
+    def __init__(self, root: Path, files: Files, clock: Clock, limits: Limits) -> None:
         self.root = root
         self.files = files
         self.clock = clock
+        self.limits = limits
         self.buried: list[tuple[int, str]] = []
         self.cleaned: dict[str, float] = {}
         self.strange: dict[int, list[tuple[str, str]]] = {}

@@ -58,6 +58,7 @@ def deliver(ground: Ground, name: str, draft: Draft, flags: Flags, received: flo
     the UID is committed."""
     with ground.transaction() as undo:
         box = ground.named(name)
+        ground.limits.must_have_room(ground.index, draft.size)
         current = is_current(ground, box)
         letters = _letters(ground, box, flags)
         ground.reserve(box, 1)
@@ -161,7 +162,7 @@ def transfer(ground: Ground, uid_validity: int, uids: Collection[int], target: s
     middle nothing is copied; the same commit that makes them messages takes the old ones away."""
     for _ in range(_ATTEMPTS):
         try:
-            plan = _planned(ground, uid_validity, uids, target)
+            plan = _planned(ground, uid_validity, uids, target, keep)
             if not plan.rows or _transferred(ground, uid_validity, plan, keep):
                 pairs = zip((row.uid for row in plan.rows), (row.uid for row in plan.copies), strict=True)
                 return Copied(plan.target, tuple(pairs))
@@ -178,7 +179,7 @@ class _Plan:
     copies: list[Row]
 
 
-def _planned(ground: Ground, uid_validity: int, uids: Collection[int], target: str) -> _Plan:
+def _planned(ground: Ground, uid_validity: int, uids: Collection[int], target: str, keep: bool) -> _Plan:
     with ground.transaction():
         there = ground.named(target)
         here = _source(ground, uid_validity, there)
@@ -186,6 +187,8 @@ def _planned(ground: Ground, uid_validity: int, uids: Collection[int], target: s
         plan = _Plan(there.uid_validity, there.uid_next, rows, [])
         if here is None or not rows:
             return plan
+        if keep:
+            _must_have_room(ground, rows)
         ground.reserve(there, len(rows))
         flags = ground.keywords(here).flags
         for row in rows:
@@ -207,6 +210,8 @@ def _transferred(ground: Ground, uid_validity: int, plan: _Plan, keep: bool) -> 
         here = _source(ground, uid_validity, there)
         if there is None or here is None or not _as_planned(ground, there, plan):
             return False
+        if keep:
+            _must_have_room(ground, plan.rows)
         current, current_there = is_current(ground, here), is_current(ground, there)
         for row, copy in zip(plan.rows, plan.copies, strict=True):
             new = ground.cur(there) / joined(copy.base, copy.letters)
@@ -225,6 +230,10 @@ def _transferred(ground: Ground, uid_validity: int, plan: _Plan, keep: bool) -> 
     if not keep:
         _vanish(ground, here, plan.rows, current)
     return True
+
+
+def _must_have_room(ground: Ground, rows: Sequence[Row]) -> None:
+    ground.limits.must_have_room(ground.index, sum(row.size for row in rows), len(rows))
 
 
 def _source(ground: Ground, uid_validity: int, there: Box | None) -> Box | None:

@@ -10,7 +10,6 @@ from mailtwist.kit.files import Files, disk_trouble
 from mailtwist.mail.flags import Flags
 from mailtwist.store.api import Stored
 from mailtwist.store.maildir.filenames import new_maker
-from mailtwist.store.maildir.folders import must_exist
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.lines import LineCount
 from mailtwist.store.maildir.messages import Draft, deliver
@@ -52,7 +51,8 @@ class MaildirUpload:
         self._must_be_whole()
         if not self._ready:
             self._ready = True
-            await self._to_disk(_finish if self._on_disk else _create, self._account.root, self._name)
+            take = partial(self._account.must_take, self._name, self._size)
+            await self._to_disk(_finish if self._on_disk else _create, take)
 
     async def commit(
         self, flags: Flags = frozenset(), received: float | None = None, zone: int = 0
@@ -100,14 +100,14 @@ def _append(files: Files, path: Path, octets: list[bytes]) -> None:
     files.append(path, octets)
 
 
-def _finish(files: Files, path: Path, octets: list[bytes], root: Path, name: str) -> None:
-    must_exist(root, name)
+def _finish(files: Files, path: Path, octets: list[bytes], must_take: Callable[[], None]) -> None:
+    must_take()
     files.append(path, octets)
     files.sync(path)
 
 
-def _create(files: Files, path: Path, octets: list[bytes], root: Path, name: str) -> None:
-    must_exist(root, name)
+def _create(files: Files, path: Path, octets: list[bytes], must_take: Callable[[], None]) -> None:
+    must_take()
     files.create(path, octets)
 
 
