@@ -47,6 +47,17 @@ def parents(name: str) -> Iterator[str]:
         yield SEPARATOR.join(levels[:count])
 
 
+def above(names: Iterable[str]) -> set[str]:
+    """The parents of all of `names`."""
+    found: set[str] = set()
+    for name in names:
+        end = name.rfind(SEPARATOR)
+        while end > 0 and (name := name[:end]) not in found:
+            found.add(name)
+            end = name.rfind(SEPARATOR)
+    return found
+
+
 def below(name: str, names: Iterable[str]) -> list[str]:
     """Those of `names` that lie below `name`, sorted."""
     return sorted(one for one in names if one.startswith(name + SEPARATOR))

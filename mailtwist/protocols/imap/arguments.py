@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mailtwist.mail import flags
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap import mailbox_name
-from mailtwist.protocols.imap.message_set import MessageSet
+from mailtwist.protocols.imap.message_set import SAVED, MessageSet
 
 if TYPE_CHECKING:
     from mailtwist.protocols.imap.extension import Dialect
@@ -21,6 +21,7 @@ LITERAL = b"\0"  # stands in the text where a literal was cut out; no line of a 
 DEPTH = 32
 FLAGS = 256
 HIGHEST = 2**32 - 1
+HIGHEST_LONG = 2**63 - 1
 
 _ATOM = re.compile(rb"[^\x00-\x20(){%*\"\\\]\x7f-\xff]+")
 _ASTRING = re.compile(rb"[^\x00-\x20(){%*\"\\\x7f-\xff]+")
@@ -30,6 +31,7 @@ _ESCAPED = re.compile(rb"\\(.)")
 _NIL = re.compile(rb"(?i)nil(?![^\x00-\x20(){%*\"\\\]\x7f-\xff])")
 _NUMBER = re.compile(rb"[0-9]+")
 _SET = re.compile(rb"[0-9*:,]+")
+_SAVED = re.compile(rb"\$(?=[ )]|\Z)")
 _FLAG = re.compile(rb"\\?[^\x00-\x20(){%*\"\\\]\x7f-\xff]+")
 _MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _MONTH = rb"(" + b"|".join(_MONTHS) + rb")"
@@ -45,10 +47,18 @@ class Arguments:
     """What stands behind a command's name, its literals cut out.
 
     Each call takes one thing at the cursor and moves behind it, or raises `Malformed`.  `dialect` is the
-    session's: FETCH items and SEARCH keys are looked up there.
+    session's: FETCH items and SEARCH keys are looked up there.  `utf8_names` is the session's, too.
     """
 
-    def __init__(self, text: bytes, literals: Sequence[bytes] = (), dialect: "Dialect | None" = None) -> None:
+    def __init__(
+        self,
+        text: bytes,
+        literals: Sequence[bytes] = (),
+        dialect: "Dialect | None" = None,
+        *,
+        utf8_names: bool = False,
+    ) -> None:
+        self._utf8_names = utf8_names
         self._text = text
         self._at = 0
         self._literals = literals
@@ -104,6 +114,13 @@ class Arguments:
             raise Malformed("Numbers have 32 bits")
         return int(digits)
 
+    def long_number(self) -> int:
+        """0 to 2^63 - 1 (rfc7162#7, mod-sequence-valzer)."""
+        digits: bytes = self._expect(_NUMBER, "Expected a number")[0]
+        if len(digits) > 19 or int(digits) > HIGHEST_LONG:
+            raise Malformed("Numbers have 63 bits")
+        return int(digits)
+
     def string(self) -> bytes:
         """Quoted, or a literal."""
         found = self._string()
@@ -121,18 +138,25 @@ class Arguments:
         return self._expect(_ASTRING, "Expected a string")[0] if found is None else found
 
     def mailbox(self) -> str:
-        """A mailbox name, decoded; INBOX in any case is "INBOX"."""
-        return mailbox_name.decoded(self.astring())
+        """A mailbox name, decoded; INBOX in any case is "INBOX".  `CannotDo` for what can be no name."""
+        return mailbox_name.decoded(self.astring(), utf8=self._utf8_names)
 
-    def pattern(self) -> str:
-        """A mailbox name with wildcards, decoded; INBOX stays as it was written."""
+    def reference(self) -> str | None:
+        """What stands before the pattern of LIST; None when no name can begin with it."""
+        return mailbox_name.decoded_pattern(self.astring(), utf8=self._utf8_names)
+
+    def pattern(self) -> str | None:
+        """A mailbox name with wildcards, decoded; INBOX stays as it was written.  None for what no name can
+        fit."""
         found = self._string()
         octets = self._expect(_PATTERN, "Expected a pattern")[0] if found is None else found
-        return mailbox_name.decoded_pattern(octets)
+        return mailbox_name.decoded_pattern(octets, utf8=self._utf8_names)
 
     # -- sets, flags, dates
     def message_set(self) -> MessageSet:
-        """Sequence numbers or UIDs."""
+        """Sequence numbers or UIDs; `$` where there is a SEARCH that saves."""
+        if self._dialect is not None and "SAVE" in self._dialect.search_returns and self.match(_SAVED):
+            return SAVED
         return MessageSet.parse(self._expect(_SET, "Expected a set of messages")[0])
 
     def flag(self) -> str:

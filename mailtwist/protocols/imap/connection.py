@@ -20,6 +20,7 @@ from mailtwist.store.api import Account, Mailbox
 FAILED = Event("imap.command_failed", "{command}: {trouble}", "warn")
 
 _STATES = {"unauth": State.NOT_AUTHENTICATED, "auth": State.AUTHENTICATED, "select": State.SELECTED}
+_UTF8_NAMES = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
 
 
 class _Table:
@@ -105,7 +106,7 @@ class Connection:
             return None
         assert kind is not None
         self._host.ours()
-        arguments = Arguments(frame.text, frame.literals, self.dialect)
+        arguments = Arguments(frame.text, frame.literals, self.dialect, utf8_names=self.utf8_names)
         command = kind.parse(arguments, by_uid=frame.opening.by_uid)
         self._bad = 0
         answer = await command.run(self)
@@ -235,6 +236,10 @@ class Connection:
     @property
     def may_start_tls(self) -> bool:
         return self._host.may_start_tls
+
+    @property
+    def utf8_names(self) -> bool:
+        return not self.enabled.isdisjoint(_UTF8_NAMES)
 
     @property
     def mechanisms(self) -> Mapping[str, Mechanism]:

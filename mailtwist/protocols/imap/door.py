@@ -104,6 +104,10 @@ class Session(Door, Protocol):
         """What CAPABILITY tells now."""
 
     @property
+    @property
+    def utf8_names(self) -> bool:
+        """Names of mailboxes are UTF-8 in both directions, no modified UTF-7 (rfc6855#3 rfc9051#5.1)."""
+
     def account(self) -> Account:
         """Only after login."""
 

@@ -37,13 +37,18 @@ class Enables:
 
 
 TABLES = (
+    "append_data",
     "commands",
+    "create_parameters",
     "enables",
     "fetch_items",
     "fetch_modifiers",
+    "list_returns",
+    "list_selections",
     "search_keys",
     "search_returns",
     "select_parameters",
+    "status_items",
     "store_modifiers",
 )
 
@@ -54,10 +59,11 @@ class Extension:
 
     `capabilities` are told in the states `told_in`; `telling` adds those that depend on the session.
     `needs` are runtime-checkable Protocols that the account must have: where it lacks one, the part is
-    neither told nor understood.  The rest are rows of tables: of ENABLE (`Enables`), of FETCH
-    (`fetch_items.FetchItem`, `modifiers.FetchModifier`), of SEARCH (`search_terms.SearchKey`,
-    `search_results.SearchReturn`), of SELECT (`modifiers.SelectParameter`), of STORE
-    (`modifiers.StoreModifier`).
+    neither told nor understood.  The rest are rows of tables: of APPEND (`append_data.AppendData`), of CREATE
+    (`modifiers.CreateParameter`), of ENABLE (`Enables`), of FETCH (`fetch_items.FetchItem`,
+    `modifiers.FetchModifier`), of LIST (`list_options.Selection`, `list_options.Return`), of SEARCH
+    (`search_terms.SearchKey`, `search_results.SearchReturn`), of SELECT (`modifiers.SelectParameter`), of
+    STATUS (`status_items.StatusItem`), of STORE (`modifiers.StoreModifier`).
     """
 
     name: str
@@ -67,12 +73,17 @@ class Extension:
     needs: tuple[type, ...] = ()
     told_in: State = State.ANY
     telling: "Callable[[Session], Sequence[str]] | None" = None
+    append_data: tuple[Named, ...] = ()
+    create_parameters: tuple[Named, ...] = ()
     enables: tuple[Enables, ...] = ()
     fetch_items: tuple[Named, ...] = ()
     fetch_modifiers: tuple[Named, ...] = ()
+    list_returns: tuple[Named, ...] = ()
+    list_selections: tuple[Named, ...] = ()
     search_keys: tuple[Named, ...] = ()
     search_returns: tuple[Named, ...] = ()
     select_parameters: tuple[Named, ...] = ()
+    status_items: tuple[Named, ...] = ()
     store_modifiers: tuple[Named, ...] = ()
 
 
@@ -82,12 +93,17 @@ class Dialect:
 
     extensions: tuple[Extension, ...]
     commands: Mapping[str, type[Command]] = field(init=False)
+    append_data: Mapping[str, Any] = field(init=False)
+    create_parameters: Mapping[str, Any] = field(init=False)
     enables: Mapping[str, Enables] = field(init=False)
     fetch_items: Mapping[str, Any] = field(init=False)
     fetch_modifiers: Mapping[str, Any] = field(init=False)
+    list_returns: Mapping[str, Any] = field(init=False)
+    list_selections: Mapping[str, Any] = field(init=False)
     search_keys: Mapping[str, Any] = field(init=False)
     search_returns: Mapping[str, Any] = field(init=False)
     select_parameters: Mapping[str, Any] = field(init=False)
+    status_items: Mapping[str, Any] = field(init=False)
     store_modifiers: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:

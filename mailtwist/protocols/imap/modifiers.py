@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import Arguments
@@ -37,6 +37,15 @@ class SelectParameter:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a modifier makes of a FETCH.  `choose` leaves out messages, or says something before them.
+@dataclass(frozen=True, slots=True)
+class CreateParameter:
+    """A row of the table of CREATE; `parse` as in `SelectParameter`.  What it returns are keyword arguments
+    for `Account.create`."""
+
+    name: str
+    parse: Callable[[Arguments], Mapping[str, Any]]
+
+
     `items` are answered besides those that were asked for."""
 
     choose: "Callable[[Session, Wanted], Awaitable[Wanted]]"

@@ -12,7 +12,16 @@ from mailtwist.store.maildir.filenames import LETTER_OF_FLAG, new_maker
 from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in
 from mailtwist.store.maildir.ground import MAILBOX_FILE, Box, Ground, write_mailbox_file
 from mailtwist.store.maildir.subscriptions import subscribe, subscribed
-from mailtwist.store.names import canonical, in_order, moves, new_name, parents, room_for_more, special_use
+from mailtwist.store.names import (
+    above,
+    canonical,
+    in_order,
+    moves,
+    new_name,
+    parents,
+    room_for_more,
+    special_use,
+)
 
 Undo = list[Callable[[], object]]  # of a transaction
 PARTS = ("cur", "new", "tmp")
@@ -56,10 +65,9 @@ def listing(ground: Ground) -> list[Listed]:
     folders = folders_in(ground.root)
     uses = {box.folder: box.special_use for box in ground.boxes()}
     wanted = subscribed(ground.root)
-    above = {parent for name in folders for parent in parents(name)}
     return [
         Listed(name, name in folders, name in wanted, uses.get(folders.get(name, name)))
-        for name in in_order({*folders, *above, *wanted})
+        for name in in_order({*folders, *above(folders), *wanted})
     ]
 
 

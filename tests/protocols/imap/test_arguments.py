@@ -8,6 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import DEPTH, Arguments
+from mailtwist.protocols.imap.mailbox_name import quoted
+from mailtwist.store.api import CannotDo
 
 WORDS = ("atom", "number", "string", "nstring", "astring", "mailbox", "pattern", "message_set", "flag")
 ALL = (*WORDS, "flag_list", "date", "date_time", "space", "end", "rest")
@@ -64,13 +66,6 @@ class Words(SynchronousTestCase):
             ("string", b'"\\'),
             ("nstring", b"nile"),
             ("astring", b"a{5"),
-            ("mailbox", b"&Jjo"),
-            ("mailbox", b"&AGE-"),
-            ("mailbox", b"&Jjo-&Jjo-"),
-            ("mailbox", b"&2D0-"),
-            ("mailbox", b'"\xc3\xa9"'),
-            ("mailbox", b"&AAo-"),
-            ("mailbox", b"a" * 1001),
             ("flag", b"\\Recent"),
             ("flag", b"\\Wrong"),
             ("flag_list", b"(a  b)"),
@@ -87,6 +82,46 @@ class Words(SynchronousTestCase):
         ):
             with self.assertRaises(Malformed, msg=(word, text)):
                 taken(word, text)
+
+    def test_what_can_be_no_name_of_a_mailbox_is_refused(self) -> None:
+        for text in (
+            b"&Jjo",
+            b"&AGE-",
+            b"&Jjo-&Jjo-",
+            b"&2D0-",
+            b'"\xc3\xa9"',
+            b"&AAo-",
+            b"&ICg-",
+            b"a" * 1001,
+        ):
+            with self.assertRaises(CannotDo, msg=text):
+                taken("mailbox", text)
+        for text in (
+            b'"\xff"',
+            b'"\xed\xa0\xbd"',
+            b'"\xc2\x85"',
+            b'"\xe2\x80\xa8"',
+            b'"' + b"\xc3\xa9" * 501 + b'"',
+        ):
+            with self.assertRaises(CannotDo, msg=text):
+                Arguments(text, utf8_names=True).mailbox()
+
+    def test_names_are_utf8_or_modified_utf7(self) -> None:
+        for text, utf8, name in (
+            (b"&Jjo-", False, "\N{WHITE SMILING FACE}"),
+            (b"&Jjo-", True, "&Jjo-"),
+            (b"a&b", True, "a&b"),
+            (b'"\xe2\x98\xba"', True, "\N{WHITE SMILING FACE}"),
+            (b"inbox", True, "INBOX"),
+        ):
+            self.assertEqual(Arguments(text, utf8_names=utf8).mailbox(), name)
+        self.assertEqual(quoted("\N{WHITE SMILING FACE} &", utf8=True), b'"\xe2\x98\xba &"')
+        self.assertEqual(quoted("a\r\nb", utf8=True), b'"a??b"')
+
+    def test_a_pattern_that_no_name_fits_is_no_fault(self) -> None:
+        self.assertIsNone(Arguments(b"&*").pattern())
+        self.assertIsNone(Arguments(b"&").reference())
+        self.assertEqual(Arguments(b"&*", utf8_names=True).pattern(), "&*")
 
     def test_literals_stand_where_they_were_cut_out(self) -> None:
         arguments = Arguments(b" \0 \0", [b'two "words"', b"&Jjo-"])
@@ -124,7 +159,7 @@ class Anything(SynchronousTestCase):
         try:
             for word in words:
                 getattr(arguments, word)()
-        except Malformed as error:
+        except (Malformed, CannotDo) as error:
             self.assertTrue(str(error).isascii() and str(error).isprintable())
 
     @settings(deadline=None)

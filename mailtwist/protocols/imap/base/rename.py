@@ -7,6 +7,7 @@ from mailtwist.protocols.imap.arguments import Arguments
 from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
+from mailtwist.protocols.imap.listing import tell_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Rename(Command):
 
     async def run(self, session: Session) -> Answer:
         await session.account.rename(self.old, self.new)
+        await tell_name(session, self.new, renamed=self.old)
         return Answer("RENAME completed")
 
 

@@ -1,22 +1,13 @@
-"""STATUS: what is in a mailbox, without opening it.  rfc3501#6.3.10"""
+"""STATUS: what is in a mailbox, without opening it.  rfc3501#6.3.10 rfc9051#6.3.11"""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import Arguments
 from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
-from mailtwist.protocols.imap.mailbox_name import quoted
-
-_ITEMS = {
-    "MESSAGES": "messages",
-    "RECENT": "recent",
-    "UIDNEXT": "uid_next",
-    "UIDVALIDITY": "uid_validity",
-    "UNSEEN": "unseen",
-}
+from mailtwist.protocols.imap.status_items import StatusItem, answer, asked, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +15,30 @@ class Status(Command):
     name: ClassVar[str] = "STATUS"
     states: ClassVar[State] = State.LOGGED_IN
     mailbox: str
-    items: tuple[str, ...]
+    items: tuple[StatusItem, ...]
 
     @classmethod
     def parse(cls, arguments: Arguments, *, by_uid: bool) -> Self:
         arguments.space()
         mailbox = arguments.mailbox()
         arguments.space()
-        items = [item.upper() for item in arguments.list_of(arguments.atom)]
+        items = asked(arguments)
         arguments.end()
-        if not all(item in _ITEMS for item in items):
-            raise Malformed("Unknown STATUS item")
-        return cls(mailbox, tuple(dict.fromkeys(items)))
+        return cls(mailbox, items)
 
     async def run(self, session: Session) -> Answer:
         status = await session.account.status(self.mailbox)
-        words = " ".join(f"{item} {getattr(status, _ITEMS[item])}" for item in self.items)
-        session.untagged(b"STATUS %b (%b)" % (quoted(self.mailbox), words.encode("ascii")))
+        session.untagged(answer(session, self.mailbox, self.items, status))
         return Answer("STATUS completed")
 
 
-extension = Extension(name="status", rfc=3501, commands=(Status,))
+ITEMS = (
+    number("MESSAGES", lambda status: status.messages),
+    number("RECENT", lambda status: status.recent),
+    number("UIDNEXT", lambda status: status.uid_next),
+    number("UIDVALIDITY", lambda status: status.uid_validity),
+    number("UNSEEN", lambda status: status.unseen),
+    number("DELETED", lambda status: status.deleted),
+)
+
+extension = Extension(name="status", rfc=3501, commands=(Status,), status_items=ITEMS)
