@@ -315,6 +315,8 @@ class Account(Protocol):
 class SupportsQuota(Protocol):
     """An account that can be given a quota of its own: `mailtwist user quota`."""
 
+    async def usage(self) -> Usage: ...
+
     async def quota(self) -> Quota: ...
 
     async def set_quota(self, quota: Quota) -> None:

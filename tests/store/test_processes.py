@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError
 from mailtwist.kit.spawn import started, together
 from mailtwist.kit.threads import Threads
 from mailtwist.mail.flags import DELETED, FLAGGED, SEEN
-from mailtwist.store.api import INBOX, Arrived, Flagged, Gone
+from mailtwist.store.api import INBOX, Arrived, Flagged, Gone, OverQuota, Quota, Usage
 from mailtwist.store.maildir import MaildirStore, messages
 from mailtwist.testing.messages import got, put, uids
 from mailtwist.testing.threads import AtOnce, InTurn
@@ -48,6 +48,28 @@ class TwoProcessesTests(WithMaildir):
         mailbox = await accounts[0].open(INBOX)
         texts = {await got(mailbox, one.uid) for one in stored}
         self.assertEqual(texts, {b"%d" % number for number in range(40)})
+
+    async def test_a_quota_holds_for_both_together(self):
+        threads = Threads("store", 6)
+        self.addCleanup(threads.stop)
+        allowed = Quota(messages=7)
+        accounts = [
+            await self.account(threads=threads, allowed=allowed),
+            await self.again(threads=threads, allowed=allowed),
+        ]
+
+        async def delivered(number):
+            try:
+                return await put(accounts[number % 2], b"x")
+            except OverQuota:
+                return None
+
+        stored = await together(*(delivered(number) for number in range(12)))
+        self.assertEqual(len([one for one in stored if one]), 7)
+        self.assertEqual(await accounts[1].usage(), Usage(7, 7, None, 7))
+        await accounts[0].set_quota(Quota(messages=8))
+        self.assertIsNotNone(await delivered(1))
+        self.assertIsNone(await delivered(1))
 
     async def test_flags_of_both_are_kept(self):
         here = await self.account()

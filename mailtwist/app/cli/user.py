@@ -7,6 +7,7 @@ from getpass import getpass
 from mailtwist.app.cli.answer import print_json, print_rows
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.inside import CannotDo, Inside, canonical_name, person_named, run_inside
+from mailtwist.app.cli.quotas import change_quota, quota_arguments, store_named
 from mailtwist.auth.api import Person, SupportsPeople
 from mailtwist.auth.names import LONGEST_SECRET, clean
 from mailtwist.state.process import durable
@@ -33,6 +34,8 @@ def arguments(parser: ArgumentParser) -> None:
         parsers[word].add_argument("--password-stdin", action="store_true", help=read)
     for one in parsers.values():
         one.add_argument("name", metavar="NAME", help="the login name, mostly an address")
+    quota = parsers["quota"] = words.add_parser("quota", help="how much mail an account may have")
+    quota_arguments(quota)
     parsers["list"] = words.add_parser("list", help="all accounts")
     for one in parsers.values():
         one.add_argument("--json", action="store_true", help="answer in JSON")
@@ -42,6 +45,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 async def work(inside: Inside, chosen: Namespace) -> int:
+    if chosen.word == "quota":
+        return await _quota(inside, chosen)
     directory = _directory(inside, chosen.directory)
     state = durable(inside)
     await inside.begin()
@@ -60,6 +65,15 @@ async def work(inside: Inside, chosen: Namespace) -> int:
         else:
             await directory.set_enabled(person, chosen.word == "enable")
         _tell(chosen, {"passwd": "changed"}.get(chosen.word, f"{chosen.word}d"), person)
+    return 0
+
+
+async def _quota(inside: Inside, chosen: Namespace) -> int:
+    inside.parts("directory")
+    store = store_named(inside, chosen.store)
+    await inside.begin()
+    _, person = await person_named(inside, chosen.name)
+    await change_quota(store, person, chosen)
     return 0
 
 
