@@ -30,6 +30,17 @@ class CannotDo(Trouble):
         super().__init__("5.2.0", public)
 
 
+class LimitReached(CannotDo):
+    """There are as many as there can be."""
+
+
+class HasChildren(CannotDo):
+    """There is no such mailbox, but there are some below it."""
+
+    def __init__(self) -> None:
+        super().__init__("Only the mailboxes below it exist")
+
+
 class MessageGone(Trouble):
     """A message that another session has expunged."""
 
@@ -218,6 +229,10 @@ class Mailbox(Protocol):
     @property
     def keywords(self) -> Collection[str]:
         """In use here."""
+
+    @property
+    def takes_keywords(self) -> bool:
+        """There is room for keywords that nobody uses here yet; without, they are `LimitReached`."""
 
     def entries(self) -> Sequence[Entry]:
         """All messages, ascending by UID, as of the last change told.  Not to be changed by the caller."""

@@ -16,6 +16,8 @@ from mailtwist.store.api import (
     FlagChange,
     Flagged,
     Gone,
+    HasChildren,
+    LimitReached,
     Listed,
     MailboxExists,
     MessageGone,
@@ -166,7 +168,7 @@ class MemoryAccount:
 
     def _not_there(self, name: str) -> Exception:
         if any(name in parents(other) for other in self._mailboxes):
-            return CannotDo("Only the mailboxes below it exist")
+            return HasChildren()
         return NoSuchMailbox(name)
 
 
@@ -195,7 +197,7 @@ class MemoryMailbox(View):
     def add(self, octets: bytes, flags: Flags, received: float, zone: int) -> Stored:
         """A message at the end; told to everybody."""
         modseq, uid = self.highest_modseq + 1, self.uid_next
-        flags = settable(flags, self.keywords)
+        flags = self._settable(flags)
         self._octets[uid] = octets
         self._account.grew(len(octets), 1)
         self._commit([Arrived(Entry(uid, flags, len(octets), received, modseq, zone))], uid + 1)
@@ -231,7 +233,7 @@ class MemoryMailbox(View):
     async def change_flags(
         self, uids: Collection[int], how: FlagChange, flags: Flags, unchanged_since: int | None = None
     ) -> Sequence[Entry]:
-        flags = settable(flags, self.keywords)
+        flags = self._settable(flags)
         modseq, answer, changes = self.highest_modseq + 1, [], []
         for entry in self.chosen(uids):
             if unchanged_since is not None and entry.modseq > unchanged_since:
@@ -258,6 +260,7 @@ class MemoryMailbox(View):
 
     def _copied(self, uids: Collection[int], target: str) -> Copied:
         other = self._account.get(target)
+        other.room_for(frozenset().union(*(entry.flags for entry in self.chosen(uids))))
         pairs = []
         for entry in self.chosen(uids):
             stored = other.add(self._octets[entry.uid], entry.flags, entry.received, entry.zone)
@@ -271,6 +274,16 @@ class MemoryMailbox(View):
 
     async def close(self) -> None:
         pass
+
+    def room_for(self, flags: Flags) -> None:
+        """`LimitReached` where they would be more keywords than there can be."""
+        if len({*self.keywords, *(flag for flag in flags if not flag.startswith("\\"))}) > self.most_keywords:
+            raise LimitReached("The mailbox has as many keywords as it can hold")
+
+    def _settable(self, flags: Flags) -> Flags:
+        flags = settable(flags, self.keywords)
+        self.room_for(flags)
+        return flags
 
     def _commit(self, changes: Sequence[Change], uid_next: int = 0) -> None:
         if changes:

@@ -1,9 +1,10 @@
 """Names of mailboxes: what may be one, which are the same, which lie below which.  rfc9051#5.1"""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sized
 
-from mailtwist.store.api import INBOX, SEPARATOR, CannotDo
+from mailtwist.store.api import INBOX, SEPARATOR, CannotDo, LimitReached
 
 LONGEST = 1000  # characters; a store may take less
 MOST = 10_000  # mailboxes of an account, and names it is subscribed to
@@ -13,9 +14,12 @@ _WILD = re.compile("[%*]")
 
 
 def canonical(name: str) -> str:
-    """`name` in its one spelling: INBOX in capitals, also as the first level.  `CannotDo` for what can
-    never be a name."""
+    """`name` in its one spelling: NFC, so that names which look the same are the same (rfc5198#2); INBOX in
+    capitals, also as the first level.  `CannotDo` for what can never be a name."""
     if len(name) > LONGEST:
+        raise CannotDo("The mailbox name is too long")
+    name = unicodedata.normalize("NFC", name)
+    if len(name) > LONGEST:  # some characters become several
         raise CannotDo("The mailbox name is too long")
     if _NEVER.search(name):
         raise CannotDo("The mailbox name has a control character in it")
@@ -35,9 +39,9 @@ def new_name(name: str) -> str:
 
 
 def room_for_more(names: Sized) -> None:
-    """`CannotDo` when an account has as many as it can have."""
+    """`LimitReached` when an account has as many as it can have."""
     if len(names) >= MOST:
-        raise CannotDo("There are too many of them already")
+        raise LimitReached("There are too many of them already")
 
 
 def parents(name: str) -> Iterator[str]:

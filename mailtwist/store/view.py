@@ -30,6 +30,8 @@ _uid = attrgetter("uid")
 class View:
     """The part of `api.Mailbox` that waits for nothing.  A store changes it by `apply` and nothing else."""
 
+    most_keywords = 1_000
+
     def __init__(self, name: str, uid_validity: int) -> None:
         self.name = name
         self.uid_validity = uid_validity
@@ -45,6 +47,10 @@ class View:
     @property
     def keywords(self) -> Collection[str]:
         return {flag for flags in self._sets for flag in flags if not flag.startswith("\\")}
+
+    @property
+    def takes_keywords(self) -> bool:
+        return len(self.keywords) < self.most_keywords
 
     def entries(self) -> Sequence[Entry]:
         self._lent = True  # the next change works on a copy

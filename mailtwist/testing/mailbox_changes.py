@@ -11,6 +11,7 @@ from mailtwist.store.api import (
     Change,
     Flagged,
     Gone,
+    LimitReached,
     Mailbox,
     MailboxInUse,
     NoSuchMailbox,
@@ -74,6 +75,29 @@ class MailboxChangesContract(_TestCase):
         self.assertEqual(set(mailbox.keywords), {"$Work"})
         await put(account, b"x", INBOX, "Other")
         self.assertEqual(set(mailbox.keywords), {"$Work", "Other"})
+
+    async def test_there_is_an_end_to_keywords_and_it_is_known(self) -> None:
+        account, mailbox = await self.opened(2)
+        first, second = uids(mailbox.entries())
+        taken = 0
+        while mailbox.takes_keywords:
+            await mailbox.change_flags([first], "add", frozenset({f"k{taken}"}))
+            taken += 1
+        self.assertGreaterEqual(taken, 26)
+        with self.assertRaises(LimitReached):
+            await mailbox.change_flags([second], "add", frozenset({"more"}))
+        with self.assertRaises(LimitReached):
+            await account.upload(INBOX).commit(frozenset({"more"}))
+        await account.create("Other")
+        await put(account, b"x", "Other", "more")
+        other = await account.open("Other")
+        with self.assertRaises(LimitReached):
+            await other.copy(uids(other.entries()), INBOX)
+        self.assertEqual([entry.flags for entry in mailbox.entries()][1:], [frozenset()])
+        await mailbox.change_flags([second], "add", frozenset({"K1", SEEN}))
+        await mailbox.change_flags([first], "remove", frozenset({"k0"}))
+        self.assertTrue(mailbox.takes_keywords)
+        await mailbox.change_flags([second], "add", frozenset({"more"}))
 
     async def test_a_keyword_that_could_break_a_file_is_refused(self) -> None:
         _, mailbox = await self.opened(1)

@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.store import names
-from mailtwist.store.api import INBOX, Account, CannotDo, Gone, MailboxExists, NoSuchMailbox
+from mailtwist.store.api import (
+    INBOX,
+    Account,
+    CannotDo,
+    Gone,
+    HasChildren,
+    LimitReached,
+    MailboxExists,
+    NoSuchMailbox,
+)
 
 if TYPE_CHECKING:
     from unittest import TestCase
@@ -38,7 +47,6 @@ HOSTILE = (
     "new/tmp",
     "Entwürfe",
     "\N{PILE OF POO}",
-    "e\u0301",
     "A" * 60,
     "inboxes",
     "INBOX.x",
@@ -82,6 +90,23 @@ class MailboxNamesContract(_TestCase):
         await account.create("Work")
         await account.create("work")
         self.assertEqual(await self.listed(account), [INBOX, "Work", "work"])
+
+    async def test_names_that_look_the_same_are_the_same(self) -> None:
+        account = await self.make_account()
+        await account.create("Entwu\u0308rfe/\u212b")
+        self.assertEqual(await self.listed(account), [INBOX, "Entw\xfcrfe", "Entw\xfcrfe/\xc5"])
+        with self.assertRaises(MailboxExists):
+            await account.create("Entw\xfcrfe")
+        await self.put(account, "Entwu\u0308rfe")
+        await account.rename("Entwu\u0308rfe", "e\u0301")
+        await account.subscribe("e\u0301", True)
+        self.assertEqual((await account.status("\xe9")).messages, 1)
+        found = [(one.name, one.subscribed) for one in await account.mailboxes()]
+        self.assertEqual(found, [(INBOX, False), ("\xe9", True), ("\xe9/\xc5", False)])
+        await account.subscribe("\xe9", False)
+        await account.delete("e\u0301/A\u030a")
+        await account.delete("e\u0301")
+        self.assertEqual(await self.listed(account), [INBOX])
 
     async def test_names_above_are_made_too(self) -> None:
         account = await self.make_account()
@@ -141,7 +166,7 @@ class MailboxNamesContract(_TestCase):
         listed = {one.name: one.selectable for one in await account.mailboxes()}
         self.assertEqual(listed, {INBOX: True, "a": False, "a/b": True})
         self.assertEqual((await account.status("a/b")).messages, 1)
-        with self.assertRaises(CannotDo):
+        with self.assertRaises(HasChildren):
             await account.delete("a")
         with self.assertRaises(NoSuchMailbox):
             await account.open("a")
@@ -255,7 +280,7 @@ class MailboxNamesContract(_TestCase):
         self.patch(names, "MOST", 4)
         for name in ("a", "b/c"):
             await account.create(name)
-        with self.assertRaises(CannotDo):
+        with self.assertRaises(LimitReached):
             await account.create("d")
         for name in ("w", "x", "y", "z", "z"):
             await account.subscribe(name, True)

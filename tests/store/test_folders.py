@@ -60,6 +60,13 @@ class FolderNameTests(SynchronousTestCase):
         self.assertEqual(name_of(".Entwürfe"), "Entwürfe")
         self.assertIsNone(name_of(os.fsdecode(b".\xff")))
 
+    def test_folders_of_others_are_found_by_the_name_they_look_like(self):
+        root = Path(self.mktemp())
+        for folder in (".e\u0301", ".Entwu&Awg-rfe.a", ".Entw&APw-rfe"):
+            (root / folder / "cur").mkdir(parents=True)
+        found = {"\xe9": ".e\u0301", "Entw\xfcrfe/a": ".Entwu&Awg-rfe.a", "Entw\xfcrfe": ".Entw&APw-rfe"}
+        self.assertEqual(folders_in(root), found)
+
     def test_the_spelling_of_ours_is_preferred_when_there_are_two(self):
         root = Path(self.mktemp())
         for folder in (".Entwürfe", ".Entw&APw-rfe", ".Sent", ".NoMaildir"):

@@ -5,11 +5,21 @@ import re
 from mailtwist.auth.api import EncryptionRequired, LoginRefused, LoginUnavailable
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.imap.command import No
-from mailtwist.store.api import CannotDo, MailboxExists, MailboxInUse, MessageGone, NoSuchMailbox
+from mailtwist.store.api import (
+    CannotDo,
+    HasChildren,
+    LimitReached,
+    MailboxExists,
+    MailboxInUse,
+    MessageGone,
+    NoSuchMailbox,
+)
 
 _BY_KIND: dict[type[Trouble], str] = {
     NoSuchMailbox: "NONEXISTENT",
     MailboxExists: "ALREADYEXISTS",
+    LimitReached: "LIMIT",
+    HasChildren: "HASCHILDREN",
     CannotDo: "CANNOT",
     MessageGone: "EXPUNGEISSUED",
     MailboxInUse: "INUSE",

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import stat
+import unicodedata
 from pathlib import Path
 
 from mailtwist.kit.trouble import Trouble
@@ -39,7 +40,7 @@ def name_of(folder: str) -> str | None:
         levels = [_ESCAPED.sub(_unescape, level) for level in plain.split(".")]
         if any(SEPARATOR in level for level in levels):
             return None
-        name = SEPARATOR.join(levels)
+        name = unicodedata.normalize("NFC", SEPARATOR.join(levels))  # others do not see to that
         return name if canonical(name) == name != INBOX else None
     except (ValueError, CannotDo):
         return None

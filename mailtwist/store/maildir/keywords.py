@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailtwist.kit.files import Files, write_whole
 from mailtwist.mail.flags import Flags
-from mailtwist.store.api import CannotDo
+from mailtwist.store.api import LimitReached
 from mailtwist.store.maildir.filenames import FLAG_OF_LETTER, LETTER_OF_FLAG, in_order
 
 FILE = "dovecot-keywords"
@@ -74,7 +74,7 @@ class Keywords:
             names = {letter: name for letter, name in names.items() if letter in kept}
         free = [letter for letter in LETTERS if letter not in names]
         if len(new) > len(free):
-            raise CannotDo("The mailbox has as many keywords as it can hold")
+            raise LimitReached("The mailbox has as many keywords as it can hold")
         names.update(zip(free, new, strict=False))
         lines = (f"{LETTERS.index(letter)} {names[letter]}\n" for letter in sorted(names))
         write_whole(self._files, self._path, "".join(lines).encode("ascii"))

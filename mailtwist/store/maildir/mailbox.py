@@ -21,6 +21,7 @@ from mailtwist.store.api import (
 from mailtwist.store.maildir import facts as kept
 from mailtwist.store.maildir.content import OPENED_TOGETHER, content_of, open_messages
 from mailtwist.store.maildir.ground import Ground
+from mailtwist.store.maildir.keywords import LETTERS
 from mailtwist.store.maildir.look import look
 from mailtwist.store.maildir.messages import change_flags, expunge, transfer
 from mailtwist.store.maildir.news import News
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 class MaildirMailbox(View):
     """An `api.Mailbox`.  What is done by whatever session of whatever process comes in by `hear`, in the
     order of the index."""
+
+    most_keywords = len(LETTERS)
 
     def __init__(self, account: "MaildirAccount", uid_validity: int) -> None:
         super().__init__("", uid_validity)

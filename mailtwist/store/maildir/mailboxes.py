@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailtwist.kit.files import Files
 from mailtwist.mail.flags import DELETED, SEEN
-from mailtwist.store.api import INBOX, CannotDo, Listed, MailboxExists, NoSuchMailbox, Status
+from mailtwist.store.api import INBOX, CannotDo, HasChildren, Listed, MailboxExists, NoSuchMailbox, Status
 from mailtwist.store.maildir.filenames import LETTER_OF_FLAG, new_maker
 from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in
 from mailtwist.store.maildir.ground import MAILBOX_FILE, Box, Ground, write_mailbox_file
@@ -32,6 +32,7 @@ _USES = {use[1:].lower(): use for use in ("\\Archive", "\\Drafts", "\\Junk", "\\
 def begin(ground: Ground, first_mailboxes: Sequence[str]) -> None:
     """The account is there and all its mailboxes are in the index.  One that is used for the first time gets
     `first_mailboxes`, subscribed; a name like Sent gets its special use (rfc6154#2)."""
+    ground.recover()
     fresh = not (ground.root / MAILBOX_FILE).exists()
     for part in PARTS:
         ground.files.make_folder(ground.root / part)
@@ -112,7 +113,7 @@ def delete(ground: Ground, name: str) -> None:
     with ground.transaction() as undo:
         folders = folders_in(ground.root)
         if name not in folders and any(name in parents(other) for other in folders):
-            raise CannotDo("Only the mailboxes below it exist")
+            raise HasChildren()
         box = ground.named(name)
         path = ground.path(box)
         ground.files.rename(path, grave)
