@@ -23,8 +23,8 @@ def _use(arguments: Arguments) -> Mapping[str, Any]:
     uses = set(arguments.list_of(lambda: _attribute(arguments), least=0))
     if len(uses) > 1:
         raise No("A mailbox has one special use", "USEATTR")
-    if unknown := uses - USES.keys():
-        raise No(f"{unknown.pop().capitalize()} is not for mailboxes here", "USEATTR")
+    if not uses <= USES.keys():
+        raise No("That is no use for a mailbox here", "USEATTR")
     return {"special_use": USES[uses.pop()]} if uses else {}
 
 
