@@ -1,7 +1,7 @@
 """Header text as people read it: `=?utf-8?Q?Gr=C3=BC=C3=9Fe?=` is "Grüße".  rfc2047"""
 
 import re
-from binascii import a2b_qp
+from binascii import a2b_qp, b2a_base64
 from itertools import islice
 
 from mailtwist.mail import charsets
@@ -11,6 +11,9 @@ WORDS = 5_000
 """Words of one value that are decoded; more are left as they are."""
 
 _WORD = re.compile(rb"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?\s]*+)\?=")
+_ROOM = 45
+"""Octets of text in one word: with its frame it has 72 of the 75 characters allowed (rfc2047#2)."""
+
 _BETWEEN = re.compile(rb"[ \t\r\n]*")
 
 
@@ -35,6 +38,19 @@ def decoded(value: bytes) -> str:
     text.append(charsets.decoded(b"".join(pending), charset))
     text.append(value[at:].decode("utf-8", "replace"))
     return "".join(text)
+
+
+def encoded(text: str) -> bytes:
+    """`text` as words in UTF-8, folded; no character is divided (rfc2047#5)."""
+    words: list[bytes] = []
+    word = b""
+    for character in text.encode("utf-8", "replace").decode():
+        octets = character.encode()
+        if len(word) + len(octets) > _ROOM:
+            words.append(word)
+            word = b""
+        word += octets
+    return b"\r\n ".join(b"=?utf-8?B?%b?=" % b2a_base64(one, newline=False) for one in (*words, word))
 
 
 def _octets(encoding: bytes, text: bytes) -> bytes:

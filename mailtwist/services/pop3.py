@@ -1,12 +1,18 @@
 """POP3 for mail programs: port 110 with STLS, or 995 with TLS from the start."""
 
+import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
+
+from twisted.cred.portal import IRealm
 
 from mailtwist.config.part import Assembly, Part
+from mailtwist.config.problems import hint, shown
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, Duration, Names, PartName
+from mailtwist.protocols.pop3.delays import Delays
 from mailtwist.protocols.pop3.extension import GROUP, Dialect
+from mailtwist.protocols.pop3.language import Language
 from mailtwist.protocols.pop3.limits import Limits
 from mailtwist.protocols.pop3.server import POP3Server
 from mailtwist.services.door import Guest
@@ -34,10 +40,40 @@ class Settings(ServiceSettings):
     failed_logins: Annotated[int, AtLeast(1)] = setting(
         3, words="After so many failed logins the connection ends."
     )
+    expire: Duration | None = setting(
+        None,
+        words="How long messages are kept that a client has fetched; older ones are removed when it says"
+        " QUIT. By default they are kept for ever, and clients are told so.",
+        example="30 days",
+    )
+    login_delay: Duration = setting(
+        Duration(0), words="How long an account has to wait after a login before the next one."
+    )
+    utf8_headers: Literal["downgrade", "refuse", "as_is"] = setting(
+        "downgrade",
+        words="A message with a header in UTF-8, for a program that does not know that: `downgrade` sends a"
+        " stand-in with encoded words, `refuse` an error, `as_is` the message, against rfc6856#2.1.",
+    )
+    language: str = setting("en", words="The language of clients that say they like any (`LANG *`).")
 
 
 class Server(Guest, POP3Server):
     """One connection."""
+
+
+def preferred(tag: str, dialect: Dialect) -> Language:
+    """ValueError names those there are."""
+    there = {one.tag: one for one in dialect.languages}
+    if tag not in there:
+        raise ValueError(f'language: no language "{shown(tag)}" is installed{hint(tag, there)}')
+    return there[tag]
+
+
+def retention(expire: Duration | None, store: object) -> float | None:
+    """None: mailboxes of somebody else's making, of which we cannot say."""
+    if IRealm.providedBy(store):
+        return None
+    return math.inf if expire is None else expire
 
 
 def build(settings: Settings, assembly: Assembly) -> MailService:
@@ -46,6 +82,8 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
         idle_time=settings.idle_time,
         failed_logins=settings.failed_logins,
     )
+    store = assembly.part("store", settings.store)
+    dialect = Dialect.installed(known(GROUP, settings.without))
     return mail_service(
         settings,
         assembly,
@@ -53,9 +91,13 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
         kind=Server,
         full=b"-ERR [SYS/TEMP] Too many connections from your network",
         facts={
-            "portal": portal(assembly, realm(assembly.part("store", settings.store))),
+            "portal": portal(assembly, realm(store)),
             "limits": limits,
-            "dialect": Dialect.installed(known(GROUP, settings.without)),
+            "dialect": dialect,
+            "preferred_language": preferred(settings.language, dialect),
+            "utf8_headers": settings.utf8_headers,
+            "retention": retention(settings.expire, store),
+            "delays": Delays(settings.login_delay),
             "trusted": assembly.trusted.contains,
         },
     )

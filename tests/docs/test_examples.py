@@ -66,10 +66,14 @@ class Examples(SynchronousTestCase):
 
     def test_a_pop3_command(self) -> None:
         wire = POP3Scene().logged_in(dialect=dialect(pop3, "xlargest"))
-        wire.send(b"XLARGEST\r\nDELE 3\r\nDELE 1\r\nXLARGEST\r\nDELE 2\r\nXLARGEST\r\n")
-        said = wire.read().split(b"\r\n")
-        self.assertRegex(said[0], rb"^\+OK 3 \d+$")
-        self.assertEqual((said[3], said[5]), (b"+OK 2 0", b"-ERR There are no messages"))
+        wire.send(b"XLARGEST\r\nXLARGEST 2\r\nXLARGEST x\r\n")
+        wire.send(b"DELE 3\r\nDELE 1\r\nDELE 2\r\nXLARGEST\r\nLANG de\r\nXLARGEST\r\nCAPA\r\n")
+        said = wire.read().decode().split("\r\n")
+        self.assertEqual(said[:3], ["+OK The largest first", "3 94", "."])
+        self.assertEqual(said[3:8], ["+OK The largest first", "3 94", "1 46", ".", "-ERR Expected a number"])
+        self.assertEqual(said[11], "-ERR There are no messages")
+        self.assertEqual(said[13], "-ERR Es gibt keine Nachrichten")
+        self.assertIn("XLARGEST", said[14:])
 
     def test_subclasses_as_for_twisted_mail(self) -> None:
         theirs = example("subclasses")

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mailtwist.protocols.pop3.command import State
+from mailtwist.protocols.pop3.delays import Delays
+from mailtwist.protocols.pop3.language import Language
 from mailtwist.protocols.pop3.limits import Limits
 from mailtwist.protocols.pop3.maildrop import Maildrop
+from mailtwist.protocols.pop3.readable import Utf8Headers
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism
 
 
@@ -14,6 +17,30 @@ class Door(Protocol):
 
     user: bytes | None
     """Whom USER named, until PASS or TLS."""
+
+    utf8: bool
+    """The client has said UTF8."""
+
+    language: Language
+    """In which words are told."""
+
+    @property
+    def languages(self) -> Sequence[Language]: ...
+
+    @property
+    def preferred_language(self) -> Language:
+        """The operator's choice."""
+
+    @property
+    def utf8_headers(self) -> Utf8Headers:
+        """What happens to messages that a client which did not say UTF8 cannot read."""
+
+    @property
+    def retention(self) -> float | None:
+        """For how many seconds messages are kept, `math.inf` for ever; None when it is not known."""
+
+    @property
+    def delays(self) -> Delays: ...
 
     @property
     def reached(self) -> State:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailtwist.config.part import installed
 from mailtwist.protocols.pop3.command import Command, State
+from mailtwist.protocols.pop3.language import Language
 
 if TYPE_CHECKING:
     from mailtwist.protocols.pop3.door import Door
@@ -17,7 +18,9 @@ GROUP = "mailtwist.pop3"
 class Extension:
     """One part of the protocol; the base commands are parts too.
 
-    `capabilities` are told by CAPA in the states `told_in`; `telling` adds those that depend on the session.
+    `capabilities` are told by CAPA in the states `told_in` (rfc2449#5 wants both, but for what belongs to the
+    state TRANSACTION alone); `telling` adds those that depend on the session.  `languages` are for LANG; of a
+    language that is there already they bring more sentences.
     """
 
     name: str
@@ -26,6 +29,7 @@ class Extension:
     commands: tuple[type[Command], ...] = ()
     told_in: State = State.ANY
     telling: "Callable[[Door], Sequence[str]] | None" = None
+    languages: tuple[Language, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,7 @@ class Dialect:
 
     extensions: tuple[Extension, ...]
     commands: Mapping[str, type[Command]] = field(init=False)
+    languages: tuple[Language, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         found: dict[str, type[Command]] = {}
@@ -42,6 +47,10 @@ class Dialect:
                 raise ValueError(f"two commands are called {kind.name}")
             found[kind.name] = kind
         object.__setattr__(self, "commands", found)
+        languages: dict[str, Language] = {}
+        for one in (one for part in self.extensions for one in part.languages):
+            languages[one.tag] = one if one.tag not in languages else languages[one.tag].and_so(one)
+        object.__setattr__(self, "languages", tuple(languages.values()))
 
     @classmethod
     def installed(cls, without: Iterable[str] = ()) -> "Dialect":

@@ -40,6 +40,9 @@ class LegacyMaildrop:
         size = await self.size(number)
         return LegacyMessage(await _of(self.mailbox.getMessage, number), size)
 
+    def fetched(self, number: int) -> None:
+        """It is theirs to know."""
+
     async def delete(self, number: int) -> None:
         await self.size(number)
         await _of(self.mailbox.deleteMessage, number)

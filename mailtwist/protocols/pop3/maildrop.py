@@ -3,8 +3,18 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
-from mailtwist.protocols.pop3.command import NoSuchMessage
+from mailtwist.protocols.pop3.command import No, NoSuchMessage
 from mailtwist.store.api import INBOX, Account, Content, Entry, Mailbox, octets
+
+FETCHED = "$POP3Fetched"
+"""Is on messages that a client had, where the server keeps them only for some time."""
+
+
+class NotRemoved(No):
+    """rfc1939#6"""
+
+    def __init__(self) -> None:
+        super().__init__("Some deleted messages were not removed", "SYS/TEMP", "4.2.0")
 
 
 class Message(Protocol):
@@ -33,6 +43,9 @@ class Maildrop(Protocol):
 
     async def open(self, number: int) -> Message: ...
 
+    def fetched(self, number: int) -> None:
+        """The client has all of it."""
+
     async def delete(self, number: int) -> None:
         """The message is gone for this session, and for good after `commit`."""
 
@@ -40,14 +53,15 @@ class Maildrop(Protocol):
         """Nothing has been deleted."""
 
     async def commit(self) -> None:
-        """What was deleted is gone for good.  `Trouble` when not all of it is."""
+        """What was deleted is gone for good, and what is no longer kept.  `Trouble` when not all of it is."""
 
     async def close(self) -> None:
         """Nobody is here any more; others may come.  May be called again."""
 
 
-async def opened(account: Account) -> "StoreMaildrop":
-    """The INBOX of `account`, for us alone (rfc1939#4): `MailboxInUse`."""
+async def opened(account: Account, kept_since: float | None = None) -> "StoreMaildrop":
+    """The INBOX of `account`, for us alone (rfc1939#4): `MailboxInUse`.  At the end of the session those that
+    came before `kept_since` are removed, if a client has had them; None: nothing is."""
     mailbox = await account.open(INBOX)
     try:
         unlock = await mailbox.lock()
@@ -60,18 +74,20 @@ async def opened(account: Account) -> "StoreMaildrop":
         unlock()
         await mailbox.close()
         raise
-    return StoreMaildrop(mailbox, unlock)
+    return StoreMaildrop(mailbox, unlock, kept_since)
 
 
 class StoreMaildrop:
     """A mailbox of a store.  Messages that arrive later are not seen; UIDL tells UIDVALIDITY and UID."""
 
-    def __init__(self, mailbox: Mailbox, unlock: Callable[[], None]) -> None:
+    def __init__(self, mailbox: Mailbox, unlock: Callable[[], None], kept_since: float | None = None) -> None:
         self._mailbox = mailbox
+        self._kept_since = kept_since
         self._unlock = unlock
         self._entries: Sequence[Entry] = tuple(mailbox.entries())
         self._validity = mailbox.uid_validity
         self._deleted: set[int] = set()
+        self._fetched: set[int] = set()
         self._closed = False
 
     async def sizes(self) -> Sequence[int | None]:
@@ -89,6 +105,9 @@ class StoreMaildrop:
     async def open(self, number: int) -> Message:
         return _Opened(await self._mailbox.open(self._entry(number).uid))
 
+    def fetched(self, number: int) -> None:
+        self._fetched.add(self._entry(number).uid)
+
     async def delete(self, number: int) -> None:
         self._entry(number)
         self._deleted.add(number)
@@ -97,14 +116,25 @@ class StoreMaildrop:
         self._deleted.clear()
 
     async def commit(self) -> None:
-        if self._deleted:
-            await self._mailbox.remove([self._entries[n - 1].uid for n in sorted(self._deleted)])
+        gone = {self._entries[n - 1].uid for n in self._deleted} | self._no_longer_kept()
+        if self._kept_since is not None and self._fetched - gone:
+            await self._mailbox.change_flags(self._fetched - gone, "add", frozenset({FETCHED}))
+        if gone:
+            removed = await self._mailbox.remove(sorted(gone))
+            if any(self._mailbox.entry(uid) is not None for uid in gone.difference(removed)):
+                raise NotRemoved
 
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
             self._unlock()
             await self._mailbox.close()
+
+    def _no_longer_kept(self) -> set[int]:
+        if self._kept_since is None:
+            return set()
+        old = (entry for entry in self._entries if entry.received < self._kept_since)
+        return {entry.uid for entry in old if entry.uid in self._fetched or FETCHED in entry.flags}
 
     def _entry(self, number: int) -> Entry:
         if not 0 < number <= len(self._entries) or number in self._deleted:

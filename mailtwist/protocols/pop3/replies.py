@@ -4,7 +4,8 @@ import re
 
 from mailtwist.auth.api import EncryptionRequired, LoginRefused, LoginUnavailable
 from mailtwist.kit.trouble import Trouble
-from mailtwist.protocols.pop3.command import No
+from mailtwist.protocols.pop3.command import Answer, No
+from mailtwist.protocols.pop3.language import ENGLISH, Language
 from mailtwist.store.api import MailboxInUse
 
 # One face for all that can be wrong with a login, another for all that is only away.
@@ -17,24 +18,25 @@ _NOT_TEXT = re.compile(rb"[^\x20-\x7e]+")
 _ROOM = 500  # rfc2449#4: 512 with "-ERR" and CRLF
 
 
-def ok(words: str) -> bytes:
+def ok(answer: Answer, language: Language = ENGLISH) -> bytes:
     """One line with CRLF."""
-    return b"+OK %b\r\n" % _text(words) if words else b"+OK\r\n"
+    said = filter(None, (_ascii(answer.told), _text(answer.words, language)))
+    return b" ".join((b"+OK", *said)) + b"\r\n"
 
 
-def err(words: str, code: str = "") -> bytes:
+def err(words: str, code: str = "", language: Language = ENGLISH) -> bytes:
     """One line with CRLF.  The words cannot end it or look like a code, whatever is in them."""
-    text = _text(words)
+    text = _text(words, language)
     if code:
-        text = b"[%b] %b" % (_text(code), text)
+        text = b"[%b] %b" % (_ascii(code), text)
     elif text.startswith(b"["):
         text = b". " + text
     return b"-ERR %b\r\n" % text
 
 
-def refusal(trouble: Trouble) -> bytes:
+def refusal(trouble: Trouble, language: Language = ENGLISH) -> bytes:
     """The -ERR that answers a command."""
-    return err(_LOGIN.get(type(trouble), trouble.public), _code(trouble))
+    return err(_LOGIN.get(type(trouble), trouble.public), _code(trouble), language)
 
 
 def _code(trouble: Trouble) -> str:
@@ -49,5 +51,11 @@ def _code(trouble: Trouble) -> str:
     return "SYS/PERM" if trouble.status.startswith("5.3.") else ""
 
 
-def _text(words: str) -> bytes:
+def _text(words: str, language: Language) -> bytes:
+    """In the language, which may need UTF-8 (rfc6856#3.2), or else in English."""
+    own = language.said(words)
+    return _ascii(words) if own == words else own.encode()
+
+
+def _ascii(words: str) -> bytes:
     return _NOT_TEXT.sub(b"?", words.encode("ascii", "replace"))[:_ROOM]

@@ -1,5 +1,6 @@
 """The POP3 server: twisted.mail's class with our engine and commands in it.  rfc1939 rfc2449"""
 
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from inspect import isawaitable, signature
@@ -19,11 +20,14 @@ from mailtwist.kit.spawn import spawn, started
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.errors import Closed, Malformed
 from mailtwist.protocols.pop3.command import Answer, Command, State
+from mailtwist.protocols.pop3.delays import Delays
 from mailtwist.protocols.pop3.dots import Stuffing
 from mailtwist.protocols.pop3.extension import Dialect
+from mailtwist.protocols.pop3.language import ENGLISH, Language
 from mailtwist.protocols.pop3.legacy import LegacyMaildrop
 from mailtwist.protocols.pop3.limits import Limits
 from mailtwist.protocols.pop3.maildrop import Maildrop, StoreMaildrop, opened
+from mailtwist.protocols.pop3.readable import Utf8Headers
 from mailtwist.protocols.pop3.replies import err, ok, refusal
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism, mechanisms
 from mailtwist.protocols.sasl.legacy import of_challengers
@@ -48,8 +52,9 @@ _STOCK_CAPABILITIES = (b"TOP", b"USER", b"UIDL", b"PIPELINE", b"CELERITY", b"AUS
 
 @keeps(pop3.POP3, KEPT, OVERRIDABLE)
 class POP3Server(TakesTurns, pop3.POP3):
-    """A factory sets `portal`, and what it likes of `ctx` (TLS for STLS), `limits`, `dialect`, `trusted` and
-    `clock`.  `mbox` is a twisted.mail mailbox or a `Maildrop` of ours."""
+    """A factory sets `portal`, and what it likes of `ctx` (TLS for STLS), `limits`, `dialect`, `trusted`,
+    `clock`, and what the door's commands ask of it: `preferred_language`, `utf8_headers`, `retention`,
+    `delays` (shared by its connections).  `mbox` is a twisted.mail mailbox or a `Maildrop` of ours."""
 
     alpn = (b"pop3",)
     limits = Limits()
@@ -61,6 +66,11 @@ class POP3Server(TakesTurns, pop3.POP3):
     timeOut: Any
     magic = b"POP3 ready"  # no <time stamp@host>: that would offer APOP (rfc1939#7)
     user: bytes | None = None
+    utf8 = False
+    language = preferred_language = ENGLISH
+    utf8_headers: Utf8Headers = "downgrade"
+    retention: float | None = None
+    delays = Delays()
     _dialect: Dialect | None = None
     _adapted: LegacyMaildrop | None = None
     _updated: Deferred[None] | None = None
@@ -91,12 +101,12 @@ class POP3Server(TakesTurns, pop3.POP3):
         """Nothing is said and nothing deleted (rfc1939#3)."""
 
     def refuse(self, error: Malformed) -> bool:
-        self.turns.write(err(str(error)))
+        self.turns.write(err(str(error), "", self.language))
         self._bad += 1
         return self._bad < self.limits.bad_commands
 
     def crashed(self) -> None:
-        self.turns.write(err("Something went wrong here", "SYS/TEMP"))
+        self.turns.write(err("Something went wrong here", "SYS/TEMP", self.language))
 
     # -- a command
     async def turn(self, line: bytes) -> None:
@@ -128,7 +138,7 @@ class POP3Server(TakesTurns, pop3.POP3):
         try:
             await self._say(await command.run(self))
         except Trouble as trouble:
-            self.turns.write(refusal(trouble))
+            self.turns.write(refusal(trouble, self.language))
         self._bad = 0
         if command.last or self._failed >= self.limits.failed_logins:
             self.turns.close()
@@ -142,7 +152,7 @@ class POP3Server(TakesTurns, pop3.POP3):
         return kind.parse(arguments)
 
     async def _say(self, answer: Answer) -> None:
-        self.turns.write(ok(answer.words))
+        self.turns.write(ok(answer, self.language))
         if answer.body is not None:
             try:
                 await self._send(answer.body)
@@ -189,6 +199,10 @@ class POP3Server(TakesTurns, pop3.POP3):
         self._dialect = dialect
 
     @property
+    def languages(self) -> Sequence[Language]:
+        return self.dialect.languages
+
+    @property
     def encrypted(self) -> bool:
         return bool(ISSLTransport.providedBy(self.transport))
 
@@ -205,9 +219,11 @@ class POP3Server(TakesTurns, pop3.POP3):
         return self.listCapabilities()
 
     def listCapabilities(self) -> list[bytes]:
-        """Ours, and what a factory that is an `IServerFactory` says of expiry and login delay."""
-        stock = [one for one in super().listCapabilities() if one.split(b" ")[0] not in _STOCK_CAPABILITIES]
-        return [one.encode("ascii") for one in self.dialect.capabilities(self)] + stock
+        """Ours, and before them what a factory that is an `IServerFactory` says of itself."""
+        stock = {one.split(b" ")[0]: one for one in super().listCapabilities()}
+        stock = {tag: one for tag, one in stock.items() if tag not in _STOCK_CAPABILITIES}
+        ours = [one.encode("ascii") for one in self.dialect.capabilities(self)]
+        return [one for one in ours if one.split(b" ")[0] not in stock] + list(stock.values())
 
     @property
     def mechanisms(self) -> Mapping[str, Mechanism]:
@@ -226,7 +242,7 @@ class POP3Server(TakesTurns, pop3.POP3):
         return await self.turns.line(limit=self.limits.answer)
 
     def start_tls(self) -> None:
-        self.user = None
+        self.user, self.utf8, self.language = None, False, ENGLISH
         self.turns.start_tls(self.ctx)
 
     # -- login and the end
@@ -247,13 +263,20 @@ class POP3Server(TakesTurns, pop3.POP3):
     async def _arrive(self, credentials: Credentials | Foreign) -> tuple[Any, Any]:
         """(mailbox, logout); nobody is logged in when this raises."""
         interface, avatar, logout = await self._log_in(credentials)
-        if interface is not IMailAccount:
-            return avatar, logout
+        native = interface is IMailAccount
+        account = avatar.id if native else _named(credentials)
         try:
-            return await opened(avatar), logout
+            self.delays.check(account, self.clock)
+            mbox = await opened(avatar, self._kept_since()) if native else avatar
         except BaseException:
             logout()
             raise
+        self.delays.note(account, self.clock)
+        return mbox, logout
+
+    def _kept_since(self) -> float | None:
+        kept_for = self.retention
+        return None if kept_for is None or math.isinf(kept_for) else self.clock.now() - kept_for
 
     async def _log_in(self, credentials: Credentials | Foreign) -> Any:
         try:
@@ -301,6 +324,12 @@ class POP3Server(TakesTurns, pop3.POP3):
             await maildrop.close()  # a client that comes back at once is not told IN-USE
         finally:
             updated.callback(None)
+
+
+def _named(credentials: Credentials | Foreign) -> str:
+    """Whose login it is, where the avatar does not say."""
+    user = credentials.credentials if isinstance(credentials, Foreign) else credentials.user
+    return str(getattr(user, "username", user))
 
 
 async def _left(maildrop: Maildrop | None, logout: Callable[[], object] | None, updated: Any) -> None:

@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from mailtwist.auth.api import LoginRefused, LoginUnavailable
 from mailtwist.kit.spawn import started
+from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.pop3.server import POP3Server
 from mailtwist.store.api import IMailAccount
 from mailtwist.store.memory import MemoryStore
@@ -21,7 +22,18 @@ LINES = (
     b"From: ann@example.org\r\nSubject: lines\r\n\r\n"
     b"one\r\ntwo\r\n\r\nfour\r\nfive \xc3\xa9\0\r\nsix\r\nseven\r\neight\r\nnine\r\n"
 )
+UTF8 = (
+    "From: Jürgen <用户@例え.jp>\r\nTo: ann@example.org\r\n"
+    "Subject: Grüße ✉\r\nX-Name: 日本語\r\n\r\nhallo\r\nß\r\n"
+).encode()
 LOGIN = b"USER ann\r\nPASS sec ret \r\n"
+
+
+PEOPLE = {
+    (b"ann", b"sec ret "),
+    (b"bob", b"hunter2"),
+    ("jürgen".encode(), "grüße 日本語".encode()),
+}
 
 
 @implementer(ICredentialsChecker)
@@ -43,7 +55,9 @@ class Checker:
             await self.gate
         if user == b"away":
             raise LoginUnavailable("away")
-        if (user, password) not in ((b"ann", b"sec ret "), (b"bob", b"hunter2")):
+        if user == b"broken":
+            raise Trouble("5.3.5", "System incorrectly configured")
+        if (user, password) not in PEOPLE:
             raise LoginRefused("wrong")
         return user
 

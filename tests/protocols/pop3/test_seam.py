@@ -146,7 +146,7 @@ class Subclasses(SynchronousTestCase):
 
         wire = Scene().greeted(kind=Mine)
         wire.send(b"CAPA\r\n")
-        self.assertTrue(wire.read().endswith(b"\r\nUSER\r\nX-MINE\r\n.\r\n"))
+        self.assertTrue(wire.read().endswith(b"\r\nUTF8 USER\r\nX-MINE\r\n.\r\n"))
 
     def test_it_may_look_at_every_command(self) -> None:
         class Mine(POP3Server):

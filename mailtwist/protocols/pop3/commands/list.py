@@ -20,7 +20,7 @@ class List(Command):
 
     async def run(self, door: Door) -> Answer:
         if self.number is not None:
-            return Answer(f"{self.number} {await door.maildrop.size(self.number)}")
+            return Answer(told=f"{self.number} {await door.maildrop.size(self.number)}")
         sizes = await door.maildrop.sizes()
         there = [size for size in sizes if size is not None]
         lines = [None if size is None else b"%d" % size for size in sizes]

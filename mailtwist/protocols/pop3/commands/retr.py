@@ -1,11 +1,13 @@
 """RETR: a message, whole.  rfc1939#5"""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Self
 
 from mailtwist.protocols.pop3.command import Answer, Command, State, one_number
 from mailtwist.protocols.pop3.door import Door
 from mailtwist.protocols.pop3.extension import Extension
+from mailtwist.protocols.pop3.readable import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,10 @@ class Retr(Command):
 
     async def run(self, door: Door) -> Answer:
         message = await door.maildrop.open(self.number)
-        return Answer(f"{message.size} octets", message.chunks())
+        if not door.utf8:
+            message = await readable(message, door.utf8_headers)
+        had = partial(door.maildrop.fetched, self.number)
+        return Answer(f"{message.size} octets", message.chunks(), then=had)
 
 
 extension = Extension(name="retr", rfc=1939, commands=(Retr,))

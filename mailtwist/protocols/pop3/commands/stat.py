@@ -15,7 +15,7 @@ class Stat(Command):
 
     async def run(self, door: Door) -> Answer:
         there = [size for size in await door.maildrop.sizes() if size is not None]
-        return Answer(f"{len(there)} {sum(there)}")
+        return Answer(told=f"{len(there)} {sum(there)}")
 
 
 extension = Extension(name="stat", rfc=1939, commands=(Stat,))

@@ -8,6 +8,7 @@ from mailtwist.protocols.pop3.command import Answer, Command, State, number
 from mailtwist.protocols.pop3.door import Door
 from mailtwist.protocols.pop3.dots import top
 from mailtwist.protocols.pop3.extension import Extension
+from mailtwist.protocols.pop3.readable import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class TopOf(Command):
 
     async def run(self, door: Door) -> Answer:
         message = await door.maildrop.open(self.number)
+        if not door.utf8:
+            message = await readable(message, door.utf8_headers)
         return Answer("Top of message follows", top(message.chunks(), self.lines))
 
 

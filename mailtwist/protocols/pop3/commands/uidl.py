@@ -20,9 +20,8 @@ class Uidl(Command):
 
     async def run(self, door: Door) -> Answer:
         if self.number is not None:
-            return Answer(
-                f"{self.number} {(await door.maildrop.uid(self.number)).decode('ascii', 'replace')}"
-            )
+            uid = await door.maildrop.uid(self.number)
+            return Answer(told=f"{self.number} {uid.decode('ascii', 'replace')}")
         return Answer("Unique-ID listing follows", listed(await door.maildrop.uids()))
 
 

@@ -1,4 +1,4 @@
-"""USER: the first half of a login, who it is.  rfc1939#7"""
+"""USER: the first half of a login, who it is.  rfc1939#7 rfc6856#2.2"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,8 @@ class User(Command):
 
 
 def _told(door: Door) -> Sequence[str]:
-    return ("USER",) if door.reached is State.AUTHORIZATION and door.may_sign_in else ()
+    """Also after login (rfc2449#6.2)."""
+    return ("USER",) if door.may_sign_in else ()
 
 
 extension = Extension(name="user", rfc=1939, commands=(User,), telling=_told)

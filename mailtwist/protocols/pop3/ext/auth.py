@@ -47,9 +47,8 @@ async def _lines(names: Iterable[str]) -> AsyncGenerator[bytes, None]:
 
 
 def _told(door: Door) -> Sequence[str]:
-    if door.reached is not State.AUTHORIZATION or not door.may_sign_in or not door.mechanisms:
-        return ()
-    return (" ".join(("SASL", *door.mechanisms)),)
+    """Also after login (rfc5034#3)."""
+    return (" ".join(("SASL", *door.mechanisms)),) if door.may_sign_in and door.mechanisms else ()
 
 
 extension = Extension(name="auth", rfc=5034, commands=(Auth,), telling=_told)
