@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import overload
@@ -15,6 +15,7 @@ from mailtwist.protocols.imap.reading import Structures
 from mailtwist.store.api import Arrived, Change, Entry, Flagged, Gone, Mailbox
 
 REMEMBERED = 1_000
+REV2, CONDSTORE = "IMAP4REV2", "CONDSTORE"
 
 
 @lru_cache(maxsize=1024)
@@ -33,15 +34,26 @@ class Selected:
     messages `REMEMBERED` are kept one by one, more are found by comparing with the mailbox.
     """
 
-    def __init__(self, mailbox: Mailbox, *, read_only: bool, changed: Callable[[], None]) -> None:
-        """`changed` is called whenever there is something to be told."""
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        *,
+        read_only: bool,
+        changed: Callable[[], None],
+        enabled: Collection[str] = frozenset(),
+    ) -> None:
+        """`changed` is called whenever there is something to be told.  `enabled` is the session's, as it is
+        at any time."""
         self.mailbox = mailbox
         self.read_only = read_only
+        self.saved: Sequence[int] = array("I")
+        """UIDs that SEARCH has saved, ascending; who is gone is in it still (rfc5182#2.1)."""
         self.recent: set[int] = set()
         self.structures = Structures()
         self._changed = changed
+        self._enabled = enabled
         self._flagged, self._gone = _Few(), _Few()
-        self._since = self._newest = 0
+        self._since = self._newest = self._untold = 0
         self._stop = mailbox.listen(self._hear)
         self._uids = array("I", [entry.uid for entry in mailbox.entries()])
         self._keywords = frozenset(mailbox.keywords)
@@ -66,6 +78,26 @@ class Selected:
     def recent_count(self) -> int:
         return len(self.recent)
 
+    @property
+    def tells_recent(self) -> bool:
+        """The client is told of \\Recent: rev2 has none (rfc9051#2.3.2)."""
+        return REV2 not in self._enabled
+
+    @property
+    def tells_modseq(self) -> bool:
+        return CONDSTORE in self._enabled
+
+    @property
+    def tells_uid(self) -> bool:
+        """What it did not ask for names the UID too (rfc7162#3.2.4, rfc9051#7.5.2)."""
+        return self.tells_modseq or not self.tells_recent
+
+    @property
+    def highest_modseq(self) -> int:
+        """No change up to here is still to be told (rfc7162#3.2); 0 where the mailbox has none."""
+        highest = self.mailbox.highest_modseq
+        return min(highest, max(self._untold - 1, 1)) if self.waiting and self._untold else highest
+
     def number(self, uid: int) -> int | None:
         at = bisect_left(self._uids, uid)
         return at + 1 if at < len(self._uids) and self._uids[at] == uid else None
@@ -73,6 +105,8 @@ class Selected:
     def wanted(self, messages: MessageSet, *, by_uid: bool) -> "Wanted":
         """All that are meant, ascending.  UIDs that are not there do not matter; a number that is not there
         is the peer's fault (rfc3501#9, seq-number)."""
+        if messages.saved:
+            return Wanted(self._uids, picked(self._uids, [(uid, uid) for uid in self.saved]))
         if by_uid:
             return Wanted(self._uids, picked(self._uids, messages.merged(self._last)))
         if messages.beyond(len(self._uids)):
@@ -85,7 +119,17 @@ class Selected:
 
     def flags(self, entry: Entry) -> bytes:
         """Its flags with \\Recent, in parentheses."""
-        return flag_words(entry.flags, entry.uid in self.recent)
+        return flag_words(entry.flags, entry.uid in self.recent and self.tells_recent)
+
+    def changed_line(self, number: int, entry: Entry, *, flags: bool = True) -> bytes:
+        """The untagged FETCH for a message that has changed, without `* ` and CRLF; without `flags` for a
+        client that knows them."""
+        items = [b"UID %d" % entry.uid] if self.tells_uid else []
+        if flags:
+            items.append(b"FLAGS " + self.flags(entry))
+        if self.tells_modseq:
+            items.append(b"MODSEQ (%d)" % entry.modseq)
+        return b"%d FETCH (%b)" % (number, b" ".join(items))
 
     def all_flags(self) -> bytes:
         """The flags that may be met here, in parentheses (rfc3501#7.2.6)."""
@@ -115,11 +159,17 @@ class Selected:
             yield from self._expunge()
         if self._newest > self._last:
             yield from self._arrive()
-        if (recent := self.recent_count) != self._recent_told:
-            self._recent_told = recent
-            yield b"%d RECENT" % recent
+        yield from self._tell_recent(always=False)
         if self._flagged:
             yield from self._reflag(last)
+        if not self.waiting:
+            self._untold = 0
+
+    def _tell_recent(self, *, always: bool) -> Iterator[bytes]:
+        recent, told = self.recent_count, self._recent_told
+        self._recent_told = recent
+        if self.tells_recent and (always or recent != told):
+            yield b"%d RECENT" % recent
 
     def new_keywords(self) -> Iterator[bytes]:
         """The same for keywords that nobody used here before: to be told before a message has one."""
@@ -137,15 +187,17 @@ class Selected:
 
     # -- underneath
     def _hear(self, change: Change) -> None:
+        modseq = change.modseq if isinstance(change, Gone) else change.entry.modseq
         if isinstance(change, Arrived):
             self._newest = change.entry.uid
         elif isinstance(change, Flagged) and self._knows(change.entry.uid):
-            self._since = min(self._since or change.entry.modseq, change.entry.modseq)
+            self._since = min(self._since or modseq, modseq)
             self._flagged.add(change.entry.uid)
         elif isinstance(change, Gone) and self._knows(change.uid):
             self._gone.add(change.uid)
         else:
             return
+        self._untold = min(self._untold or modseq, modseq)
         self._changed()
 
     def _knows(self, uid: int) -> bool:
@@ -156,8 +208,9 @@ class Selected:
         return self._uids[-1] if self._uids else 0
 
     def _claim(self) -> None:
-        """Who only reads sees what is \\Recent and leaves it to the next.  rfc3501#2.3.2"""
-        self.recent.update(self.mailbox.recent() if self.read_only else self.mailbox.claim_recent())
+        """Who only reads, or is not told, leaves to the next what is \\Recent.  rfc3501#2.3.2"""
+        if self.tells_recent:
+            self.recent.update(self.mailbox.recent() if self.read_only else self.mailbox.claim_recent())
 
     def _expunge(self) -> Iterator[bytes]:
         if self._gone.many:
@@ -186,8 +239,7 @@ class Selected:
         self._uids.extend(entry.uid for entry in entries[first:])
         self._claim()
         yield b"%d EXISTS" % len(self._uids)
-        self._recent_told = self.recent_count
-        yield b"%d RECENT" % self._recent_told
+        yield from self._tell_recent(always=True)
 
     def _reflag(self, last: int) -> Iterator[bytes]:
         since, self._since = self._since, 0
@@ -202,7 +254,7 @@ class Selected:
         for uid in uids:
             number, entry = self.number(uid), self.mailbox.entry(uid)
             if number is not None and entry is not None:
-                yield b"%d FETCH (FLAGS %b)" % (number, self.flags(entry))
+                yield self.changed_line(number, entry)
 
 
 class Wanted(Sequence[tuple[int, int]]):

@@ -7,7 +7,7 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.errors import Closed, Malformed, Unframed
 from mailtwist.protocols.imap.arguments import Arguments
-from mailtwist.protocols.imap.changes import Selected
+from mailtwist.protocols.imap.changes import REV2, Selected
 from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.extension import Dialect
 from mailtwist.protocols.imap.frames import Announced, Bounds, Frame, Frames, Opening, Refused, TooBig
@@ -226,8 +226,20 @@ class Connection:
         return _STATES[self._host.state]
 
     @property
+    def tag(self) -> bytes:
+        return self._tag
+
+    @property
+    def rev2(self) -> bool:
+        return REV2 in self.enabled
+
+    @property
     def limits(self) -> Limits:
         return self._host.limits
+
+    @property
+    def utf8_names(self) -> bool:
+        return not self.enabled.isdisjoint(_UTF8_NAMES)
 
     @property
     def may_sign_in(self) -> bool:
@@ -236,10 +248,6 @@ class Connection:
     @property
     def may_start_tls(self) -> bool:
         return self._host.may_start_tls
-
-    @property
-    def utf8_names(self) -> bool:
-        return not self.enabled.isdisjoint(_UTF8_NAMES)
 
     @property
     def mechanisms(self) -> Mapping[str, Mechanism]:
@@ -280,7 +288,7 @@ class Connection:
 
     async def select(self, mailbox: Mailbox, *, read_only: bool) -> Selected:
         await self.unselect()
-        self._selected = Selected(mailbox, read_only=read_only, changed=self._changed)
+        self._selected = Selected(mailbox, read_only=read_only, changed=self._changed, enabled=self.enabled)
         self._host.chosen(mailbox)
         return self._selected
 

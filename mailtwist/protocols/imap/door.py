@@ -25,8 +25,8 @@ class Incoming(Protocol):
     def chunks(self) -> AsyncIterator[bytes]:
         """All of it; the client is asked to go on if it waits for that (rfc3501#4.3)."""
 
-    async def end(self) -> None:
-        """The command ends behind the literal, else `Malformed`."""
+    async def end(self, after: bytes = b"") -> None:
+        """The command ends behind the literal and `after`, else `Malformed`."""
 
 
 class Door(Protocol):
@@ -93,8 +93,20 @@ class Session(Door, Protocol):
     """Upper-case names that ENABLE, or what counts as it, has switched on (rfc5161#3.1)."""
 
     @property
+    def tag(self) -> bytes:
+        """Of the command that is run."""
+
+    @property
+    def rev2(self) -> bool:
+        """IMAP4rev2 is spoken (rfc9051#6.3.1)."""
+
+    @property
     def state(self) -> State:
         """One of the three, never a combination."""
+
+    @property
+    def utf8_names(self) -> bool:
+        """Names of mailboxes are UTF-8 in both directions, no modified UTF-7 (rfc6855#3 rfc9051#5.1)."""
 
     @property
     def dialect(self) -> Dialect: ...
@@ -104,10 +116,6 @@ class Session(Door, Protocol):
         """What CAPABILITY tells now."""
 
     @property
-    @property
-    def utf8_names(self) -> bool:
-        """Names of mailboxes are UTF-8 in both directions, no modified UTF-7 (rfc6855#3 rfc9051#5.1)."""
-
     def account(self) -> Account:
         """Only after login."""
 

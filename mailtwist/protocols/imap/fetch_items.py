@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import Arguments
@@ -14,6 +15,9 @@ from mailtwist.protocols.imap.envelope import of_header
 from mailtwist.protocols.imap.reading import Reading
 from mailtwist.protocols.imap.sections import Section, Span
 from mailtwist.store.api import Entry
+
+if TYPE_CHECKING:
+    from mailtwist.protocols.imap.door import Session
 
 Pieces = list[bytes | Span]
 """An answer: octets as they are, and octets of the message, sent as they are read."""
@@ -28,10 +32,12 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Something that is known of a message without opening it.  `label` stands before the answer."""
+    """Something that is known of a message without opening it.  `label` stands before the answer.  `begin`
+    is called before the first answer of a FETCH that asks for it."""
 
     label: bytes
     words: Callable[[Selected, Entry], bytes]
+    begin: "Callable[[Session], None] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +156,20 @@ def _date_time(received: int, zone: int) -> bytes:
     return f'"{day} {when:%H:%M:%S %z}"'.encode("ascii")
 
 
+def _modseq(selected: Selected, entry: Entry) -> bytes:
+    return b"(%d)" % entry.modseq
+
+
 UID = Listed(b"UID", _uid)
 FLAGS = Listed(b"FLAGS", Selected.flags)
+MODSEQ = Listed(b"MODSEQ", _modseq)
+
+
+def unasked(selected: Selected) -> tuple[Listed, ...]:
+    """What is told of a message that has become \\Seen (rfc7162#3.2.4, rfc9051#7.5.2)."""
+    uid = (UID,) if selected.tells_uid else ()
+    return (*uid, FLAGS, MODSEQ) if selected.tells_modseq else (*uid, FLAGS)
+
 
 ITEMS = (
     FetchItem("UID", lambda arguments: UID),

@@ -1,16 +1,19 @@
-"""What may stand in parentheses behind SELECT, FETCH and STORE: the rows of their tables.  rfc4466#2"""
+"""What stands in parentheses behind SELECT, CREATE, FETCH and STORE: rows of their tables.  rfc4466#2"""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import Arguments
-from mailtwist.protocols.imap.changes import Selected, Wanted
+from mailtwist.protocols.imap.changes import Selected
 
 if TYPE_CHECKING:
     from mailtwist.protocols.imap.door import Session
     from mailtwist.protocols.imap.fetch_items import Item
+
+Wanted = Sequence[tuple[int, int]]
+"""(number, UID), ascending."""
 
 P = TypeVar("P", covariant=True)
 T = TypeVar("T")
@@ -35,9 +38,6 @@ class SelectParameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What a modifier makes of a FETCH.  `choose` leaves out messages, or says something before them.
-@dataclass(frozen=True, slots=True)
 class CreateParameter:
     """A row of the table of CREATE; `parse` as in `SelectParameter`.  What it returns are keyword arguments
     for `Account.create`."""
@@ -46,6 +46,9 @@ class CreateParameter:
     parse: Callable[[Arguments], Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a modifier makes of a FETCH.  `choose` leaves out messages, or says something before them.
     `items` are answered besides those that were asked for."""
 
     choose: "Callable[[Session, Wanted], Awaitable[Wanted]]"

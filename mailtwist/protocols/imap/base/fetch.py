@@ -13,8 +13,9 @@ from mailtwist.protocols.imap.changes import Selected
 from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
-from mailtwist.protocols.imap.fetch_items import FLAGS, ITEMS, UID, Item, Listed, Pieces, Read, item
+from mailtwist.protocols.imap.fetch_items import ITEMS, UID, Item, Listed, Pieces, Read, item, unasked
 from mailtwist.protocols.imap.message_set import MessageSet
+from mailtwist.protocols.imap.modifiers import Choice, taken
 from mailtwist.protocols.imap.reading import SENT, Pace, Reading
 from mailtwist.store.api import Content, Entry
 
@@ -46,6 +47,7 @@ class Fetch(Command):
     messages: MessageSet
     items: tuple[Item, ...]
     by_uid: bool
+    choices: tuple[Choice, ...] = ()
 
     @classmethod
     def parse(cls, arguments: Arguments, *, by_uid: bool) -> Self:
@@ -53,17 +55,24 @@ class Fetch(Command):
         messages = arguments.message_set()
         arguments.space()
         items = _items(arguments)
+        choices = taken(arguments, arguments.dialect.fetch_modifiers) if arguments.take(b" ") else []
         arguments.end()
         if by_uid:
             items = [UID, *items]
+        items += [one for choice in choices for one in choice.items]
         different: dict[bytes, Item] = {}
         for one in items:
             different.setdefault(one.label, one)
-        return cls(messages, tuple(different.values()), by_uid)
+        return cls(messages, tuple(different.values()), by_uid, tuple(choices))
 
     async def run(self, session: Session) -> Answer:
-        wanted = session.selected.wanted(self.messages, by_uid=self.by_uid)
         listed = [one for one in self.items if isinstance(one, Listed)]
+        for one in listed:
+            if one.begin is not None:
+                one.begin(session)
+        wanted: Wanted = session.selected.wanted(self.messages, by_uid=self.by_uid)
+        for choice in self.choices:
+            wanted = await choice.choose(session, wanted)
         if len(listed) == len(self.items):
             answered = await _list(session, wanted, listed)
         else:
@@ -83,13 +92,15 @@ class Fetch(Command):
 
     async def _answered(self, session: Session, batch: Wanted, marked: Collection[int], pace: Pace) -> int:
         answered = 0
+        asked = {one.label for one in self.items}
+        extra = tuple(one for one in unasked(session.selected) if one.label not in asked)
         while batch:
             opened = await session.selected.mailbox.open_some([uid for _, uid in batch])
             try:
                 for (number, uid), content in zip(batch, opened, strict=False):
-                    extra = (FLAGS,) if uid in marked and FLAGS not in self.items else ()
+                    items = self.items + extra if uid in marked else self.items
                     if content is not None:
-                        answered += await _answer(session, number, uid, content, self.items + extra, pace)
+                        answered += await _answer(session, number, uid, content, items, pace)
             finally:
                 for content in filter(None, opened):
                     content.close()
