@@ -1,5 +1,6 @@
 """Transfer encodings undone in blocks, however broken: what cannot be read is left out.  rfc2045#6"""
 
+import re
 from binascii import a2b_base64, a2b_qp
 from collections.abc import Callable
 
@@ -7,6 +8,10 @@ Decode = Callable[[bytes], bytes]
 """One block after the other, and b"" at the end."""
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BLANKS = (b" \r\n", b"\t\r\n", b" \n", b"\t\n")
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+_LONE_CR = re.compile(rb"=\r(?!\n)")
+_RUN = 1_000  # blanks that are kept for the next block to say whether a line ends behind them
 _NO_BASE64 = bytes(set(range(256)) - set(_BASE64))
 
 
@@ -25,6 +30,15 @@ def decode(encoding: bytes) -> Decode:
     return _QuotedPrintable() if encoding.lower() == b"quoted-printable" else _as_it_is
 
 
+def none_needed(encoding: bytes) -> bool:
+    """What is so encoded is as it was (rfc2045#6.2)."""
+    return encoding.lower() in (b"7bit", b"8bit", b"binary")
+
+
+def known(encoding: bytes) -> bool:
+    return none_needed(encoding) or encoding.lower() in (b"base64", b"quoted-printable")
+
+
 def _as_it_is(block: bytes) -> bytes:
     return block
 
@@ -41,12 +55,24 @@ class _Quads:
 
 
 class _QuotedPrintable:
+    """White space at the end of a line was put there on the way (rfc2045#6.7)."""
+
     def __init__(self) -> None:
         self._rest = b""
 
     def __call__(self, block: bytes) -> bytes:
         plain = self._rest + block
-        cut = plain.rfind(b"=", max(0, len(plain) - 2)) if block else -1
-        whole = len(plain) if cut < 0 else cut
+        whole = self._whole(plain) if block else len(plain)
         self._rest = plain[whole:]
-        return a2b_qp(plain[:whole])
+        plain = plain[:whole]
+        if any(blank in plain for blank in _BLANKS):
+            plain = _TRAILING.sub(b"", plain)
+        if b"=\r" in plain:
+            plain = _LONE_CR.sub(b"=3D\r", plain)  # binascii would leave out the rest of the line
+        return a2b_qp(plain)
+
+    def _whole(self, plain: bytes) -> int:
+        """What can be decoded without knowing what follows."""
+        end = max(len(plain.rstrip(b" \t\r")), len(plain) - _RUN)
+        cut = plain.rfind(b"=", max(0, end - 2), end)
+        return end if cut < 0 else cut

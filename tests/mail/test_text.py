@@ -150,9 +150,18 @@ class TransferTests(SynchronousTestCase):
     @given(st.text("=aA4\r\n +/-", max_size=60).map(str.encode), st.integers(1, 9))
     def test_blocks_make_no_difference_to_nonsense(self, octets: bytes, block: int) -> None:
         for how in (b"base64", b"quoted-printable", b"8bit", b"x-odd"):
-            self.decoded(octets, block, how)
-        whole = self.decoded(octets, 100, b"base64")
-        self.assertEqual(self.decoded(octets, block, b"base64"), whole)
+            whole = self.decoded(octets, 100, how)
+            self.assertEqual(self.decoded(octets, block, how), whole)
+
+    def test_white_space_at_the_end_of_a_quoted_printable_line_is_not_the_writers(self) -> None:
+        for octets, plain in (
+            (b"a \t\r\nb  = \r\nc=20\r\nd", b"a\r\nb  c \r\nd"),
+            (b"a=\rb\r\n", b"a=\rb\r\n"),
+            (b"a=\nb=zz=4", b"ab=zz=4"),
+        ):
+            self.assertEqual(self.decoded(octets, 3, b"quoted-printable"), plain)
+        blanks = b" " * 3_000_000  # each looked at once
+        self.assertEqual(self.decoded(blanks + b"x", 65536, b"quoted-printable"), blanks + b"x")
 
     def decoded(self, octets: bytes, block: int, how: bytes) -> bytes:
         decode = transfer.decode(how)
