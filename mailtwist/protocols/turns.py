@@ -56,9 +56,6 @@ class Turns:
             return
         self._in.add(data)
         self._patience.came(len(data))
-        if self._in.full and not self._held:
-            self._held = True
-            self._to.pauseProducing()
         self._out.corked = True
         self._stretch.begin()
         try:
@@ -66,6 +63,9 @@ class Turns:
         finally:
             self._out.corked = False
             self._out.flush()
+        if self._in.full and not (self._held or self.over):
+            self._held = True
+            self._to.pauseProducing()
 
     def lost(self) -> None:
         """The connection has gone: what the turn waits for is cancelled."""

@@ -12,6 +12,7 @@ from typing import Any, cast
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from mailtwist.config.network import Endpoint
+from mailtwist.services.sockets import Prompt
 
 BACKLOG = 511
 _NOT_HERE = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
@@ -46,8 +47,11 @@ def serve(bound: socket.socket, factory: IProtocolFactory) -> IListeningPort:
     from twisted.internet import reactor
 
     with bound:
-        port: IListeningPort = cast(Any, reactor).adoptStreamPort(bound.fileno(), bound.family, factory)
-    return port
+        port = cast(Any, reactor).adoptStreamPort(bound.fileno(), bound.family, factory)
+    if bound.family != socket.AF_UNIX:
+        port.transport = Prompt
+    served: IListeningPort = port
+    return served
 
 
 def spoken(bound: Sequence[socket.socket]) -> list[str]:

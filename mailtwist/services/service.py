@@ -6,11 +6,11 @@ from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailtwist.config.network import Endpoints
 from mailtwist.services.door import Door, Guest
 from mailtwist.services.listen import bind, serve, spoken
+from mailtwist.services.sockets import TlsFactory
 
 
 class MailService:
@@ -23,8 +23,7 @@ class MailService:
         self._door = door
         self._factory: Any = door
         if implicit_tls is not None:
-            self._factory = TLSMemoryBIOFactory(implicit_tls, False, door)
-            self._factory.noisy = False
+            self._factory = TlsFactory(implicit_tls, False, door)
         self._bound: list[socket.socket] = []
         self._ports: list[IListeningPort] = []
         self.places: list[str] = []
