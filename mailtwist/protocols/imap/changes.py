@@ -121,12 +121,12 @@ class Selected:
         """Its flags with \\Recent, in parentheses."""
         return flag_words(entry.flags, entry.uid in self.recent and self.tells_recent)
 
-    def changed_line(self, number: int, entry: Entry, *, flags: bool = True) -> bytes:
+    def changed_line(self, number: int, entry: Entry, *, flags: bool = True, uid: bool = False) -> bytes:
         """The untagged FETCH for a message that has changed, without `* ` and CRLF; without `flags` for a
-        client that knows them."""
-        items = [b"UID %d" % entry.uid] if self.tells_uid else []
-        if flags:
-            items.append(b"FLAGS " + self.flags(entry))
+        client that knows them, with `uid` for one that asked by UID."""
+        items = [b"FLAGS " + self.flags(entry)] if flags else []
+        if uid or self.tells_uid:
+            items.append(b"UID %d" % entry.uid)
         if self.tells_modseq:
             items.append(b"MODSEQ (%d)" % entry.modseq)
         return b"%d FETCH (%b)" % (number, b" ".join(items))

@@ -170,6 +170,9 @@ class Connection:
             self.flush()
             await self._host.lines.drained()
 
+    def now(self) -> float:
+        return self._host.clock.now()
+
     async def breathe(self) -> None:
         await self._host.lines.pause(0)
 

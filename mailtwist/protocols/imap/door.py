@@ -49,6 +49,9 @@ class Door(Protocol):
     async def drained(self) -> None:
         """There is room for more; call it after every message of an answer (it costs next to nothing)."""
 
+    def now(self) -> float:
+        """Seconds since 1970."""
+
     async def breathe(self) -> None:
         """Others have their turn.  Who works on without waiting for anything calls it every few
         milliseconds."""

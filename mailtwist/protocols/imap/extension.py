@@ -58,12 +58,13 @@ class Extension:
     """One part of the protocol; the base commands are parts too.
 
     `capabilities` are told in the states `told_in`; `telling` adds those that depend on the session.
-    `needs` are runtime-checkable Protocols that the account must have: where it lacks one, the part is
-    neither told nor understood.  The rest are rows of tables: of APPEND (`append_data.AppendData`), of CREATE
-    (`modifiers.CreateParameter`), of ENABLE (`Enables`), of FETCH (`fetch_items.FetchItem`,
-    `modifiers.FetchModifier`), of LIST (`list_options.Selection`, `list_options.Return`), of SEARCH
-    (`search_terms.SearchKey`, `search_results.SearchReturn`), of SELECT (`modifiers.SelectParameter`), of
-    STATUS (`status_items.StatusItem`), of STORE (`modifiers.StoreModifier`).
+    `needs` are runtime-checkable Protocols that the account must have, `builds_on` are names of other parts:
+    where it lacks one, or one is left out, this is neither told nor understood.  The rest are rows of
+    tables: of APPEND (`append_data.AppendData`), of CREATE (`modifiers.CreateParameter`), of ENABLE
+    (`Enables`), of FETCH (`fetch_items.FetchItem`, `modifiers.FetchModifier`), of LIST
+    (`list_options.Selection`, `list_options.Return`), of SEARCH (`search_terms.SearchKey`,
+    `search_results.SearchReturn`), of SELECT (`modifiers.SelectParameter`), of STATUS
+    (`status_items.StatusItem`), of STORE (`modifiers.StoreModifier`).
     """
 
     name: str
@@ -71,6 +72,7 @@ class Extension:
     capabilities: tuple[str, ...] = ()
     commands: tuple[type[Command], ...] = ()
     needs: tuple[type, ...] = ()
+    builds_on: tuple[str, ...] = ()
     told_in: State = State.ANY
     telling: "Callable[[Session], Sequence[str]] | None" = None
     append_data: tuple[Named, ...] = ()
@@ -115,12 +117,12 @@ class Dialect:
     def installed(cls, without: Iterable[str] = ()) -> "Dialect":
         """Every installed part but those named in `without`."""
         left_out = set(without)
-        return cls(tuple(p.load() for name, p in installed(GROUP).items() if name not in left_out))
+        return cls(_standing(p.load() for name, p in installed(GROUP).items() if name not in left_out))
 
     def fitting(self, account: object) -> "Dialect":
         """What of it this account can do."""
         lacks = account.lacks if isinstance(account, Lacking) else ()
-        fit = tuple(
+        fit = _standing(
             part
             for part in self.extensions
             if part.name not in lacks and all(isinstance(account, need) for need in part.needs)
@@ -142,6 +144,14 @@ class Dialect:
 def whole() -> Dialect:
     """All that is installed, for servers that were given nothing else."""
     return Dialect.installed()
+
+
+def _standing(parts: Iterable[Extension]) -> tuple[Extension, ...]:
+    """Those of `parts` that have all they build on."""
+    standing = tuple(parts)
+    names = {part.name for part in standing}
+    kept = tuple(part for part in standing if names.issuperset(part.builds_on))
+    return kept if len(kept) == len(standing) else _standing(kept)
 
 
 def _by_name(table: str, rows: Sequence[N]) -> dict[str, N]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
+from mailtwist.kit.clock import Clock
 from mailtwist.protocols.imap.extension import Dialect
 from mailtwist.protocols.imap.frames import Frame
 from mailtwist.protocols.imap.limits import Limits
@@ -32,6 +33,7 @@ class Host(Protocol):
     state: str
     limits: Limits
     dialect: Dialect
+    clock: Clock
 
     @property
     def lines(self) -> Lines: ...

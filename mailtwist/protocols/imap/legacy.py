@@ -70,11 +70,11 @@ async def _ask(call: Callable[..., Any], *args: Any, **kw: Any) -> Any:
 class LegacyAccount:
     """An `IAccountIMAP` as an `Account`.
 
-    It cannot say which UID a new message got, nor expunge some messages only: MOVE and UIDPLUS are not for
-    it.  `listener` hears what its mailboxes tell.
+    It cannot say which UID a new message got, nor expunge some messages only, nor what has changed since:
+    MOVE, UIDPLUS and CONDSTORE are not for it.  `listener` hears what its mailboxes tell.
     """
 
-    lacks = frozenset({"move", "uidplus"})
+    lacks = frozenset({"condstore", "move", "uidplus"})
 
     def __init__(self, stock: Any, listener: Any) -> None:
         self.stock = stock

@@ -1,15 +1,15 @@
-"""What SEARCH can ask of a message: yes, no, or not known before it is opened.  rfc3501#6.4.4"""
+"""What SEARCH can ask of messages: yes, no, or not known before they are opened.  rfc3501#6.4.4"""
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from operator import attrgetter
 from typing import Protocol, Self
 
 from mailtwist.protocols.imap.changes import Selected
-from mailtwist.protocols.imap.message_set import MessageSet
+from mailtwist.protocols.imap.message_set import MessageSet, picked
+from mailtwist.protocols.imap.search_some import Some
 from mailtwist.store.api import Entry
 
 _DAY = 86_400
@@ -17,27 +17,18 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _DATE = re.compile(r"(?:^|[\s,])(\d{1,2})[\s-]([A-Za-z]{3})[a-z]*[\s-](\d{2,4})\b")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
-
-@dataclass(slots=True)
-class Facts:
-    """What is known of a message.  `header` has folded texts by field name, once it was read; `missing` are
-    those of the texts looked for that the whole message was searched for in vain."""
-
-    number: int
-    entry: Entry
-    recent: bool
-    header: Mapping[bytes, Sequence[str]] | None = None
-    missing: frozenset["Text"] | None = None
+Sifted = tuple[int, int]
+"""Those of `Some` that fit, and those that fit or may fit: the rest does not."""
 
 
 class Key(Protocol):
     """One condition."""
 
-    def verdict(self, facts: Facts) -> bool | None:
-        """None: not to be said yet."""
+    def sift(self, some: Some) -> Sifted:
+        """What can be said of them without opening any."""
 
-    def bound(self, selected: Selected) -> "Key":
-        """The same for one mailbox: what `*` is, for one thing."""
+    def bound(self, selected: Selected, now: float) -> "Key":
+        """The same for one mailbox and one moment: what `*` is, for one thing."""
 
     def wants(self) -> "Iterable[Text | Header]":
         """What has to be read for it."""
@@ -48,11 +39,17 @@ class _Simple:
 
     __slots__ = ()
 
-    def bound(self, selected: Selected) -> Self:
+    def bound(self, selected: Selected, now: float) -> Self:
         return self
 
     def wants(self) -> "Iterable[Text | Header]":
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class All(_Simple):
+    def sift(self, some: Some) -> Sifted:
+        return some.all, some.all
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +58,34 @@ class Known(_Simple):
 
     test: Callable[[Entry], bool]
 
-    def verdict(self, facts: Facts) -> bool:
-        return self.test(facts.entry)
+    def sift(self, some: Some) -> Sifted:
+        found = some.that(self.test)
+        return found, found
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The same for what depends on the time it is asked at."""
+
+    test: Callable[[Entry, float], bool]
+
+    def sift(self, some: Some) -> Sifted:
+        raise AssertionError("not bound")
+
+    def bound(self, selected: Selected, now: float) -> Key:
+        return Known(lambda entry: self.test(entry, now))
+
+    def wants(self) -> "Iterable[Text | Header]":
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Flagged(_Simple):
     flag: str
 
-    def verdict(self, facts: Facts) -> bool:
-        return self.flag in facts.entry.flags
+    def sift(self, some: Some) -> Sifted:
+        found = some.flagged(self.flag)
+        return found, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +94,13 @@ class Keyword:
 
     flag: str
 
-    def verdict(self, facts: Facts) -> bool:
+    def sift(self, some: Some) -> Sifted:
         raise AssertionError("not bound")
 
-    def bound(self, selected: Selected) -> Key:
+    def bound(self, selected: Selected, now: float) -> Key:
         wanted = self.flag.lower()
-        spelt = {self.flag} | {known for known in selected.mailbox.keywords if known.lower() == wanted}
-        return _Bound(lambda facts: not spelt.isdisjoint(facts.entry.flags))
+        spelt = {known for known in selected.mailbox.keywords if known.lower() == wanted} or {self.flag}
+        return Either(tuple(map(Flagged, sorted(spelt))))
 
     def wants(self) -> "Iterable[Text | Header]":
         return ()
@@ -93,8 +108,9 @@ class Keyword:
 
 @dataclass(frozen=True, slots=True)
 class Recent(_Simple):
-    def verdict(self, facts: Facts) -> bool:
-        return facts.recent
+    def sift(self, some: Some) -> Sifted:
+        found = some.that(lambda entry: entry.uid in some.recent)
+        return found, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +120,11 @@ class Header(_Simple):
     name: bytes
     text: str
 
-    def verdict(self, facts: Facts) -> bool | None:
-        if facts.header is None:
-            return None
-        return any(self.text in value for value in facts.header.get(self.name, ()))
+    def sift(self, some: Some) -> Sifted:
+        if some.header is None:
+            return 0, some.all
+        found = any(self.text in value for value in some.header.get(self.name, ()))
+        return found, found
 
     def wants(self) -> "Iterable[Text | Header]":
         return (self,)
@@ -119,11 +136,12 @@ class Sent(_Simple):
 
     test: Callable[[int], bool]
 
-    def verdict(self, facts: Facts) -> bool | None:
-        if facts.header is None:
-            return None
-        days = (_sent(value) for value in facts.header.get(b"date", ())[:1])
-        return any(day is not None and self.test(day) for day in days)
+    def sift(self, some: Some) -> Sifted:
+        if some.header is None:
+            return 0, some.all
+        days = (_sent(value) for value in some.header.get(b"date", ())[:1])
+        found = any(day is not None and self.test(day) for day in days)
+        return found, found
 
     def wants(self) -> "Iterable[Text | Header]":
         return (Header(b"date", ""),)
@@ -136,8 +154,11 @@ class Text(_Simple):
     text: str
     header: bool
 
-    def verdict(self, facts: Facts) -> bool | None:
-        return None if facts.missing is None else self not in facts.missing
+    def sift(self, some: Some) -> Sifted:
+        if some.missing is None:
+            return 0, some.all
+        found = self not in some.missing
+        return found, found
 
     def wants(self) -> "Iterable[Text | Header]":
         return (self,)
@@ -150,44 +171,47 @@ class Among:
     messages: MessageSet
     by_uid: bool
 
-    def verdict(self, facts: Facts) -> bool:
+    def sift(self, some: Some) -> Sifted:
         raise AssertionError("not bound")
 
-    def bound(self, selected: Selected) -> "Key":
+    def bound(self, selected: Selected, now: float) -> Key:
+        if self.messages.saved:
+            return _Within([(uid, uid) for uid in selected.saved], by_uid=True)
         uids = selected.uids
         last = (uids[-1] if uids else 0) if self.by_uid else len(uids)
-        ranges = self.messages.merged(last)
-        lows, highs = [low for low, _ in ranges], [high for _, high in ranges]
-        number = attrgetter("entry.uid") if self.by_uid else attrgetter("number")
-
-        def among(facts: Facts) -> bool:
-            at = bisect_right(lows, number(facts)) - 1
-            return at >= 0 and number(facts) <= highs[at]
-
-        return _Bound(among)
+        return _Within(self.messages.merged(last), self.by_uid)
 
     def wants(self) -> "Iterable[Text | Header]":
         return ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound(_Simple):
-    test: Callable[[Facts], bool]
+class _Within(_Simple):
+    """Those whose number or UID lies in one of `ranges` (ascending, apart)."""
 
-    def verdict(self, facts: Facts) -> bool:
-        return self.test(facts)
+    __slots__ = ("_by_uid", "_highs", "_lows", "_ranges")
+
+    def __init__(self, ranges: list[tuple[int, int]], by_uid: bool) -> None:
+        self._ranges = ranges
+        self._lows, self._highs = [low for low, _ in ranges], [high for _, high in ranges]
+        self._by_uid = by_uid
+
+    def sift(self, some: Some) -> Sifted:
+        known = [entry.uid for entry in some.entries] if self._by_uid else some.numbers
+        first, end = bisect_left(self._highs, known[0]), bisect_right(self._lows, known[-1])
+        found = some.at(picked(known, self._ranges[first:end]))
+        return found, found
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
     key: Key
 
-    def verdict(self, facts: Facts) -> bool | None:
-        known = self.key.verdict(facts)
-        return None if known is None else not known
+    def sift(self, some: Some) -> Sifted:
+        found, possible = self.key.sift(some)
+        return some.all ^ possible, some.all ^ found
 
-    def bound(self, selected: Selected) -> Key:
-        return Not(self.key.bound(selected))
+    def bound(self, selected: Selected, now: float) -> Key:
+        return Not(self.key.bound(selected, now))
 
     def wants(self) -> Iterable[Text | Header]:
         return self.key.wants()
@@ -197,17 +221,17 @@ class Not:
 class Every:
     keys: tuple[Key, ...]
 
-    def verdict(self, facts: Facts) -> bool | None:
-        known: bool | None = True
+    def sift(self, some: Some) -> Sifted:
+        found = possible = some.all
         for key in self.keys:
-            said = key.verdict(facts)
-            if said is False:
-                return False
-            known = None if said is None else known
-        return known
+            one, perhaps = key.sift(some)
+            found, possible = found & one, possible & perhaps
+            if not possible:
+                break
+        return found, possible
 
-    def bound(self, selected: Selected) -> Key:
-        return Every(tuple(key.bound(selected) for key in self.keys))
+    def bound(self, selected: Selected, now: float) -> Key:
+        return Every(tuple(key.bound(selected, now) for key in self.keys))
 
     def wants(self) -> Iterable[Text | Header]:
         return [one for key in self.keys for one in key.wants()]
@@ -217,17 +241,17 @@ class Every:
 class Either:
     keys: tuple[Key, ...]
 
-    def verdict(self, facts: Facts) -> bool | None:
-        known: bool | None = False
+    def sift(self, some: Some) -> Sifted:
+        found = possible = 0
         for key in self.keys:
-            said = key.verdict(facts)
-            if said:
-                return True
-            known = None if said is None else known
-        return known
+            one, perhaps = key.sift(some)
+            found, possible = found | one, possible | perhaps
+            if found == some.all:
+                break
+        return found, possible
 
-    def bound(self, selected: Selected) -> Key:
-        return Either(tuple(key.bound(selected) for key in self.keys))
+    def bound(self, selected: Selected, now: float) -> Key:
+        return Either(tuple(key.bound(selected, now) for key in self.keys))
 
     def wants(self) -> Iterable[Text | Header]:
         return [one for key in self.keys for one in key.wants()]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from operator import eq, ge, lt
+from typing import TYPE_CHECKING
 
 from mailtwist.mail import charsets
 from mailtwist.mail.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
@@ -13,6 +14,7 @@ from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import Arguments
 from mailtwist.protocols.imap.command import No
 from mailtwist.protocols.imap.search_keys import (
+    All,
     Among,
     Either,
     Every,
@@ -27,6 +29,10 @@ from mailtwist.protocols.imap.search_keys import (
     Text,
     received,
 )
+from mailtwist.protocols.imap.search_results import Words
+
+if TYPE_CHECKING:
+    from mailtwist.protocols.imap.door import Session
 
 KEYS = 1_500
 """Keys of one SEARCH."""
@@ -34,15 +40,18 @@ KEYS = 1_500
 TEXTS = 64
 """Texts that are looked for in whole messages by one SEARCH."""
 
-_SET = re.compile(rb"(?=[0-9*])")
+_SET = re.compile(rb"(?=[0-9*$])")
 _EITHER = re.compile(rb"(?i)OR(?= )")
 
 
 class Terms:
-    """Takes keys from `arguments`; texts are in `charset`, a known one."""
+    """Takes keys from `arguments`; texts are in `charset`, a known one.  A key may have something called
+    before the search `begins`, and words `also` told of what was found."""
 
     def __init__(self, arguments: Arguments, charset: str) -> None:
         self.arguments = arguments
+        self.begins: list[Callable[[Session], None]] = []
+        self.also: list[Words] = []
         self._charset = charset
         self._keys = self._texts = 0
 
@@ -136,15 +145,26 @@ class SearchKey:
     parse: Callable[[Terms], Key]
 
 
-def parsed(arguments: Arguments) -> Key:
-    """All behind SEARCH, from the first key or CHARSET on."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What stands behind SEARCH; see `Terms`."""
+
+    key: Key
+    begins: "tuple[Callable[[Session], None], ...]" = ()
+    also: tuple[Words, ...] = ()
+
+
+def parsed(arguments: Arguments) -> Asked:
+    """All from the first key or CHARSET on."""
     charset = "UTF-8"
     if arguments.take(b"CHARSET "):
         charset = arguments.astring().decode("ascii", "replace").upper()
         if charsets.known(charset) is None:
             raise No("Not with this charset", "BADCHARSET (US-ASCII UTF-8)")
         arguments.space()
-    return Terms(arguments, charset).all()
+    terms = Terms(arguments, charset)
+    key = terms.all()
+    return Asked(key, tuple(dict.fromkeys(terms.begins)), tuple(dict.fromkeys(terms.also)))
 
 
 def _flag(name: str, key: Key) -> tuple[SearchKey, SearchKey]:
@@ -168,11 +188,12 @@ def _smaller(terms: Terms) -> Key:
     return Known(lambda entry: entry.size < size)
 
 
+_ALL = All()
 _RECENT = Recent()
 _NEW = Every((_RECENT, Not(Flagged(SEEN))))
 
 KEYS_OF_REV1 = (
-    SearchKey("ALL", lambda terms: Known(lambda entry: True)),
+    SearchKey("ALL", lambda terms: _ALL),
     *_flag("ANSWERED", Flagged(ANSWERED)),
     *_flag("DELETED", Flagged(DELETED)),
     *_flag("DRAFT", Flagged(DRAFT)),

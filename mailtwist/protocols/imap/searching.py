@@ -5,7 +5,8 @@ from mailtwist.mail.matching import Finder, folded
 from mailtwist.mail.plain_text import PlainText
 from mailtwist.mail.structure import Part, StructureParser
 from mailtwist.protocols.imap.reading import Reading
-from mailtwist.protocols.imap.search_keys import Facts, Plan, Text
+from mailtwist.protocols.imap.search_keys import Plan, Text
+from mailtwist.protocols.imap.search_some import Some
 
 COMPARED = 4 * 1024 * 1024
 """Characters that the keys of one SEARCH, all together, are held against in one header; what is too long for
@@ -15,14 +16,16 @@ EACH = 50
 """What a field costs besides its characters."""
 
 
-async def verdict(plan: Plan, facts: Facts, reading: Reading) -> bool:
-    """The message fits, after as much reading as that takes."""
+async def fits(plan: Plan, message: Some, reading: Reading) -> bool:
+    """The one `message` fits, after as much reading as that takes."""
     if plan.fields:
-        facts.header = _folded_fields(await reading.header(), plan)
-        if (known := plan.key.verdict(facts)) is not None:
-            return known
-    facts.missing = await _missing(plan.texts, reading)
-    return bool(plan.key.verdict(facts))
+        message.header = _folded_fields(await reading.header(), plan)
+        found, possible = plan.key.sift(message)
+        if found == possible:
+            return bool(found)
+    message.missing = await _missing(plan.texts, reading)
+    found, _ = plan.key.sift(message)
+    return bool(found)
 
 
 def _folded_fields(header: bytes, plan: Plan) -> dict[bytes, list[str]]:

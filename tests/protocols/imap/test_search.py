@@ -62,7 +62,7 @@ class KeyTests(SynchronousTestCase):
 
     def test_others_have_their_turn_the_sooner_the_more_is_asked(self) -> None:
         def breaths(keys: bytes) -> int:
-            ann = client(*[PLAIN] * 30)
+            ann = client(*[PLAIN] * 300)
             connection = ann.wire.protocol.connection  # type: ignore[attr-defined]
             breathed: list[None] = []
 
@@ -74,8 +74,8 @@ class KeyTests(SynchronousTestCase):
             return len(breathed)
 
         self.assertEqual(breaths(b"7"), 0)
-        self.assertGreater(breaths(b"OR 7 " * 400 + b"7"), 5)
-        self.assertEqual(breaths(b"NOT (" * 10 + b"OR 7 " * 1300 + b"7" + b")" * 10), 30)
+        self.assertEqual(breaths(b"OR 7 " * 400 + b"7"), 3)
+        self.assertEqual(breaths(b"NOT (" * 10 + b"OR 7 " * 1300 + b"7" + b")" * 10), 9)
 
     def test_very_many_keys_are_not_held_against_all_of_a_long_field(self) -> None:
         ann = client(
@@ -359,12 +359,15 @@ class BoundsTests(SynchronousTestCase):
         self.assertEqual(ann.scene.clock.reactor.getDelayedCalls(), [])
 
     def test_others_have_their_turn_while_many_are_looked_at(self) -> None:
-        ann = client(*[b""] * 3_000)
+        ann = client()
+        for _ in range(10_000):
+            ann.mailbox.add(b"", frozenset(), 0.0, 0)
+        ann.ask(b"NOOP")
         ann.say(b"SEARCH SEEN")
         self.assertEqual(ann.wire.read(), b"")
         for _ in range(3):
             ann.scene.clock.advance(0)
-        self.assertEqual(ann.wire.read(), b"* SEARCH\r\nt1 OK SEARCH completed\r\n")
+        self.assertEqual(ann.wire.read(), b"* SEARCH\r\nt2 OK SEARCH completed\r\n")
 
     def test_a_message_that_goes_meanwhile_does_not_fit(self) -> None:
         ann = client()

@@ -1,77 +1,145 @@
-"""SEARCH: the messages that fit.  rfc3501#6.4.4 rfc3501#7.2.5"""
+"""SEARCH: the messages that fit.  rfc3501#6.4.4 rfc3501#7.2.5 rfc9051#6.4.4 rfc4731#3.1"""
 
+from array import array
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from mailtwist.kit.trouble import Trouble
+from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import Arguments
 from mailtwist.protocols.imap.changes import Selected
-from mailtwist.protocols.imap.command import Answer, Command, State
+from mailtwist.protocols.imap.command import Answer, Command, No, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
 from mailtwist.protocols.imap.reading import Pace, Reading
-from mailtwist.protocols.imap.search_keys import Facts, Key, Plan, weight
-from mailtwist.protocols.imap.search_terms import KEYS_OF_REV1, parsed
-from mailtwist.protocols.imap.searching import verdict
-from mailtwist.store.api import MessageGone
+from mailtwist.protocols.imap.search_keys import Key, Plan, weight
+from mailtwist.protocols.imap.search_results import Found, Result, told_of
+from mailtwist.protocols.imap.search_some import AT_A_TIME, Some, in_stretches
+from mailtwist.protocols.imap.search_terms import KEYS_OF_REV1, Asked, parsed
+from mailtwist.protocols.imap.searching import fits
 
-AT_A_STRETCH = 2_000
+AT_A_STRETCH = 40_000
 """Keys that messages are held against before other connections have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search(Command):
+    """`results` None: those of rev1.  `refused`: the texts cannot be read."""
+
     name: ClassVar[str] = "SEARCH"
     states: ClassVar[State] = State.SELECTED
     takes_uid: ClassVar[bool] = True
     by_numbers: ClassVar[bool] = True
-    key: Key
+    asked: Asked | None
+    results: tuple[Result, ...] | None
     by_uid: bool
+    refused: No | None = None
 
     @classmethod
     def parse(cls, arguments: Arguments, *, by_uid: bool) -> Self:
         arguments.space()
-        key = parsed(arguments)
+        results = _results(arguments)
+        try:
+            asked = parsed(arguments)
+        except No as refused:
+            return cls(None, results, by_uid, refused)
         arguments.end()
-        return cls(key, by_uid)
+        return cls(asked, results, by_uid)
 
     async def run(self, session: Session) -> Answer:
-        found = await fitting(session, self.key)
-        numbers = [uid if self.by_uid else number for number, uid in found]
-        session.untagged(b"SEARCH" + b"".join([b" %d" % number for number in numbers]))
+        saves = any(one.saves for one in self.results or ())
+        selected = session.selected
+        try:
+            found = await self._found(session)
+        except Trouble:
+            if saves:
+                selected.saved = array("I")  # rfc5182#2.1
+            raise
+        about = told_of(found, self.results or ())
+        if saves:
+            selected.saved = about.uids
+        self._tell(session, found, about)
         return Answer("SEARCH completed")
 
+    async def _found(self, session: Session) -> Found:
+        if self.asked is None:
+            assert self.refused is not None
+            raise self.refused
+        for begin in self.asked.begins:
+            begin(session)
+        numbers = await fitting(session, self.asked.key)
+        return Found(session.selected, self.by_uid, numbers)
 
-async def fitting(session: Session, key: Key) -> list[tuple[int, int]]:
-    """(number, UID) of all messages that fit, ascending."""
+    def _tell(self, session: Session, found: Found, about: Found) -> None:
+        assert self.asked is not None
+        also = [words(session, about) for words in self.asked.also] if about else []
+        results = self.results
+        if results is None and session.rev2:
+            results = (session.dialect.search_returns["ALL"].parse(Arguments(b"")),)
+        if results is None:
+            answer = [b"SEARCH", *map(b"%d".__mod__, found.told), *(b"(%b)" % words for words in also)]
+            session.untagged(b" ".join(answer))
+        elif any(one.words is not None for one in results):
+            told = [one.words(session, found) for one in results if one.words is not None]
+            uid = [b"UID"] if self.by_uid else []
+            answer = [b'ESEARCH (TAG "%b")' % session.tag, *uid, *filter(None, told), *also]
+            session.untagged(b" ".join(answer))
+
+
+def _results(arguments: Arguments) -> tuple[Result, ...] | None:
+    """Behind RETURN, in the order of the table; `()` is ALL (rfc4731#3.1)."""
+    table = arguments.dialect.search_returns
+    if not table or not arguments.take(b"RETURN "):
+        return None
+    found: dict[str, Result] = {}
+
+    def one() -> None:
+        name = arguments.atom().upper()
+        if name not in table or name in found:
+            raise Malformed("There is no such result, or it is asked for twice")
+        found[name] = table[name].parse(arguments)
+
+    arguments.list_of(one, least=0)
+    arguments.space()
+    if not found:
+        found["ALL"] = table["ALL"].parse(arguments)
+    return tuple(found[name] for name in table if name in found)
+
+
+async def fitting(session: Session, key: Key) -> "array[int]":
+    """The numbers of all messages that fit, ascending."""
     selected = session.selected
-    plan = Plan(key.bound(selected))
+    plan = Plan(key.bound(selected, session.now()))
     pace = Pace(session.breathe)
-    stretch = max(1, AT_A_STRETCH // weight(key))
-    uids = selected.uids[:]  # new messages may come in while we wait
-    entries = {entry.uid: entry for entry in selected.mailbox.entries()}
-    found: list[tuple[int, int]] = []
-    for number, uid in enumerate(uids, 1):
-        entry = entries.get(uid)
-        if entry is not None:
-            facts = Facts(number, entry, uid in selected.recent)
-            fits = plan.key.verdict(facts)
-            if fits or (fits is None and await _opened(selected, plan, facts, pace)):
-                found.append((number, uid))
-        if number % stretch == 0:
+    numbers = array("I")
+    at_a_time = max(1, min(AT_A_TIME, AT_A_STRETCH // weight(key)))
+    for stretch, some in enumerate(in_stretches(selected, at_a_time)):
+        if stretch:
             await session.breathe()
-    return found
+        found, possible = plan.key.sift(some)
+        if found != possible:
+            found |= await _opened(selected, plan, some, possible & ~found, pace)
+        numbers.extend(some.numbers_of(found))
+    return numbers
 
 
-async def _opened(selected: Selected, plan: Plan, facts: Facts, pace: Pace) -> bool:
-    uid = facts.entry.uid
-    try:
-        content = await selected.mailbox.open(uid)
-    except MessageGone:
-        return False
-    try:
-        return await verdict(plan, facts, Reading(uid, content, selected.structures, pace))
-    finally:
-        content.close()
+async def _opened(selected: Selected, plan: Plan, some: Some, unsure: int, pace: Pace) -> int:
+    """Those of the `unsure` that fit; they are read."""
+    places, entries = list(some.places(unsure)), some.entries
+    fitting: list[range] = []
+    while places:
+        opened = await selected.mailbox.open_some([entries[place].uid for place in places])
+        try:
+            for place, content in zip(places, opened, strict=False):
+                if content is not None:
+                    reading = Reading(entries[place].uid, content, selected.structures, pace)
+                    if await fits(plan, some.one(place), reading):
+                        fitting.append(range(place, place + 1))
+        finally:
+            for content in filter(None, opened):
+                content.close()
+        places = places[len(opened) :]
+    return some.at(fitting)
 
 
 extension = Extension(name="search", rfc=3501, commands=(Search,), search_keys=KEYS_OF_REV1)
