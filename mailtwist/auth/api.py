@@ -123,6 +123,39 @@ class SupportsPeople(Protocol):
         """The account id is never given out again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An address that stands for others.  `address` is canonical, or `@domain`: whatever nobody else has in
+    that domain.  `targets` are addresses and login names, canonical, in order."""
+
+    address: str
+    targets: tuple[str, ...]
+
+
+@runtime_checkable
+class SupportsAliases(Protocol):
+    """A directory some of whose addresses stand for others."""
+
+    async def alias(self, address: str) -> Sequence[str]:
+        """The targets of an `Alias.address`; none when it is no alias."""
+
+
+@runtime_checkable
+class SupportsAliasChanges(SupportsAliases, Protocol):
+    """A directory whose aliases are ours to change: `mailtwist alias`.  What is given is canonical; whether a
+    target leads to anybody is the caller's to find out."""
+
+    async def aliases(self) -> Sequence[Alias]:
+        """All, by address."""
+
+    async def add_alias(self, address: str, targets: Sequence[str]) -> Alias:
+        """The alias as it is now, with these behind the targets that it had."""
+
+    async def remove_alias(self, address: str, targets: Sequence[str] = ()) -> Alias | None:
+        """What is left of it without these targets; None when that is nothing, or none were given.  5.1.1
+        when there is no such alias, or it has not all of them."""
+
+
 class Factor(Protocol):
     """One kind of second factor.  Every factor passes `testing.factor.FactorContract`."""
 

@@ -8,6 +8,9 @@ from precis_i18n import get_profile
 LONGEST_NAME = 512  # octets as sent; rfc5321#4.5.3.1 allows 64 + 1 + 255, in ASCII
 LONGEST_SECRET = 2048
 
+_PLAIN = re.compile(r"[A-Za-z0-9._+=-]+@(?=.{1,63}\Z)[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*")
+"""Names of which nothing but the case can change."""
+
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _PROFILE = get_profile("UsernameCaseMapped")
 
@@ -39,6 +42,8 @@ def canonical(name: str, default_domain: str = "") -> str:
     UsernameCaseMapped (rfc8265#3.3).  The last "@" divides.  `canonical(canonical(x)) == canonical(x)`."""
     if len(name) > LONGEST_NAME:
         raise BadName("it is too long")
+    if _PLAIN.fullmatch(name):
+        return name.lower()
     local, at, domain = name.rpartition("@") if "@" in name else (name, "", default_domain)
     if at and not domain:
         raise BadName("nothing follows the @")

@@ -1,27 +1,31 @@
-"""Mail into a store's mailbox: ready for everybody first, then seen by everybody."""
+"""Mail into a store's mailboxes: each account gets its own copy, in its INBOX or where its detail says."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from mailtwist.auth.names import canonical
 from mailtwist.config.network import Hostnames
 from mailtwist.config.part import Assembly, Part
+from mailtwist.config.problems import shown
 from mailtwist.config.settings import setting
 from mailtwist.config.values import PartName
+from mailtwist.delivery.api import Place
+from mailtwist.delivery.copies import MailboxTransfer
+from mailtwist.delivery.folders import Folders
 from mailtwist.delivery.recipients import Recipients
-from mailtwist.kit.events import Event
+from mailtwist.delivery.room import Room
+from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import started, to_its_end
 from mailtwist.mail.address import Address
-from mailtwist.store.api import INBOX, Account, Store, Stored, Upload
+from mailtwist.store.api import INBOX, Store
 
 T = TypeVar("T")
 
-TAKEN_BACK = Event("delivery.taken_back", "{account}: a delivery that failed for others is undone", "warn")
-NOT_TAKEN_BACK = Event("delivery.not_taken_back", "{account}: has a message that will come again", "error")
-NOT_LEFT = Event("delivery.not_left", "{account}: an upload could not be cleaned up", "error")
+DIVIDERS = "+-_.=#"
+NO_DIVIDER = "none"
 
 
 @dataclass(frozen=True)
@@ -41,39 +45,62 @@ class Settings:
         " in an account called postmaster.",
         example="ann@example.org",
     )
+    detail: str = setting(
+        "+",
+        words="What divides the user from the detail in `user+detail@example.org`, which reaches the user;"
+        " `none` for no such addresses.",
+    )
+    detail_mailbox: Literal["none", "existing", "create"] = setting(
+        "none",
+        words="Whether mail for `user+detail` goes to the mailbox `detail` of that user: never, where there"
+        " is one, or always, in a new one if need be. With `create`, strangers make mailboxes.",
+    )
+    over_quota: Literal["defer", "refuse"] = setting(
+        "defer",
+        words="Whether senders shall come again later to an account that is full, or return the mail.",
+    )
 
+    def __post_init__(self) -> None:
+        if self.detail != NO_DIVIDER and (len(self.detail) != 1 or self.detail not in DIVIDERS):
+            raise ValueError(
+                f'detail: "{shown(self.detail)}" cannot divide; write one of {DIVIDERS} or "{NO_DIVIDER}"'
+            )
 
-@dataclass
-class _Copy:
-    account: Account
-    upload: Upload
-    stored: Stored | None = None
+    @property
+    def divider(self) -> str:
+        return "" if self.detail == NO_DIVIDER else self.detail
 
 
 class MailboxTarget:
     """Each account gets its own copy in one of its mailboxes."""
 
-    def __init__(self, store: Store, recipients: Recipients, mailbox: str = INBOX) -> None:
+    def __init__(
+        self, store: Store, recipients: Recipients, clock: Clock, folders: Folders, over_quota: str
+    ) -> None:
         self._store = store
         self._recipients = recipients
-        self._mailbox = mailbox
+        self._folders = folders
+        self._room = Room(store, clock, over_quota == "refuse")
         self._unfinished: set[Deferred[None]] = set()
 
     async def serves(self, domain: str) -> bool:
         return await self._recipients.serves(domain)
 
-    async def account(self, address: Address) -> str:
-        return await self._recipients.account(address)
+    async def places(self, address: Address) -> Sequence[Place]:
+        return await self._recipients.places(address)
 
     async def owns(self, account: str, address: Address) -> bool:
-        person = await self._recipients.person(address)
-        return person is not None and person.account == account
+        return await self._recipients.owns(account, address)
 
-    async def begin(self, accounts: Sequence[str]) -> "MailboxTransfer":
-        transfer = MailboxTransfer(self._mailbox, self._finish)
+    async def must_have_room(self, places: Sequence[Place], size: int) -> None:
+        await self._room.must_be(places, size)
+
+    async def begin(self, places: Sequence[Place]) -> MailboxTransfer:
+        transfer = MailboxTransfer(self._store, self._finish, self._room)
         try:
-            for account in accounts:
-                transfer.add(await self._store.account(account))
+            for place in places:
+                account = await self._store.account(place.account)
+                await transfer.add(account, await self._folders.of(account, place.detail), place.head)
         except BaseException:
             await transfer.abort()
             raise
@@ -95,82 +122,13 @@ class MailboxTarget:
         return result
 
 
-class MailboxTransfer:
-    """One message, one upload per account.  A commit that has begun goes on to its end, also when the sender
-    has gone: stopped half way it would be in some mailboxes and not in others."""
-
-    def __init__(self, mailbox: str, finish: Callable[[Coroutine[Any, Any, None]], Awaitable[None]]) -> None:
-        self._mailbox = mailbox
-        self._finish = finish
-        self._copies: list[_Copy] = []
-        self._over = False
-
-    def add(self, account: Account) -> None:
-        self._copies.append(_Copy(account, account.upload(self._mailbox)))
-
-    async def write(self, chunk: bytes) -> None:
-        for copy in self._copies:
-            await copy.upload.write(chunk)
-
-    async def prepare(self) -> None:
-        for copy in self._copies:
-            await copy.upload.prepare()
-
-    async def commit(self) -> None:
-        self._over = True
-        await self._finish(self._commit())
-
-    async def abort(self) -> None:
-        if not self._over:
-            self._over = True
-            await self._finish(self._leave())
-
-    async def _commit(self) -> None:
-        """What fails for want of room fails in `prepare`, when nobody has anything yet.  Should one commit
-        fail after others, theirs are taken back: the sender will try again for all."""
-        try:
-            if len(self._copies) > 1:
-                await self.prepare()
-            for copy in self._copies:
-                copy.stored = await copy.upload.commit()
-        except BaseException:
-            await self._take_back()
-            raise
-        finally:
-            await self._leave()
-
-    async def _take_back(self) -> None:
-        for copy in self._copies:
-            if copy.stored is None:
-                continue
-            try:
-                await _remove(copy.account, self._mailbox, copy.stored)
-                TAKEN_BACK.log(account=copy.account.id)
-            except Exception:
-                NOT_TAKEN_BACK.failure(account=copy.account.id)
-
-    async def _leave(self) -> None:
-        for copy in self._copies:
-            try:
-                await copy.upload.abort()
-                await copy.account.close()
-            except Exception:
-                NOT_LEFT.failure(account=copy.account.id)
-
-
-async def _remove(account: Account, name: str, stored: Stored) -> None:
-    mailbox = await account.open(name)
-    try:
-        await mailbox.remove([stored.uid])
-    finally:
-        await mailbox.close()
-
-
 def _build(settings: Settings, assembly: Assembly) -> MailboxTarget:
     postmaster = settings.postmaster and canonical(settings.postmaster, assembly.login.default_domain or "")
     directories = tuple(assembly.parts("directory").values())
-    recipients = Recipients(directories, settings.domains, postmaster)
-    return MailboxTarget(assembly.part("store", settings.store), recipients, settings.mailbox)
+    recipients = Recipients(directories, settings.domains, postmaster, settings.divider)
+    folders = Folders(settings.mailbox, settings.detail_mailbox)
+    store = assembly.part("store", settings.store)
+    return MailboxTarget(store, recipients, assembly.clock, folders, settings.over_quota)
 
 
 part = Part(Settings, _build)

@@ -1,19 +1,15 @@
 """What becomes of a mail that comes: who may send it, whose it is, which mailboxes it goes into."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mailtwist.delivery.api import Target, Transfer
-from mailtwist.delivery.trace import Hops, received, return_path, written
+from mailtwist.delivery.api import Place, Target
+from mailtwist.delivery.incoming import Key, Mail
+from mailtwist.delivery.trace import delivered_to, return_path
 from mailtwist.kit.clock import Clock
-from mailtwist.kit.events import Event
-from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope
-
-TAKEN = Event("mail.taken", "{message}: from {sender} for {count} recipients, {size} octets, by {account}")
-NOT_TAKEN = Event("mail.not_taken", "{message}: from {sender}: {reason}", "warn")
 
 
 class NoRelaying(Trouble):
@@ -28,23 +24,30 @@ class NoQueueYet(Trouble):
 
 
 class NotYours(Trouble):
+    """rfc6409#6.1"""
+
     def __init__(self, address: Address) -> None:
         super().__init__("5.7.1", "This sender address does not belong to your account", str(address))
 
 
-class TooManyHops(Trouble):
-    def __init__(self, count: int) -> None:
-        super().__init__("5.4.6", "The message has been through too many servers", f"{count} Received lines")
+@dataclass(frozen=True)
+class Rules:
+    """Those of one service.  Who logged in may send under his own addresses only (`own_sender`), also in the
+    From field of the message (`own_from`).  Recipients get it each for himself (`one_by_one`, LMTP), or all
+    or none."""
+
+    own_sender: bool = True
+    own_from: bool = False
+    one_by_one: bool = False
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """For all services of the process.  `hops` is the most Received lines that a message may have."""
+    """For all services of the process."""
 
     targets: Sequence[Target]
     hostname: str
     clock: Clock
-    hops: int = 100
 
     async def target(self, address: Address) -> Target | None:
         """Where mail for `address` goes; None: not to us.  A bare `postmaster` is the first target's."""
@@ -55,115 +58,92 @@ class Pipeline:
                 return target
         return None
 
+    async def owns(self, account: str, address: Address) -> bool:
+        """`account` may send under `address`."""
+        target = await self.target(address)
+        return target is not None and await target.owns(account, address)
+
 
 class Reception:
-    """One client's mails, one after the other.  `login` is the account of who logged in, '' for strangers;
-    with `own_sender` it may send under its own addresses only."""
+    """One client's mails, one after the other.  `login` is the account of who logged in, '' for strangers."""
 
-    def __init__(self, pipeline: Pipeline, login: str = "", own_sender: bool = True) -> None:
+    def __init__(self, pipeline: Pipeline, login: str = "", rules: Rules = Rules()) -> None:
         self.login = login
         self._pipeline = pipeline
-        self._own_sender = own_sender
-        self._places: dict[Address, _Place] = {}
+        self._rules = rules
+        self._size = 0
+        self._routes: dict[Address, _Route] = {}
 
-    async def sender(self, address: Address) -> None:
-        """A new mail, from `address`; `NotYours`."""
-        self._places.clear()
-        if address.null or not (self.login and self._own_sender):
+    async def sender(self, address: Address, size: int = 0) -> None:
+        """A new mail, from `address`, of `size` octets or of unknown size; `NotYours`."""
+        self._routes.clear()
+        self._size = size
+        if address.null or not (self.login and self._rules.own_sender):
             return
-        target = await self._pipeline.target(address)
-        if target is None or not await target.owns(self.login, address):
+        if not await self._pipeline.owns(self.login, address):
             raise NotYours(address)
 
     async def recipient(self, address: Address) -> None:
-        """It can be for `address` too.  5.1.1 when that is nobody; `NoRelaying`, `NoQueueYet`."""
-        if address not in self._places:
-            self._places[address] = await self._place(address)
+        """It can be for `address` too.  5.1.1 when that is nobody, x.2.2 when there is no room; `NoRelaying`,
+        `NoQueueYet`."""
+        if address in self._routes:
+            return
+        route = await self._route(address)
+        await route.target.must_have_room(route.places, self._size)
+        self._routes[address] = route
 
-    async def begin(self, envelope: Envelope, protocol: str) -> "Mail":
+    async def begin(self, envelope: Envelope, protocol: str) -> Mail:
         """The message is about to come; `protocol` is a word for its Received line (rfc3848)."""
-        places = [self._places.get(to.address) or await self._place(to.address) for to in envelope.recipients]
-        accounts: dict[int, dict[str, None]] = {}
-        targets = {id(place.target): place.target for place in places}
-        for place in places:
-            accounts.setdefault(id(place.target), {})[place.account] = None
-        mail = Mail(self._pipeline, envelope, protocol)
+        routes = [self._routes.get(to.address) or await self._route(to.address) for to in envelope.recipients]
+        targets = {id(route.target): route.target for route in routes}
+        keys = [tuple((id(route.target), place.account) for place in route.places) for route in routes]
+        own_from = self._own_from if self._rules.own_from and self.login else None
+        mail = Mail(envelope, keys, self._pipeline.clock, self._rules.one_by_one, own_from)
         try:
-            for key, target in targets.items():
-                mail.add(await target.begin(list(accounts[key])))
-            await mail.mark()
+            for lot in self._lots(_places(envelope, routes)):
+                (target,) = {key[0] for key in lot}
+                await mail.add(lot, targets[target].begin(list(lot.values())))
+            await mail.mark(self._pipeline.hostname, protocol)
         except BaseException:
             await mail.abort()
             raise
         return mail
 
-    async def _place(self, address: Address) -> "_Place":
+    def _lots(self, places: dict[Key, Place]) -> list[dict[Key, Place]]:
+        """What goes together: all of a target, or each place alone."""
+        lots: dict[object, dict[Key, Place]] = {}
+        for key, place in places.items():
+            lots.setdefault(key if self._rules.one_by_one else key[0], {})[key] = place
+        return list(lots.values())
+
+    async def _own_from(self, addresses: Sequence[Address]) -> bool:
+        for address in addresses:
+            if not await self._pipeline.owns(self.login, address):
+                return False
+        return True
+
+    async def _route(self, address: Address) -> "_Route":
         target = await self._pipeline.target(address)
         if target is None:
             raise NoQueueYet(address) if self.login else NoRelaying(address)
-        return _Place(target, await target.account(address))
+        return _Route(target, await target.places(address))
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Route:
     target: Target
-    account: str
+    places: Sequence[Place]
 
 
-class Mail:
-    """One message coming in, under trace lines of ours.  Ends with `commit` or `abort`."""
-
-    def __init__(self, pipeline: Pipeline, envelope: Envelope, protocol: str) -> None:
-        self.id = new_id()
-        self._pipeline = pipeline
-        self._envelope = envelope
-        self._protocol = protocol
-        self._transfers: list[Transfer] = []
-        self._hops = Hops()
-        self._size = 0
-
-    def add(self, transfer: Transfer) -> None:
-        self._transfers.append(transfer)
-
-    async def mark(self) -> None:
-        """The trace lines, once all transfers are there."""
-        trace = received(
-            self._envelope,
-            by=self._pipeline.hostname,
-            protocol=self._protocol,
-            id=self.id,
-            now=self._pipeline.clock.now(),
-        )
-        await self._pass_on(return_path(self._envelope) + trace)
-
-    async def write(self, chunk: bytes) -> None:
-        self._hops.see(chunk)
-        self._size += len(chunk)
-        await self._pass_on(chunk)
-
-    async def commit(self) -> str:
-        """Everybody has it, on the disk; its name for the answer and the log.  Else `Trouble`, and nobody."""
-        sender = written(self._envelope.sender)
-        try:
-            if self._hops.count > self._pipeline.hops:
-                raise TooManyHops(self._hops.count)
-            if len(self._transfers) > 1:
-                for transfer in self._transfers:
-                    await transfer.prepare()
-            for transfer in self._transfers:
-                await transfer.commit()
-        except Trouble as trouble:
-            NOT_TAKEN.log(message=self.id, sender=sender, reason=str(trouble))
-            await self.abort()
-            raise
-        count, account = len(self._envelope.recipients), self._envelope.login or "a stranger"
-        TAKEN.log(message=self.id, sender=sender, count=count, size=self._size, account=account)
-        return self.id
-
-    async def abort(self) -> None:
-        for transfer in self._transfers:
-            await transfer.abort()
-
-    async def _pass_on(self, chunk: bytes) -> None:
-        for transfer in self._transfers:
-            await transfer.write(chunk)
+def _places(envelope: Envelope, routes: Sequence[_Route]) -> dict[Key, Place]:
+    """Each account once, however many addresses lead to it; under the first of them, and with a detail if all
+    have the same."""
+    found: dict[Key, Place] = {}
+    for to, route in zip(envelope.recipients, routes, strict=True):
+        head = return_path(envelope) + delivered_to(to.address)
+        for place in route.places:
+            key = id(route.target), place.account
+            before = found.setdefault(key, replace(place, head=head))
+            if before.detail != place.detail:
+                found[key] = replace(before, detail="")
+    return found

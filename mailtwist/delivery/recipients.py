@@ -1,16 +1,19 @@
 """Whose mail it is: addresses become accounts, and postmaster is always somebody.  rfc5321#4.5.1"""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Sequence
 
-from mailtwist.auth.api import Directory, LoginUnavailable, Person, SupportsDomains
+from mailtwist.auth.api import Directory, Person, SupportsDomains
 from mailtwist.auth.names import BadName, canonical
+from mailtwist.delivery.api import Place
+from mailtwist.delivery.expansion import Astray, Expansion, Found, first, told
+from mailtwist.kit.events import Event
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
 
-T = TypeVar("T")
-
 POSTMASTER = "postmaster"
+
+LOST = Event("mail.alias_lost", "{address}: its aliases lead to nobody here by the names {names}", "warn")
+ASTRAY = Event("mail.alias_astray", "{address}: {reason}", "error")
 
 
 class NoSuchRecipient(Trouble):
@@ -23,69 +26,100 @@ class RecipientDisabled(Trouble):
         super().__init__("5.2.1", "The mailbox is disabled", str(address))
 
 
-class RecipientsUnknown(Trouble):
-    """A directory is away."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("4.4.3", "Recipients cannot be looked up now, try again later", detail)
-
-
 class Recipients:
     """`domains` are those that mail is taken for; none: those of the directories.
 
     `postmaster` is the canonical login name or address of who gets the mail for postmaster.  While nobody is
     called so, it goes to an account of its own, named `postmaster`: it is never refused and never lost.
+    `detail` is what divides `user+detail`, '' for nothing.
     """
 
     def __init__(
-        self, directories: Sequence[Directory], domains: Collection[str] = (), postmaster: str = ""
+        self,
+        directories: Sequence[Directory],
+        domains: Collection[str] = (),
+        postmaster: str = "",
+        detail: str = "",
     ) -> None:
         self._directories = tuple(directories)
         self._domains = frozenset(domains)
         self._postmaster = postmaster
+        self._detail = detail
+        self._serving = [one for one in directories if isinstance(one, SupportsDomains)]
 
     async def serves(self, domain: str) -> bool:
         """`domain` (lower case, A-labels) is ours."""
         if self._domains:
             return domain in self._domains
-        for directory in self._directories:
-            if isinstance(directory, SupportsDomains) and domain in await _told(directory.domains()):
+        for directory in self._serving:
+            if domain in await told(directory.domains()):
                 return True
         return False
 
-    async def account(self, address: Address) -> str:
-        """The account id.  `NoSuchRecipient`, `RecipientDisabled`, `RecipientsUnknown`."""
-        person = None
-        if (is_postmaster := address.local.lower() == POSTMASTER) and self._postmaster:
-            person = await self._first(lambda directory: directory.find(self._postmaster))
-        if person is None and address.domain:
-            person = await self.person(address)
-        if person is None and is_postmaster:
-            return POSTMASTER
-        if person is None:
-            raise NoSuchRecipient(address)
-        if not (person.enabled or is_postmaster):
-            raise RecipientDisabled(address)
-        return person.account
+    async def places(self, address: Address) -> Sequence[Place]:
+        """Who gets it, each account once.  `NoSuchRecipient`, `RecipientDisabled`, `RecipientsUnknown`,
+        `Astray`."""
+        if _is_postmaster(address):
+            return await self._postmasters(address)
+        found = await self._found(address)
+        places = [Place(person.account, detail) for person, detail in found.people.values() if person.enabled]
+        if not places:
+            raise _nobody(address, found)
+        return places
+
+    async def owns(self, account: str, address: Address) -> bool:
+        """`account` has this address, or gets the mail for it."""
+        person = await self.person(address)
+        if person is not None and person.account == account:
+            return True
+        return account in (await self._found(address)).people
 
     async def person(self, address: Address) -> Person | None:
-        """Whose address that is."""
+        """Whose own address that is, whatever aliases say."""
+        name = _name(address)
+        return await first(self._directories, lambda one: one.recipient(name)) if name else None
+
+    async def expanded(self, name: str, path: tuple[str, ...] = ()) -> Found:
+        """Whoever is behind a name; `path` says by whose words (`Expansion.add`).  '' is nobody's."""
+        expansion = Expansion(self._directories, self._detail)
+        if name:
+            await expansion.add(name, path)
+        return expansion.found
+
+    async def _found(self, address: Address) -> Found:
+        if self._postmaster and _is_postmaster(address):
+            found = await self.expanded(self._postmaster, (POSTMASTER,))
+            if found.people:
+                return found
+        found = await self.expanded(_name(address))
+        if found.lost or found.in_circles:
+            LOST.log(address=str(address), names=", ".join(found.lost + found.in_circles))
+        return found
+
+    async def _postmasters(self, address: Address) -> Sequence[Place]:
         try:
-            name = canonical(str(address))
-        except BadName:
-            return None
-        return await self._first(lambda directory: directory.recipient(name))
-
-    async def _first(self, ask: Callable[[Directory], Awaitable[Person | None]]) -> Person | None:
-        for directory in self._directories:
-            person = await _told(ask(directory))
-            if person is not None:
-                return person
-        return None
+            people = (await self._found(address)).people
+        except Astray as astray:
+            ASTRAY.log(address=str(address), reason=str(astray))
+            people = {}
+        return [Place(account, detail) for account, (_, detail) in people.items()] or [Place(POSTMASTER)]
 
 
-async def _told(answer: Awaitable[T]) -> T:
+def _is_postmaster(address: Address) -> bool:
+    return address.local.lower() == POSTMASTER
+
+
+def _name(address: Address) -> str:
+    """Its canonical form; '' when it has no domain or can be nobody's."""
     try:
-        return await answer
-    except LoginUnavailable as away:
-        raise RecipientsUnknown(away.reason) from away
+        return canonical(str(address)) if address.domain else ""
+    except BadName:
+        return ""
+
+
+def _nobody(address: Address, found: Found) -> Trouble:
+    if found.people:
+        return RecipientDisabled(address)
+    if found.in_circles:
+        return Astray(str(address), "leads in circles")
+    return NoSuchRecipient(address)

@@ -1,73 +1,76 @@
-"""Where a message has been: the Received and Return-Path lines we add, and the ones we count."""
+"""Where a message has been: the lines that we put on top of it.  rfc5321#4.4"""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope
+from mailtwist.tls.ciphers import registered
+
+WIDTH = 78
+"""Characters of a line (rfc5322#2.1.1); a word that is longer stands alone."""
 
 _ODD = re.compile(r"[^A-Za-z0-9.:_\-\[\]]")
-_RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]+"
 _DOT_STRING = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
-_LONGEST_NAME = 16
 
 
-def written(address: Address) -> str:
-    """`<local@domain>`, quoted where it must be; `<>` for the null path."""
-    if address.null:
-        return "<>"
+def mailbox(address: Address) -> str:
+    """`local@domain`, quoted where it must be."""
     local = address.local
     if not _DOT_STRING.fullmatch(local):
         local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return f"<{local}@{address.domain}>" if address.domain else f"<{local}>"
+    return f"{local}@{address.domain}" if address.domain else local
+
+
+def written(address: Address) -> str:
+    """`<local@domain>`; `<>` for the null path."""
+    return "<>" if address.null else f"<{mailbox(address)}>"
 
 
 def return_path(envelope: Envelope) -> bytes:
-    """rfc5321#4.4: at final delivery, exactly one, on top."""
+    """At final delivery, exactly one, on top."""
     return f"Return-Path: {written(envelope.sender)}\r\n".encode()
 
 
+def delivered_to(address: Address) -> bytes:
+    """Which of somebody's addresses it was.  rfc9228#4"""
+    return f"Delivered-To: {mailbox(address)}\r\n".encode()
+
+
 def received(envelope: Envelope, *, by: str, protocol: str, id: str, now: float) -> bytes:
-    """rfc5321#4.4.  The name the client gave itself cannot say more than a name does."""
-    name = _ODD.sub("?", envelope.helo)[:255] or "unknown"
-    peer = f" ([{_literal(envelope.peer)}])" if envelope.peer else ""
+    """Who brought it, to whom, and how.  The name the client gave itself cannot say more than a name does."""
     at = format_datetime(datetime.fromtimestamp(now, UTC).replace(microsecond=0))
-    lines = [f"Received: from {name}{peer}", f"\tby {by} (mailtwist) with {protocol} id {id}"]
+    words = [*_clauses(envelope, by, protocol, id)]
+    return _folded("Received:", [*words[:-1], f"{words[-1]};", at])
+
+
+def _clauses(envelope: Envelope, by: str, protocol: str, id: str) -> Iterator[str]:
+    """What a fold shall not divide where that can be."""
+    version, _, cipher = envelope.tls.partition(" ")
+    yield f"from {_ODD.sub('?', envelope.helo)[:255] or 'unknown'}"
+    if envelope.peer:
+        yield f"([{_literal(envelope.peer)}])"
+    yield f"by {by} (mailtwist)"
+    yield f"with {protocol}" + (f" ({version})" if version else "")
+    yield f"id {id}"
     if len(envelope.recipients) == 1:  # of several, none may learn of the others
-        lines.append(f"\tfor {written(envelope.recipients[0].address)}")
-    return ("\r\n".join(lines) + f"; {at}\r\n").encode()
+        yield f"for {written(envelope.recipients[0].address)}"
+    if suite := registered(cipher):
+        yield f"tls {suite}"  # rfc8314#4.3
+
+
+def _folded(name: str, words: list[str]) -> bytes:
+    lines = [name]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) <= WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"\t{word}")
+    return ("\r\n".join(lines) + "\r\n").encode()
 
 
 def _literal(peer: str) -> str:
     return f"IPv6:{peer}" if ":" in peer else peer
-
-
-class Hops:
-    """Counts the Received lines of a message that comes in pieces, wherever it is cut."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._rest = b""
-        self._in_header = True
-
-    def see(self, chunk: bytes) -> None:
-        if not self._in_header:
-            return
-        text = self._rest + chunk
-        if (end := _end_of_header(text)) is not None:
-            self._in_header = False
-            text = text[:end]
-        whole = text.rfind(b"\n") + 1
-        self.count += len(_RECEIVED.findall(text[:whole]))
-        # Of a line that goes on, its beginning decides; and its end, should that be half of a CRLF.
-        rest = text[whole:]
-        self._rest = rest[:_LONGEST_NAME] + (b"\r" if rest[_LONGEST_NAME:].endswith(b"\r") else b"")
-
-
-def _end_of_header(text: bytes) -> int | None:
-    if text.startswith(b"\r\n"):
-        return 0
-    end = text.find(b"\r\n\r\n")
-    return None if end < 0 else end + 2

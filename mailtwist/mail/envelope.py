@@ -34,7 +34,8 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One mail transaction.  `helo`, `peer`, `login` (an account id or '') say who brought it.
+    """One mail transaction.  `helo`, `peer`, `login` (an account id or '') say who brought it; `tls` is
+    `TLSv1.3 TLS_AES_256_GCM_SHA384`: the version, and the cipher as OpenSSL calls it; '' without TLS.
 
     `parameters` are MAIL's as they came; what they mean: `body` is the kind of octets in the message
     (rfc6152, rfc3030#3), `utf8` says that addresses and header may be UTF-8 (rfc6531#3.4), `ret` how much of
@@ -48,6 +49,7 @@ class Envelope:
     helo: str = ""
     peer: str = ""
     login: str = ""
+    tls: str = ""
     body: Body | None = None
     utf8: bool = False
     ret: Ret | None = None

@@ -22,8 +22,15 @@ TOO_MANY = Event(
     "connection.too_many", "{service}: {address} has too many connections, {count} were refused", "warn"
 )
 
+NOT_ALLOWED = Event(
+    "connection.not_allowed", "{service}: {address} may not connect, {count} were refused", "warn"
+)
+
 MOST_REFUSED = 100
 """Connections that are being told why they are refused; more are cut off without a word."""
+
+NOT_HERE = b"554 5.7.1 This service is not for your network"
+"""For services that let in some networks only; they speak SMTP or LMTP (rfc5321#3.1)."""
 
 PATIENCE_FOR_A_REFUSAL = 10.0
 PATIENCE_WITH_LEAVING = 3.0
@@ -51,7 +58,7 @@ class Guest(TakesTurns):
 
 class Door(ServerFactory):
     """The factory of one service.  `make` gives a new server; `full` is what one connection too many hears.
-    Networks that are `trusted` have no limit."""
+    Networks that are `trusted` have no limit.  `clients` are those that are let in; None is all."""
 
     noisy = False
 
@@ -63,6 +70,7 @@ class Door(ServerFactory):
         full: bytes,
         trusted: Networks,
         clock: Clock,
+        clients: Networks | None = None,
     ) -> None:
         self.present: set[Guest] = set()
         self.service = service
@@ -71,6 +79,7 @@ class Door(ServerFactory):
         self._full = full
         self._trusted = trusted
         self._clock = clock
+        self._clients = clients
         self.closing = False
         self._empty: Deferred[None] = Deferred()
         self._seeing_off: IDelayedCall | None = None
@@ -80,21 +89,28 @@ class Door(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
         address = plain(getattr(addr, "host", ""))
+        if not self._lets_in(address):
+            self._tell_refused(NOT_ALLOWED, address)
+            return Refused(NOT_HERE, self._clock, self._leaving)
         counted = not self._trusted.contains(address)
         if counted and not self._connections.enter(address):
-            self._tell_refused(address)
+            self._tell_refused(TOO_MANY, address)
             return Refused(self._full, self._clock, self._leaving)
         guest = self._make()
         guest.door, guest.factory, guest.clock = self, self, self._clock
         guest.address, guest.counted = address, counted
         return guest
 
-    def _tell_refused(self, address: str) -> None:
+    def _lets_in(self, address: str) -> bool:
+        """Who may open a Unix socket, which has no address, is said by the file system."""
+        return self._clients is None or not address or self._clients.contains(address)
+
+    def _tell_refused(self, event: Event, address: str) -> None:
         """At most once a second: a flood does not fill the log too."""
         self._refused += 1
         now = self._clock.seconds()
         if now >= self._quiet_until:
-            TOO_MANY.log(service=self.service, address=address, count=self._refused)
+            event.log(service=self.service, address=address, count=self._refused)
             self._refused, self._quiet_until = 0, now + 1
 
     def gone(self, guest: Guest) -> None:

@@ -26,13 +26,14 @@ class CannotListen(Exception):
         self.in_use = error.errno == errno.EADDRINUSE
 
 
-def bind(place: Endpoint) -> list[socket.socket]:
-    """Sockets that take connections into their queue; nobody answers before `serve`.
-    `CannotListen` when one of them is not to be had, and then none is left open."""
+def bind(place: Endpoint, mode: int | None = None) -> list[socket.socket]:
+    """Sockets that take connections into their queue; nobody answers before `serve`.  `mode` is that of a
+    Unix socket, None is what the umask leaves.  `CannotListen` when one of them is not to be had, and then
+    none is left open."""
     made: list[socket.socket] = []
     try:
         if place.path is not None:
-            made.append(_bound(socket.AF_UNIX, str(place.path)))
+            made.append(_bound(socket.AF_UNIX, str(place.path), mode))
         for host in place.hosts:
             _bind_one(place, host, made)
     except OSError as error:
@@ -82,7 +83,7 @@ def _bind_one(place: Endpoint, host: str, made: list[socket.socket]) -> None:
             raise
 
 
-def _bound(family: int, address: Any) -> socket.socket:
+def _bound(family: int, address: Any, mode: int | None = None) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         if family == socket.AF_UNIX:
@@ -92,6 +93,8 @@ def _bound(family: int, address: Any) -> socket.socket:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
+        if mode is not None:
+            os.chmod(address, mode)  # before anybody can connect: nobody listens yet
         made.listen(BACKLOG)
         made.setblocking(False)
     except BaseException:

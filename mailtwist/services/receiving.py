@@ -1,15 +1,16 @@
-"""What the services that take mail have in common: port 25 and submission."""
+"""What the services that take mail have in common: port 25, submission and LMTP."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from twisted.cred.portal import IRealm
 
+from mailtwist.config.network import Networks
 from mailtwist.config.part import Assembly
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, Duration, Names, PartName, Size
 from mailtwist.delivery.api import Target
-from mailtwist.delivery.pipeline import Pipeline, Reception
+from mailtwist.delivery.pipeline import Pipeline, Reception, Rules
 from mailtwist.protocols.smtp.extension import GROUP, Dialect
 from mailtwist.protocols.smtp.limits import Limits
 from mailtwist.protocols.smtp.server import ESMTPServer
@@ -66,13 +67,16 @@ def receiving(
     assembly: Assembly,
     *,
     ports: Ports,
-    login_required: bool,
-    own_sender: bool,
-    failed_logins: int,
+    rules: Rules,
+    login_required: bool = False,
+    failed_logins: int = 1,
+    clients: Networks | None = None,
+    socket_mode: int | None = None,
 ) -> MailService:
-    """A service that takes mail: from people who log in, or from everybody."""
-    pipeline = Pipeline(_targets(settings, assembly), assembly.hostname, assembly.clock, settings.hops)
-    opened = realm(_theirs(settings, assembly), lambda login: Reception(pipeline, login, own_sender))
+    """A service that takes mail: from people who log in, or from everybody.  `clients` and `socket_mode` are
+    those of `mail_service`."""
+    pipeline = Pipeline(_targets(settings, assembly), assembly.hostname, assembly.clock)
+    opened = realm(_theirs(settings, assembly), lambda login: Reception(pipeline, login, rules))
     limits = Limits(
         message=settings.message,
         recipients=settings.recipients,
@@ -97,6 +101,8 @@ def receiving(
             "login_required": login_required,
             "auth_offered": login_required,
         },
+        clients=clients,
+        socket_mode=socket_mode,
     )
 
 

@@ -17,9 +17,11 @@ class MailService:
     """One section `[service:...]`.  In this order: `bind` (it may need privileges), `start`,
     `close_ports`, `finish`."""
 
-    def __init__(self, listen: Endpoints, door: Door, implicit_tls: Any = None) -> None:
-        """`implicit_tls` is the context factory of connections that begin with TLS, None when they do not."""
+    def __init__(self, listen: Endpoints, door: Door, implicit_tls: Any = None, socket_mode: int | None = None) -> None:
+        """`implicit_tls` is the context factory of connections that begin with TLS, None when they do not;
+        `socket_mode` is for Unix sockets."""
         self._listen = listen
+        self._socket_mode = socket_mode
         self._door = door
         self._factory: Any = door
         if implicit_tls is not None:
@@ -36,7 +38,7 @@ class MailService:
         """Clients wait in the queue from now on.  `CannotListen`, and then nothing is bound."""
         try:
             for endpoint in self._listen:
-                self._bound += bind(endpoint)
+                self._bound += bind(endpoint, self._socket_mode)
         except BaseException:
             self.unbind()
             raise

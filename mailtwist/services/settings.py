@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from mailtwist.config.network import Endpoint, Endpoints
+from mailtwist.config.network import Endpoint, Endpoints, Networks
 from mailtwist.config.part import Assembly, installed
 from mailtwist.config.problems import hint, shown
 from mailtwist.config.settings import setting
@@ -91,9 +91,12 @@ def mail_service(
     kind: type[Guest],
     full: bytes,
     facts: dict[str, Any],
+    clients: Networks | None = None,
+    socket_mode: int | None = None,
 ) -> MailService:
     """A service whose servers are of `kind`, each with `facts` as attributes; `full` is what one client too
-    many hears."""
+    many hears.  `clients` are the networks that may connect, None is any; `socket_mode` says who may open its
+    Unix sockets, None is who the umask says."""
     contexts = None if settings.tls is None else assembly.part("tls", settings.tls)
     implicit = contexts if settings.implicit else None
     offered = None if settings.implicit else contexts
@@ -107,5 +110,6 @@ def mail_service(
     connections = Connections(
         settings.connections_per_address, settings.connections_per_network, settings.connections
     )
-    door = Door(assembly.name, make, connections, full, assembly.trusted, assembly.clock)
-    return MailService(places(settings, ports), door, implicit)
+    allowed = None if clients is None else Networks((*clients, *assembly.trusted))
+    door = Door(assembly.name, make, connections, full, assembly.trusted, assembly.clock, allowed)
+    return MailService(places(settings, ports), door, implicit, socket_mode)

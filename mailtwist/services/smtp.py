@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mailtwist.config.part import Assembly, Part
+from mailtwist.delivery.pipeline import Rules
 from mailtwist.services.receiving import ReceivingSettings, receiving
 from mailtwist.services.service import MailService
 from mailtwist.services.settings import free
@@ -16,7 +17,7 @@ class Settings(ReceivingSettings):
 
 
 def build(settings: Settings, assembly: Assembly) -> MailService:
-    return receiving(settings, assembly, ports=PORTS, login_required=False, own_sender=False, failed_logins=1)
+    return receiving(settings, assembly, ports=PORTS, rules=Rules(own_sender=False))
 
 
 part = Part(Settings, build, free(PORTS))

@@ -1,11 +1,12 @@
 """Mail from our own people: port 587 with STARTTLS, or 465 with TLS from the start; a login is required."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast
+from mailtwist.delivery.pipeline import Rules
 from mailtwist.services.receiving import ReceivingSettings, receiving
 from mailtwist.services.service import MailService
 from mailtwist.services.settings import free
@@ -17,8 +18,13 @@ PORTS = (587, 465)
 class Settings(ReceivingSettings):
     """Mail from people who log in."""
 
-    own_sender: bool = setting(
-        True, words="Whether people send under addresses of their own only, or under any."
+    sender: Literal["own", "any"] = setting(
+        "own",
+        words="Under which addresses people may send: those whose mail they get, or any.",
+    )
+    from_header: Literal["ignore", "own"] = setting(
+        "ignore",
+        words="Whether the From field of their messages has to name such addresses, too.",
     )
     failed_logins: Annotated[int, AtLeast(1)] = setting(
         3, words="After so many failed logins the connection ends."
@@ -30,8 +36,8 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
         settings,
         assembly,
         ports=PORTS,
+        rules=Rules(own_sender=settings.sender == "own", own_from=settings.from_header == "own"),
         login_required=True,
-        own_sender=settings.own_sender,
         failed_logins=settings.failed_logins,
     )
 

@@ -35,6 +35,7 @@ class Database:
         self._free: deque[sqlite3.Connection] = deque()
         self._writing = DeferredLock()
         self._opening = Lock()
+        self._watch: sqlite3.Connection | None = None
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns, within one transaction that sees one state of the file."""
@@ -47,9 +48,20 @@ class Database:
         result: T = await shield(started(self._in_turn(work)), lambda late: None)
         return result
 
+    def version(self) -> int | None:
+        """Another number than before when anybody, in whatever process, has changed the file; None when that
+        cannot be said, as before `open`.  What is read afterwards is as new, or newer.  This is memory that
+        the processes share: it waits for nothing, and needs no thread."""
+        if self._watch is None:
+            return None
+        try:
+            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error:
+            return None
+
     async def open(self) -> None:
         """The file is there with the schema of today, or it is known why not."""
-        await self.read(lambda connection: None)
+        self._watch = self._watch or await self._threads.run(self._watching)
 
     async def close(self) -> None:
         """What was to be written is, and no connection is open; the next use opens one."""
@@ -119,7 +131,21 @@ class Database:
         with suppress(FileExistsError):
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
+    def _watching(self) -> sqlite3.Connection:
+        """A connection that never writes and never waits."""
+        with self._connection():
+            watch = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            watch.execute("PRAGMA data_version").fetchone()
+        except BaseException:
+            watch.close()
+            raise
+        return watch
+
     def _close(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
         with suppress(IndexError):
             while True:
                 self._free.pop().close()

@@ -3,7 +3,8 @@
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
-from mailtwist.auth.api import Directory, Person
+from mailtwist.auth.api import Alias, Directory, Person, SupportsAliasChanges
+from mailtwist.kit.trouble import Trouble
 
 if TYPE_CHECKING:
     from unittest import TestCase as _TestCase
@@ -79,6 +80,64 @@ class DirectoryContract(_TestCase):
         found = await directory.find(NAME)
         assert found is not None
         return found
+
+
+class AliasContract(_TestCase):
+    """The same for a directory whose aliases can be changed (`SupportsAliasChanges`); it has none yet."""
+
+    async def make_directory(self) -> Directory:
+        raise NotImplementedError
+
+    async def aliasing(self) -> SupportsAliasChanges:
+        directory = await self.make_directory()
+        assert isinstance(directory, SupportsAliasChanges)
+        return directory
+
+    async def test_an_alias_has_its_targets_in_their_order(self) -> None:
+        directory = await self.aliasing()
+        made = await directory.add_alias("info@example.org", ["zoe@example.org", NAME])
+        self.assertEqual(made, Alias("info@example.org", ("zoe@example.org", NAME)))
+        self.assertEqual(tuple(await directory.alias("info@example.org")), made.targets)
+        more = await directory.add_alias("info@example.org", ["bob", NAME])
+        self.assertEqual(more.targets, ("zoe@example.org", NAME, "bob"))
+        self.assertEqual(await directory.aliases(), [more])
+
+    async def test_what_is_no_alias_stands_for_nothing(self) -> None:
+        directory = await self.aliasing()
+        await directory.add_alias("@example.org", [NAME])
+        for name in (NAME, STRANGER, "", "@", "@example.net", "example.org", *HOSTILE):
+            self.assertEqual(tuple(await directory.alias(name)), (), name)
+        self.assertEqual(tuple(await directory.alias("@example.org")), (NAME,))
+
+    async def test_aliases_are_told_by_address(self) -> None:
+        directory = await self.aliasing()
+        for address in ("b@example.org", "@example.org", "a@example.org"):
+            await directory.add_alias(address, [NAME])
+        told = [alias.address for alias in await directory.aliases()]
+        self.assertEqual(told, ["@example.org", "a@example.org", "b@example.org"])
+
+    async def test_a_target_is_removed_or_all(self) -> None:
+        directory = await self.aliasing()
+        await directory.add_alias("info@example.org", ["a@example.org", "b@example.org", "c@example.org"])
+        left = await directory.remove_alias("info@example.org", ["b@example.org"])
+        self.assertEqual(left, Alias("info@example.org", ("a@example.org", "c@example.org")))
+        self.assertEqual(
+            (await directory.add_alias("info@example.org", ["d@example.org"])).targets[-1], "d@example.org"
+        )
+        self.assertIsNone(await directory.remove_alias("info@example.org"))
+        self.assertEqual(tuple(await directory.alias("info@example.org")), ())
+        await directory.add_alias("info@example.org", [NAME])
+        self.assertIsNone(await directory.remove_alias("info@example.org", [NAME]))
+        self.assertEqual(await directory.aliases(), [])
+
+    async def test_what_is_not_there_is_not_removed(self) -> None:
+        directory = await self.aliasing()
+        await directory.add_alias("info@example.org", [NAME])
+        for address, targets in (("x@example.org", []), ("info@example.org", [NAME, "b@example.org"])):
+            with self.assertRaises(Trouble) as raised:
+                await directory.remove_alias(address, targets)
+            self.assertEqual(raised.exception.status, "5.1.1")
+        self.assertEqual(await directory.aliases(), [Alias("info@example.org", (NAME,))])
 
 
 class MemoryDirectory:

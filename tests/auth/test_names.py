@@ -4,6 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.auth import names
 from mailtwist.auth.names import LONGEST_NAME, LONGEST_SECRET, BadName, canonical, clean, login_name
 
 
@@ -36,6 +37,18 @@ class NameTests(SynchronousTestCase):
         )
         for one, other in pairs:
             self.assertNotEqual(login_name(one.encode()), login_name(other.encode()))
+
+    @given(some.from_regex(names._PLAIN, fullmatch=True).filter(lambda name: len(name) < 200))
+    @example("A.b+c_d=e-f@Ex-ample.ORG")
+    @example("a@1.2.3.4")
+    def test_plain_names_are_what_the_long_way_makes_of_them(self, name: str) -> None:
+        try:
+            long_way = (
+                f"{names._local(name.partition('@')[0])}@{names.canonical_domain(name.partition('@')[2])}"
+            )
+        except BadName as bad:
+            self.fail(f"{name!r}: {bad}")
+        self.assertEqual(canonical(name), long_way)
 
     def test_domains_are_compared_as_a_labels(self) -> None:
         self.assertEqual(

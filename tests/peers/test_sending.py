@@ -12,7 +12,10 @@ from tests.peers import clients
 from tests.peers.host import Person, shared_host
 from tests.peers.programs import needs
 
-TRACE = re.compile(rb"\A(?:Return-Path: [^\r\n]*\r\n)?Received: (?:[^\r\n]*\r\n)(?:[ \t][^\r\n]*\r\n)*")
+TRACE = re.compile(
+    rb"\AReturn-Path: [^\r\n]*\r\nDelivered-To: [^\r\n]*\r\n"
+    rb"Received: (?:[^\r\n]*\r\n)(?:[ \t][^\r\n]*\r\n)*"
+)
 
 
 def sendable(message: bytes) -> bool:

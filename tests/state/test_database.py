@@ -45,6 +45,31 @@ class DatabaseTests(TestCase):
         await together(*(self.add(n) for n in range(40)))
         self.assertEqual(await self.db.read(count), 40)
 
+    async def test_each_change_by_whomever_gives_another_version(self) -> None:
+        self.assertIsNone(self.db.version())
+        await self.db.open()
+        seen = [self.db.version()]
+        await self.add(1)
+        seen.append(self.db.version())
+        with sqlite3.connect(self.path) as other:
+            other.execute("INSERT INTO numbers VALUES (2)")
+        seen.append(self.db.version())
+        script = (
+            "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]);"
+            " d.execute('DELETE FROM numbers'); d.commit()"
+        )
+        subprocess.run([sys.executable, "-c", script, str(self.path)], check=True)
+        seen.append(self.db.version())
+        self.assertEqual(len(set(seen)), 4)
+        self.assertNotIn(None, seen)
+        self.assertEqual(await self.db.read(count), 0)
+        self.assertEqual(self.db.version(), seen[-1])
+
+    async def test_a_closed_database_tells_no_version(self) -> None:
+        await self.db.open()
+        await self.db.close()
+        self.assertIsNone(self.db.version())
+
     async def test_work_that_fails_leaves_nothing(self) -> None:
         def half(db: sqlite3.Connection) -> None:
             db.execute("INSERT INTO numbers VALUES (1)")

@@ -5,7 +5,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from mailtwist.auth.api import Person
+from mailtwist.auth.api import Alias, Person
+from mailtwist.auth.directories import aliases
+from mailtwist.auth.directories.lookups import Lookups
 from mailtwist.auth.directories.passwords import Passwords
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
@@ -33,6 +35,7 @@ MIGRATIONS = (
         "CREATE INDEX names_of_account ON names (account, position)",
         "CREATE TABLE domains (name TEXT PRIMARY KEY) WITHOUT ROWID",
     ),
+    aliases.SCHEMA,
 )
 
 IS_ADDRESS = "kind <> 'alias' AND name LIKE '%@%'"
@@ -54,10 +57,12 @@ class Settings:
 
 
 class SqliteDirectory:
-    """`auth.api.Directory`, `SupportsPeople`, `SupportsDomains`.  Others' changes count at once."""
+    """`auth.api.Directory`, `SupportsPeople`, `SupportsDomains`, `SupportsAliasChanges`.  Others' changes
+    count at once."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._db = Database(assembly.folder / "people.sqlite", assembly.threads, MIGRATIONS)
+        self._lookups = Lookups(self._db)
         self._passwords = Passwords(
             assembly.clock, settings.hash_memory, settings.hash_passes, settings.remembered
         )
@@ -74,10 +79,14 @@ class SqliteDirectory:
         return await self._db.read(lambda db: _person(db, name, "1"))
 
     async def recipient(self, address: str) -> Person | None:
-        return await self._db.read(lambda db: _person(db, address, IS_ADDRESS))
+        return await self._lookups.get(("recipient", address), lambda db: _person(db, address, IS_ADDRESS))
 
     async def domains(self) -> Collection[str]:
-        return await self._db.read(lambda db: {name for (name,) in db.execute("SELECT name FROM domains")})
+        """Those of people's addresses, also of people who have left, and those of aliases."""
+        return await self._lookups.get("domains", _domains)
+
+    async def alias(self, address: str) -> Sequence[str]:
+        return await self._lookups.get(("alias", address), lambda db: aliases.targets(db, address))
 
     async def accepts(self, person: Person, password: bytes) -> bool:
         stored = await self._db.read(lambda db: _hash(db, person.account))
@@ -85,6 +94,16 @@ class SqliteDirectory:
         if right and stored is not None and self._passwords.outdated(stored):
             await self._made_anew(person, stored, password)
         return right
+
+    # -- the aliases
+    async def aliases(self) -> Sequence[Alias]:
+        return await self._db.read(aliases.listed)
+
+    async def add_alias(self, address: str, targets: Sequence[str]) -> Alias:
+        return await self._db.write(lambda db: aliases.added(db, address, targets))
+
+    async def remove_alias(self, address: str, targets: Sequence[str] = ()) -> Alias | None:
+        return await self._db.write(lambda db: aliases.removed(db, address, targets))
 
     # -- the people
     async def people(self) -> Sequence[Person]:
@@ -153,6 +172,11 @@ def _addresses(db: sqlite3.Connection, account: str) -> tuple[str, ...]:
         f"SELECT name FROM names WHERE account = ? AND {IS_ADDRESS} ORDER BY position", (account,)
     )
     return tuple(name for (name,) in found)
+
+
+def _domains(db: sqlite3.Connection) -> frozenset[str]:
+    found = db.execute(f"SELECT name FROM domains UNION {aliases.DOMAINS}")
+    return frozenset(name for (name,) in found)
 
 
 def _hash(db: sqlite3.Connection, account: str) -> str | None:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,6 +12,7 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.api import LoginUnavailable, Person
+from mailtwist.auth.directories import lookups
 from mailtwist.auth.directories.sqlite import Settings, SqliteDirectory
 from mailtwist.config.values import Duration, Size
 from mailtwist.kit.spawn import started
@@ -18,13 +20,13 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateAway
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
-from mailtwist.testing.directory import NAME, PASSWORD, DirectoryContract
+from mailtwist.testing.directory import NAME, PASSWORD, AliasContract, DirectoryContract
 from mailtwist.testing.threads import InTurn
 
 QUICK = Settings(hash_memory=Size(8 << 10), hash_passes=1)
 
 
-class SqliteDirectoryTests(DirectoryContract, TestCase):
+class SqliteDirectoryTests(DirectoryContract, AliasContract, TestCase):
     async def make_directory(self) -> SqliteDirectory:
         folder = Path(self.mktemp())
         folder.mkdir()
@@ -64,6 +66,65 @@ class SqliteDirectoryTests(DirectoryContract, TestCase):
         directory = await self.make_directory()
         await directory.add("bob", b"secret", aliases=["bob@corp.example"])
         self.assertEqual(set(await directory.domains()), {"example.org", "example.net"})
+
+    async def test_domains_of_aliases_are_served_while_there_are_any(self) -> None:
+        directory = await self.make_directory()
+        await directory.add_alias("@alias.example", [NAME])
+        await directory.add_alias("info@list.example", [NAME])
+        self.assertLessEqual({"alias.example", "list.example", "example.org"}, set(await directory.domains()))
+        await directory.remove_alias("@alias.example")
+        self.assertNotIn("alias.example", await directory.domains())
+
+    async def test_what_is_asked_again_takes_no_thread(self) -> None:
+        directory = await self.make_directory()
+        for _ in range(2):
+            await directory.recipient(NAME), await directory.recipient("x@y.example")
+            await directory.alias(NAME), await directory.domains()
+        turns = InTurn()
+        self.patch(directory._db, "_threads", turns)
+        for asked in (
+            directory.recipient(NAME),
+            directory.recipient("x@y.example"),
+            directory.alias(NAME),
+            directory.domains(),
+        ):
+            self.successResultOf(started(asked))
+        self.assertEqual(len(turns.waiting), 0)
+
+    async def test_what_others_changed_is_seen_at_once(self) -> None:
+        directory = await self.make_directory()
+        elsewhere = await self.opened()
+        for n in range(20):
+            address = f"new{n}@new{n}.example"
+            self.assertIsNone(await directory.recipient(address))
+            self.assertNotIn(f"new{n}.example", await directory.domains())
+            await elsewhere.add_alias(address, [NAME])
+            self.assertEqual(await directory.alias(address), (NAME,))
+            self.assertIn(f"new{n}.example", await directory.domains())
+            await directory.remove_alias(address)
+            self.assertEqual(await directory.alias(address), ())
+        person = await self.person(elsewhere)
+        await elsewhere.set_enabled(person, False)
+        self.assertEqual(await directory.recipient(NAME), replace(person, enabled=False))
+
+    async def test_an_answer_that_was_overtaken_is_not_kept(self) -> None:
+        directory = await self.make_directory()
+        turns = InTurn()
+        with patch.object(directory._db, "_threads", turns):
+            asked = started(directory.alias("info@example.org"))
+            ((read, told),) = turns.waiting
+            old = read()
+        await directory.add_alias("info@example.org", [NAME])
+        told.callback(old)
+        self.assertEqual(await asked, ())
+        self.assertEqual(await directory.alias("info@example.org"), (NAME,))
+
+    async def test_very_many_questions_are_not_all_remembered(self) -> None:
+        directory = await self.make_directory()
+        self.patch(lookups, "MOST", 10)
+        for n in range(100):
+            self.assertIsNone(await directory.recipient(f"x{n}@example.org"))
+            self.assertLessEqual(len(directory._lookups._known), 10)
 
     async def test_a_name_means_one_account(self) -> None:
         directory = await self.make_directory()
