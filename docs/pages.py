@@ -177,7 +177,22 @@ def conformance() -> str:
         ]
         name = f"RFC {number}: {_plain(titles[number, ''])}"
         parts += [heading(name, "~"), table(("section", "title", "cited in"), _plains(rows), "10 35 55")]
-    return "\n".join(parts)
+    return "\n".join([*parts, beside_dovecot()])
+
+
+BESIDE_DOVECOT = """\
+Two hundred messages that differ in everything a mail server can get wrong are put before mailtwist and
+Dovecot 2.3; what FETCH tells of each and what some two hundred searches find is compared one by one. All is
+the same but this. The messages have the names that ``mailtwist.testing.corpus`` gives them.
+"""
+
+
+def beside_dovecot() -> str:
+    """The table that the tests compare with the answers."""
+    rows = [line.split("\t") for line in _text(DOCS / "beside-dovecot.tsv").splitlines()]
+    asked = [(f"``{question}``", _plain(shapes), source, why) for question, shapes, source, why in rows[1:]]
+    heads = ("asked", "messages", "source", "why")
+    return "\n".join([heading("Beside Dovecot"), BESIDE_DOVECOT, table(heads, asked, "15 20 15 50")])
 
 
 def _spoken(protocol: str) -> str:

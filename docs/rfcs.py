@@ -1,4 +1,5 @@
-"""The index of RFC citations: `docs/rfcs.tsv` has a row for each RFC and each section that the code cites.
+"""The index of RFC citations: `docs/rfcs.tsv` has a row for each RFC and each section that the code cites, or
+a table of what other servers answer otherwise.
 
 python docs/rfcs.py --check     every citation has a row, every row is cited (exit 1 and a list otherwise)
 python docs/rfcs.py --add       rows for what is missing, their titles to be filled in
@@ -21,7 +22,8 @@ def cited(root: Path = ROOT) -> dict[Key, list[str]]:
     """(number, section) -> files that cite it, one for each time.  An RFC of which only sections are cited is
     there with section '' and no files."""
     found: dict[Key, list[str]] = {}
-    for file in sorted((root / "mailtwist").rglob("*.py")):
+    tables = (root / "docs").glob("beside-*.tsv")
+    for file in sorted([*(root / "mailtwist").rglob("*.py"), *tables]):
         for number, section in CITATION.findall(file.read_text()):
             found.setdefault((int(number), ""), [])
             found.setdefault((int(number), section), []).append(str(file.relative_to(root)))

@@ -72,11 +72,13 @@ def values(header: bytes, wanted: Iterable[bytes]) -> dict[bytes, list[bytes]]:
 
 
 def subset(header: bytes, names: Iterable[bytes], *, without: bool = False) -> bytes:
-    """The fields named (lower case), or all others, as they stand, and an empty line."""
+    """The fields named (lower case), or all others, as they stand, and the empty line that ends the header;
+    none where the header has none (rfc9051#6.4.5.1: a message without body and blank line)."""
     listed = frozenset(names)
     if without:
         chosen = b"".join(raw for name, raw in fields(header) if name not in listed)
     else:
         chosen = b"".join(raw for _, raw in named(header, listed))
-    between = b"" if not chosen or chosen.endswith(b"\n") else b"\r\n"
-    return chosen + between + b"\r\n"
+    if end(header) == -1 and len(header) < LIMIT:
+        return chosen
+    return chosen + (b"" if not chosen or chosen.endswith(b"\n") else b"\r\n") + b"\r\n"

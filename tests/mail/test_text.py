@@ -24,8 +24,14 @@ class HeaderTests(SynchronousTestCase):
         self.assertEqual(headers.subset(self.HEADER, [b"b"]), b"b : 2\r\n 3\r\n\r\n")
         rest = headers.subset(self.HEADER, [b"b"], without=True)
         self.assertEqual(rest, b"A: 1\r\nno colon\r\n folded\r\na:4\r\n\r\n")
-        self.assertEqual(headers.subset(b"A: 1", [b"a"]), b"A: 1\r\n\r\n")
-        self.assertEqual(headers.subset(b"", [b"a"]), b"\r\n")
+        self.assertEqual(headers.subset(b"\r\n", [b"a"]), b"\r\n")
+
+    def test_a_subset_of_a_header_without_an_end_has_none_either(self) -> None:
+        self.assertEqual(headers.subset(b"A: 1\r\nB: 2\r\n", [b"a"]), b"A: 1\r\n")
+        self.assertEqual(headers.subset(b"A: 1", [b"a"]), b"A: 1")
+        self.assertEqual(headers.subset(b"", [b"a"]), b"")
+        cut = b"A: 1\r\n" + b"B" * (headers.LIMIT - 6)
+        self.assertEqual(headers.subset(cut, [b"a"]), b"A: 1\r\n\r\n")
 
     def test_many_names_are_found_like_few(self) -> None:
         names = [b"b", b"a:", b" b", b""]
