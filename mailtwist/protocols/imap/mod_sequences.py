@@ -31,3 +31,10 @@ def highest(selected: Selected) -> bytes:
     if not selected.mailbox.highest_modseq:
         return b"OK [NOMODSEQ] This mailbox has no mod-sequences"
     return b"OK [HIGHESTMODSEQ %d] Highest" % selected.highest_modseq
+
+
+def after(session: Session) -> str:
+    """The response code of a command by which messages have gone, for who wants it: all that is up to now is
+    told before its tagged answer (rfc7162#3.2.7)."""
+    known = session.selected.mailbox.highest_modseq
+    return f"HIGHESTMODSEQ {known}" if known and CONDSTORE in session.enabled else ""

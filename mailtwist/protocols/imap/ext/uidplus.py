@@ -8,6 +8,7 @@ from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
 from mailtwist.protocols.imap.message_set import MessageSet
+from mailtwist.protocols.imap.mod_sequences import after
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class UidExpunge(Command):
     async def run(self, session: Session) -> Answer:
         mailbox = session.selected.writable()
         wanted = session.selected.wanted(self.messages, by_uid=True)
-        await mailbox.expunge(wanted.uids)
-        return Answer("UID EXPUNGE completed")
+        gone = await mailbox.expunge(wanted.uids)
+        return Answer("UID EXPUNGE completed", code=after(session) if gone else "")
 
 
 extension = Extension(
