@@ -13,6 +13,7 @@ from mailtwist.config.values import Folder, Names
 from mailtwist.kit.clock import Clock, SystemClock
 from mailtwist.kit.files import DiskFiles, Files
 from mailtwist.kit.threads import Threads
+from mailtwist.kit.watching import Watching
 from mailtwist.store.api import CannotDo, Quota
 from mailtwist.store.maildir.account import MaildirAccount
 from mailtwist.store.maildir.folders import account_folder, folder_of
@@ -73,6 +74,7 @@ class MaildirStore:
         self._first_mailboxes = first_mailboxes
         self._allowed = allowed
         self._indexes = Indexes(OPEN_INDEXES)
+        self._watching = Watching()
         self._accounts: WeakValueDictionary[str, MaildirAccount] = WeakValueDictionary()
 
     async def account(self, id: str) -> MaildirAccount:
@@ -80,19 +82,25 @@ class MaildirStore:
         account = self._accounts.get(id)
         if account is None:
             ground = Ground(root, self._files, self._clock, Limits(root, self._allowed))
-            account = MaildirAccount(id, ground, self._threads, self._indexes, self._first_mailboxes)
-            self._accounts[id] = account
+            account = self._accounts[id] = MaildirAccount(
+                id, ground, self._threads, self._indexes, self._first_mailboxes, self._watching
+            )
         if not account.begun:
             await account.begin()
         return account
 
     async def start(self) -> None:
+        """From now on, what others do is heard at once."""
+        from twisted.internet import reactor
+
+        self._watching.start(reactor)
         await self._threads.run(self._files.make_folder, self._folder)
 
     async def stop(self) -> None:
         """All that was begun is done, and no file is open."""
         for account in list(self._accounts.values()):
             await account.idle()
+        self._watching.stop()
         await self._threads.run(self._indexes.close)
 
 

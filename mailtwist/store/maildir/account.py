@@ -9,10 +9,13 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.files import disk_trouble
 from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
+from mailtwist.kit.watching import Watching
 from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Quota, Status, Usage
 from mailtwist.store.maildir import mailboxes, subscriptions
+from mailtwist.store.maildir.bell import Bell
 from mailtwist.store.maildir.folders import must_exist
 from mailtwist.store.maildir.ground import Ground
+from mailtwist.store.maildir.hearing import Hearing
 from mailtwist.store.maildir.index import FILE, Index, IndexDamaged, Indexes
 from mailtwist.store.maildir.look import look
 from mailtwist.store.maildir.mailbox import MaildirMailbox
@@ -40,6 +43,7 @@ class MaildirAccount:
         threads: Threads,
         indexes: Indexes,
         first_mailboxes: Sequence[str],
+        watching: Watching,
     ) -> None:
         self.id = id
         self.root = ground.root
@@ -52,6 +56,8 @@ class MaildirAccount:
         self._ground = ground
         self._in_turn = OneByOne()
         self._open: dict[int, MaildirMailbox] = {}
+        self._bell = Bell(ground.root)
+        self._hearing = Hearing(watching, self._bell, ground.clock, self._look)
 
     async def begin(self) -> None:
         """Its folders are there, also for those who come while they are made."""
@@ -81,8 +87,15 @@ class MaildirAccount:
                 self._ground.index = index
                 if not index.begun:
                     mailboxes.begin(self._ground, self._first_mailboxes)
+                    self._bell.make()
                     index.begun = True
-                return _outcome(do, self._ground), news(self._ground, known)
+                changes = index.changes
+                try:
+                    outcome = _outcome(do, self._ground)
+                finally:
+                    if index.changes != changes:
+                        self._bell.ring()
+                return outcome, news(self._ground, known)
         except OSError as error:
             raise disk_trouble(error) from error
 
@@ -107,6 +120,7 @@ class MaildirAccount:
                 await mailbox.refresh()
             if not mailbox.loaded:
                 raise NoSuchMailbox(name)
+            self._hearing.begin(mailbox)
         except BaseException:
             self.leave(mailbox)
             raise
@@ -117,6 +131,7 @@ class MaildirAccount:
         mailbox.users -= 1
         if mailbox.users <= 0 and self._open.get(mailbox.uid_validity) is mailbox:
             del self._open[mailbox.uid_validity]
+            self._hearing.end(mailbox)
 
     async def status(self, name: str) -> Status:
         return await self.work(mailboxes.status, await self._looked(name))
@@ -160,8 +175,15 @@ class MaildirAccount:
         """What is open stays open until it is closed itself."""
 
     async def idle(self) -> None:
-        """Waits for the work under way."""
+        """The work under way is done, and nothing is heard any more."""
+        self._hearing.stop()
         await self._in_turn.run(_nothing)
+
+    async def _look(self, changed: Mapping[MaildirMailbox, bool]) -> None:
+        for mailbox, sure in changed.items():
+            await mailbox.refresh(sure)
+        if not changed:
+            await self.work(lambda ground: None)
 
     async def _looked(self, name: str) -> int:
         """The UIDVALIDITY of the mailbox; the index is as the folder is."""

@@ -148,6 +148,11 @@ class Index:
                 self.execute("ROLLBACK")
             raise
 
+    @property
+    def changes(self) -> int:
+        """A number that is another one after each change by this connection."""
+        return self._db.total_changes
+
     def close(self) -> None:
         self._db.close()
 

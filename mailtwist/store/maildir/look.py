@@ -30,8 +30,8 @@ def look(ground: Ground, uid_validity: int, *, sure: bool = False) -> bool:
     if box is None or not sure and _unchanged(ground, box):
         return False
     with ground.transaction():
-        box = ground.box(uid_validity)
-        return box is not None and _look(ground, box)
+        box = ground.box(uid_validity)  # others may have been faster
+        return box is not None and (sure or not _unchanged(ground, box)) and _look(ground, box)
 
 
 def is_current(ground: Ground, box: Box) -> bool:

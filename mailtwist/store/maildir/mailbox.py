@@ -1,10 +1,11 @@
 """One opened mailbox of a Maildir, shared by all sessions of this process."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailtwist.kit.spawn import spawn
+from mailtwist.kit.spawn import shield, spawn, started
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import Flags
 from mailtwist.store.api import (
@@ -22,6 +23,7 @@ from mailtwist.store.maildir import facts as kept
 from mailtwist.store.maildir.content import OPENED_TOGETHER, content_of, open_messages
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.keywords import LETTERS
+from mailtwist.store.maildir.lock import locked
 from mailtwist.store.maildir.look import look
 from mailtwist.store.maildir.messages import change_flags, expunge, transfer
 from mailtwist.store.maildir.news import News
@@ -41,6 +43,9 @@ class MaildirMailbox(View):
         super().__init__("", uid_validity)
         self.highest_modseq = -1
         self.users = 0
+        self.cur = Path()
+        self.known_times: Collection[int] = ()
+        """Times of change of `cur` when the index told what is in it."""
         self._account = account
 
     @property
@@ -52,7 +57,7 @@ class MaildirMailbox(View):
         if news.name is None:
             self.apply([Gone(entry.uid, self.highest_modseq) for entry in self.entries()])
             return
-        self.name = news.name
+        self.name, self.cur, self.known_times = news.name, news.cur, news.known_times
         self.recent_from = max(self.recent_from, news.recent_from)
         if not self.loaded:
             self.fill(news.entries)
@@ -76,8 +81,8 @@ class MaildirMailbox(View):
             spawn(work, "remembering which messages are not recent")
         return claimed
 
-    async def refresh(self) -> None:
-        while await self._account.work(look, self.uid_validity):
+    async def refresh(self, sure: bool = False) -> None:
+        while await self._account.work(look, self.uid_validity, sure=sure):
             pass
 
     async def open(self, uid: int) -> Content:
@@ -116,6 +121,21 @@ class MaildirMailbox(View):
 
     async def move(self, uids: Collection[int], target: str) -> Copied:
         return await self._account.work(transfer, self.uid_validity, tuple(uids), target, keep=False)
+
+    async def lock(self) -> Callable[[], None]:
+        let_go_here = await super().lock()
+        try:
+            work = started(self._account.work(locked, self.uid_validity))
+            let_go_there: Callable[[], None] = await shield(work, lambda late: late())
+        except BaseException:
+            let_go_here()
+            raise
+
+        def let_go() -> None:
+            let_go_there()
+            let_go_here()
+
+        return let_go
 
     async def close(self) -> None:
         self._account.leave(self)
