@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mailtwist.mail.address import Address
+
+if TYPE_CHECKING:
+    from mailtwist.delivery.recipients import Recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,11 @@ class Target(Protocol):
 
     async def begin(self, places: Sequence[Place]) -> Transfer:
         """A message for these places, no account twice."""
+
+
+@runtime_checkable
+class SupportsRecipients(Protocol):
+    """A target whose mail is for the people of our directories: `mailtwist alias` asks it whom it reaches."""
+
+    @property
+    def recipients(self) -> "Recipients": ...

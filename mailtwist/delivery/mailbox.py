@@ -78,19 +78,19 @@ class MailboxTarget:
         self, store: Store, recipients: Recipients, clock: Clock, folders: Folders, over_quota: str
     ) -> None:
         self._store = store
-        self._recipients = recipients
+        self.recipients = recipients
         self._folders = folders
         self._room = Room(store, clock, over_quota == "refuse")
         self._unfinished: set[Deferred[None]] = set()
 
     async def serves(self, domain: str) -> bool:
-        return await self._recipients.serves(domain)
+        return await self.recipients.serves(domain)
 
     async def places(self, address: Address) -> Sequence[Place]:
-        return await self._recipients.places(address)
+        return await self.recipients.places(address)
 
     async def owns(self, account: str, address: Address) -> bool:
-        return await self._recipients.owns(account, address)
+        return await self.recipients.owns(account, address)
 
     async def must_have_room(self, places: Sequence[Place], size: int) -> None:
         await self._room.must_be(places, size)

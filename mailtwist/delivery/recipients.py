@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from mailtwist.auth.api import Directory, Person, SupportsDomains
+from mailtwist.auth.api import Alias, Directory, Person, SupportsDomains
 from mailtwist.auth.names import BadName, canonical
 from mailtwist.delivery.api import Place
 from mailtwist.delivery.expansion import Astray, Expansion, Found, first, told
@@ -46,6 +46,11 @@ class Recipients:
         self._postmaster = postmaster
         self._detail = detail
         self._serving = [one for one in directories if isinstance(one, SupportsDomains)]
+
+    def trying(self, alias: Alias) -> "Recipients":
+        """As if there were this alias, in the place of another one of that address."""
+        directories = (_Trying(alias), *self._directories)
+        return Recipients(directories, self._domains, self._postmaster, self._detail)
 
     async def serves(self, domain: str) -> bool:
         """`domain` (lower case, A-labels) is ours."""
@@ -123,3 +128,25 @@ def _nobody(address: Address, found: Found) -> Trouble:
     if found.in_circles:
         return Astray(str(address), "leads in circles")
     return NoSuchRecipient(address)
+
+
+class _Trying:
+    """A directory of one alias."""
+
+    def __init__(self, alias: Alias) -> None:
+        self._alias = alias
+
+    async def find(self, name: str) -> Person | None:
+        return None
+
+    async def recipient(self, address: str) -> Person | None:
+        return None
+
+    async def accepts(self, person: Person, password: bytes) -> bool:
+        return False
+
+    async def domains(self) -> Collection[str]:
+        return (self._alias.address.rpartition("@")[2],)
+
+    async def alias(self, address: str) -> Sequence[str]:
+        return self._alias.targets if address == self._alias.address else ()

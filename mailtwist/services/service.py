@@ -17,7 +17,9 @@ class MailService:
     """One section `[service:...]`.  In this order: `bind` (it may need privileges), `start`,
     `close_ports`, `finish`."""
 
-    def __init__(self, listen: Endpoints, door: Door, implicit_tls: Any = None, socket_mode: int | None = None) -> None:
+    def __init__(
+        self, listen: Endpoints, door: Door, implicit_tls: Any = None, socket_mode: int | None = None
+    ) -> None:
         """`implicit_tls` is the context factory of connections that begin with TLS, None when they do not;
         `socket_mode` is for Unix sockets."""
         self._listen = listen

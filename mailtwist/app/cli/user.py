@@ -24,7 +24,7 @@ def arguments(parser: ArgumentParser) -> None:
     add.add_argument("--alias", action="append", default=[], help="one more name that logs in, without mail")
     known = {
         "passwd": "another password",
-        "disable": "nobody gets in, mail still comes",
+        "disable": "nobody gets in, and mail is refused",
         "enable": "as before",
         "remove": "the account with its tokens and devices; its mail stays",
     }
