@@ -2,11 +2,11 @@
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailtwist.kit.files import DiskFiles, Files
+from mailtwist.kit.files import DiskFiles, Files, NewFile
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,16 @@ class WatchedFiles:
         self.before("create", path)
         self._files.create(path, chunks, mode, when)
         self.after("create", path)
+
+    def create_together(self, files: Sequence[NewFile]) -> list[OSError | None]:
+        return [self._created(file) for file in files]
+
+    def _created(self, file: NewFile) -> OSError | None:
+        try:
+            self.create(file.path, file.chunks, when=file.when)
+        except OSError as error:
+            return error
+        return None
 
     def append(self, path: Path, chunks: Iterable[bytes]) -> None:
         self.before("append", path)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from mailtwist.testing.files import WatchedFiles
@@ -27,20 +28,20 @@ class _Step:
 
 @dataclass(frozen=True)
 class _Moment:
-    """So many steps were made, of which these last; so much of each file does; what lies beside; how often
+    """So many steps were made, of which these last; so much of each file does; what may lie beside; how often
     somebody had been told that something is done."""
 
     steps: int
     lasting: frozenset[int]
     contents: dict[_Node, bytes]
-    beside: dict[Path, bytes]
+    beside: tuple[dict[Path, bytes], ...]
     told: int
 
 
 class PowerCut(WatchedFiles):
     """`Files` below `root`.  Names last once their folder was synced, contents once the file was; of the
     names that were not, any prefix may have come through.  `beside` are names of files that something else
-    writes and syncs by itself (SQLite): they are taken as they are at each moment.
+    writes (SQLite): they are as at that moment, or as at any since they were `synced_beside`.
 
     A test calls `tell()` whenever a client hears that something is done, and `remains` in the end.  One
     thread at a time."""
@@ -50,6 +51,7 @@ class PowerCut(WatchedFiles):
         self.told = 0
         self._root = root
         self._beside = beside
+        self._versions: list[dict[Path, bytes]] = [{}]
         self._nodes: dict[Path, _Node] = {}
         self._steps: list[_Step] = []
         self._lasting: set[int] = set()
@@ -58,6 +60,11 @@ class PowerCut(WatchedFiles):
     def tell(self) -> None:
         """A client knows."""
         self.told += 1
+        self._remember()
+
+    def synced_beside(self) -> None:
+        """What lies beside is on the disk as it is now."""
+        self._versions = []
         self._remember()
 
     def after(self, name: str, *paths: Path) -> None:
@@ -81,8 +88,8 @@ class PowerCut(WatchedFiles):
         seen: set[tuple[int, int]] = set()
         for moment in self._moments:
             unsure = [n for n in range(moment.steps) if n not in moment.lasting]
-            for lucky in range(len(unsure) + 1):
-                left = self._left(moment, moment.lasting.union(unsure[:lucky]))
+            for lucky, beside in product(range(len(unsure) + 1), moment.beside):
+                left = {**self._left(moment, moment.lasting.union(unsure[:lucky])), **beside}
                 key = (moment.told, hash(frozenset(left.items())))
                 if key not in seen:
                     seen.add(key)
@@ -119,7 +126,10 @@ class PowerCut(WatchedFiles):
         files = (node for node in self._nodes.values() if not node.is_folder)
         contents = {node: node.octets[: node.synced] for node in files}
         beside = {path: path.read_bytes() for name in self._beside for path in self._root.rglob(name)}
-        moment = _Moment(len(self._steps), frozenset(self._lasting), contents, beside, self.told)
+        if beside not in self._versions:
+            self._versions.append(beside)
+        versions = tuple(self._versions)
+        moment = _Moment(len(self._steps), frozenset(self._lasting), contents, versions, self.told)
         self._moments.append(moment)
 
     def _left(self, moment: _Moment, lasting: Iterable[int]) -> dict[Path, bytes | None]:
@@ -131,7 +141,7 @@ class PowerCut(WatchedFiles):
             for path, node in self._steps[number].come:
                 lost = node.octets[: node.synced]  # of a file that is gone nothing was written later
                 names[path] = None if node.is_folder else moment.contents.get(node, lost)
-        return {**names, **moment.beside}
+        return names
 
     def _restored(self, left: dict[Path, bytes | None], into: Path) -> Path:
         into.mkdir(parents=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.kit.files import DiskFiles, disk_trouble, write_whole
+from mailtwist.kit.files import DiskFiles, NewFile, disk_trouble, write_whole
 from mailtwist.testing.files import Call, FullDisk, RecordingFiles
 from mailtwist.testing.power import PowerCut
 
@@ -34,6 +34,24 @@ class DiskFilesTests(FilesTestCase):
         self.path.write_bytes(b"old")
         self.assertRaises(FileExistsError, DiskFiles().create, self.path, [b"new"])
         self.assertEqual(self.path.read_bytes(), b"old")
+
+    def test_several_are_created_together_and_what_fails_harms_no_other(self):
+        paths = [self.path.with_name(name) for name in ("one", "two", "three", "four")]
+        paths[1].write_bytes(b"there before")
+        files = [NewFile(path, [b"x", path.name.encode()], 1_000_000_000.25) for path in paths]
+        files[3] = NewFile(self.path / "no folder", [b"x"])
+        for kind in (DiskFiles, RecordingFiles):
+            outcomes = kind().create_together(files)
+            self.assertEqual(
+                [type(one) for one in outcomes[1:]], [FileExistsError, type(None), FileNotFoundError]
+            )
+            self.assertEqual(paths[0].read_bytes() + paths[2].read_bytes(), b"xonexthree")
+            self.assertEqual(
+                (paths[2].stat().st_mtime, paths[2].stat().st_mode & 0o777), (1_000_000_000.25, 0o600)
+            )
+            self.assertEqual(paths[1].read_bytes(), b"there before")
+            paths[0].unlink()
+            paths[2].unlink()
 
     def test_nothing_is_left_of_a_file_that_could_not_be_written(self):
         def chunks():

@@ -130,6 +130,7 @@ class OtherIndexTests(WithMaildir):
         await store.stop()
         with sqlite3.connect(self.path(INDEX)) as index:
             index.execute("DROP TABLE facts")
+            index.execute("ALTER TABLE mailboxes DROP COLUMN unsynced")
             for trigger in ("added", "dropped", "measured"):
                 index.execute(f"DROP TRIGGER message_{trigger}")
             for column in ("octets", "messages"):

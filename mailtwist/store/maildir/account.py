@@ -10,8 +10,10 @@ from mailtwist.kit.files import disk_trouble
 from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
 from mailtwist.kit.watching import Watching
-from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Quota, Status, Usage
+from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Quota, Status, Stored, Usage
 from mailtwist.store.maildir import mailboxes, subscriptions
+from mailtwist.store.maildir.arriving import Letter
+from mailtwist.store.maildir.counter import Counter
 from mailtwist.store.maildir.bell import Bell
 from mailtwist.store.maildir.folders import must_exist
 from mailtwist.store.maildir.ground import Ground
@@ -56,6 +58,7 @@ class MaildirAccount:
         self._ground = ground
         self._in_turn = OneByOne()
         self._open: dict[int, MaildirMailbox] = {}
+        self._counter = Counter(self._in_turn, self._work)
         self._bell = Bell(ground.root)
         self._hearing = Hearing(watching, self._bell, ground.clock, self._look)
 
@@ -170,6 +173,10 @@ class MaildirAccount:
 
     def upload(self, name: str) -> MaildirUpload:
         return MaildirUpload(self, name)
+
+    async def deliver(self, letter: Letter) -> Stored:
+        """The message is in its mailbox, together with all others that wait meanwhile."""
+        return await self._counter.take(letter)
 
     async def close(self) -> None:
         """What is open stays open until it is closed itself."""

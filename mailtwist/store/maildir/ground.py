@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from pathlib import Path
 
+from mailtwist.kit.boot import THIS_BOOT
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.files import Files, write_whole
 from mailtwist.kit.trouble import Trouble
@@ -19,6 +20,7 @@ from mailtwist.store.names import canonical
 
 MAILBOX_FILE = "mailtwist-mailbox"
 MARK_STEP = 1000
+MODSEQ_STEP = 1_000_000  # more than SQLite keeps without a sync
 _LINE = re.compile(rb"^(uid-validity|uids-below|special-use) ([!-~]{1,100})$", re.MULTILINE)
 _NUMBER = re.compile(rb"[1-9][0-9]{0,9}")
 _LARGEST = 0xFFFFFFFF
@@ -28,7 +30,8 @@ _LARGEST = 0xFFFFFFFF
 class Box:
     """A mailbox's row in the index.  `uid_mark`: what the mailbox file promises, no UID from there on was
     ever given.  `seen_mtime`: of `cur` when the index last told the same; `unsure_since`: when it began to be
-    possible that it does not.  `gone_floor`: the modseq up to which expunged UIDs are forgotten."""
+    possible that it does not.  `gone_floor`: the modseq up to which expunged UIDs are forgotten.  `unsynced`:
+    since which boot of the machine the index may have what is not on the disk yet, or nothing."""
 
     uid_validity: int
     folder: str
@@ -41,11 +44,13 @@ class Box:
     rebuilding: int
     seen_mtime: int
     unsure_since: float
+    unsynced: str = ""
 
 
 _COLUMNS = [field.name for field in fields(Box)]
 _VALUES = attrgetter(*_COLUMNS)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM mailboxes"
+_MARK = "UPDATE mailboxes SET unsynced = ? WHERE uid_validity = ?"
 _INSERT = (
     f"INSERT OR REPLACE INTO mailboxes ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
@@ -70,6 +75,8 @@ class Ground:
         self.trusted: dict[int, int] = {}
         self.useless: set[Path] = set()
         self._keywords: dict[str, Keywords] = {}
+        self._lasting = True
+        self._unmarked: set[int] = set()
 
     def path(self, box: Box) -> Path:
         return self.root / box.folder if box.folder else self.root
@@ -84,13 +91,34 @@ class Ground:
         return known.read()
 
     @contextmanager
-    def transaction(self) -> Iterator[list[Callable[[], object]]]:
-        """See `Index.transaction`.  Files that are known to be gone are not doomed any more."""
-        with self.index.transaction() as undo:
+    def transaction(self, lasting: bool = True) -> Iterator[list[Callable[[], object]]]:
+        """See `Index.transaction`.  Not `lasting`: the files tell the same, and are synced; the power may go
+        then, since each mailbox that it changes is known to be `unsynced`.  Files that are known to be gone
+        are not doomed any more."""
+        self._lasting = lasting or not THIS_BOOT
+        self._unmarked.clear()
+        with self.index.transaction(self._lasting) as undo:
             if self.buried:
                 self.index.executemany("DELETE FROM doomed WHERE mailbox = ? AND base = ?", self.buried)
             yield undo
         self.buried = []
+        if self._unmarked:
+            with self.index.transaction():
+                self.index.executemany(_MARK, [(THIS_BOOT, uid_validity) for uid_validity in self._unmarked])
+
+    def recover(self) -> None:
+        """What a power cut may have taken out of the index is found in the folders, with the next look.  UIDs
+        and mod-sequences go on after all that were ever told."""
+        stale = [box for box in self.boxes() if box.unsynced not in ("", THIS_BOOT)]
+        if not stale:
+            return
+        with self.index.transaction():
+            for box in stale:
+                _, mark, _ = _read_mailbox_file(self.path(box) / MAILBOX_FILE)
+                box.uid_next = box.uid_mark = max(box.uid_mark, mark)
+                box.modseq = max(box.modseq + MODSEQ_STEP, int(self.clock.now() * 1000))
+                box.rebuilding, box.seen_mtime, box.unsynced = 1, 0, ""
+                self.save(box)
 
     def box(self, uid_validity: int) -> Box | None:
         row = self.index.execute(f"{_SELECT} WHERE uid_validity = ?", (uid_validity,)).fetchone()
@@ -100,6 +128,8 @@ class Ground:
         return [Box(*row) for row in self.index.execute(_SELECT)]
 
     def save(self, box: Box) -> None:
+        if not self._lasting and box.unsynced != THIS_BOOT:
+            self._unmarked.add(box.uid_validity)
         self.index.execute(_INSERT, _VALUES(box))
 
     def forget(self, box: Box) -> None:
@@ -186,8 +216,9 @@ class Ground:
     def reserve(self, box: Box, count: int) -> None:
         """The next `count` UIDs can be given: the mailbox file says so.  The box is the caller's to save."""
         if box.uid_next + count >= box.uid_mark:
-            box.uid_mark = box.uid_next + count + MARK_STEP
-            write_mailbox_file(self.files, self.path(box) / MAILBOX_FILE, box)
+            new = replace(box, uid_mark=box.uid_next + count + MARK_STEP)
+            write_mailbox_file(self.files, self.path(box) / MAILBOX_FILE, new)
+            box.uid_mark = new.uid_mark
 
 
 def write_mailbox_file(files: Files, path: Path, box: Box) -> None:

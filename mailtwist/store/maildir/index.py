@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
+from mailtwist.kit.boot import THIS_BOOT
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateUnusable
 from mailtwist.state.migrations import migrate
@@ -78,6 +79,7 @@ MIGRATIONS = (
         """CREATE TRIGGER message_measured AFTER UPDATE OF size ON messages BEGIN
             UPDATE account SET octets = octets + new.size - old.size; END""",
     ),
+    ("ALTER TABLE mailboxes ADD COLUMN unsynced TEXT NOT NULL DEFAULT ''",),
 )
 
 _FULL_OR_BROKEN = {
@@ -154,6 +156,9 @@ class Index:
         return self._db.total_changes
 
     def close(self) -> None:
+        """Whoever is the last one to close it syncs it, after the word that it is synced."""
+        with suppress(sqlite3.Error):
+            self.execute("UPDATE mailboxes SET unsynced = '' WHERE unsynced = ?", (THIS_BOOT,))
         self._db.close()
 
 

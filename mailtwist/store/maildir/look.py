@@ -29,7 +29,7 @@ def look(ground: Ground, uid_validity: int, *, sure: bool = False) -> bool:
     box = ground.box(uid_validity)
     if box is None or not sure and _unchanged(ground, box):
         return False
-    with ground.transaction():
+    with ground.transaction(lasting=False):
         box = ground.box(uid_validity)  # others may have been faster
         return box is not None and (sure or not _unchanged(ground, box)) and _look(ground, box)
 

@@ -142,7 +142,7 @@ class MaildirMailbox(View):
 
 
 def _claim_recent(ground: Ground, uid_validity: int, recent_from: int) -> None:
-    with ground.transaction():
+    with ground.transaction(lasting=False):
         box = ground.box(uid_validity)
         if box is not None and box.recent_from < recent_from:
             box.recent_from = recent_from

@@ -1,4 +1,4 @@
-"""Messages delivered, flagged, copied, moved, expunged: files and index together, or neither.  Blocks."""
+"""Messages flagged, copied, moved, expunged: files and index together, or neither.  Blocks."""
 
 import errno
 import os
@@ -10,11 +10,10 @@ from pathlib import Path
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import DELETED, Flags
-from mailtwist.store.api import Copied, Entry, FlagChange, Stored
+from mailtwist.store.api import Copied, Entry, FlagChange
 from mailtwist.store.maildir.filenames import (
     FLAG_OF_LETTER,
     LETTER_OF_FLAG,
-    Facts,
     base_of,
     facts_of,
     in_order,
@@ -43,40 +42,6 @@ _COPY_BLOCK = 1 << 20
 _ATTEMPTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message in a synced file of its own, named by `new_maker`.  `crlf_size` is what `size` would be if
-    each LF had a CR."""
-
-    path: Path
-    size: int
-    crlf_size: int
-
-
-def deliver(ground: Ground, name: str, draft: Draft, flags: Flags, received: float, zone: int) -> Stored:
-    """The message is in the mailbox and on the disk: the file has its name there, the folder is synced, then
-    the UID is committed."""
-    with ground.transaction() as undo:
-        box = ground.named(name)
-        ground.limits.must_have_room(ground.index, draft.size)
-        current = is_current(ground, box)
-        letters = _letters(ground, box, flags)
-        ground.reserve(box, 1)
-        uid = box.uid_next
-        exact = draft.size != draft.crlf_size
-        facts = Facts(draft.size, draft.crlf_size, box.uid_validity, uid, zone, exact)
-        base = base_of(draft.path.name, facts)
-        place = ground.cur(box) / joined(base, letters)
-        ground.files.rename(draft.path, place)
-        undo.append(partial(ground.files.unlink, place))
-        ground.files.sync_folder(place.parent)
-        box.uid_next, box.modseq = uid + 1, box.modseq + 1
-        add(ground, box, [Row(uid, base, letters, draft.size, draft.size, received, zone, box.modseq)])
-        changed_by_us(ground, box, current)
-        ground.save(box)
-    return Stored(box.uid_validity, uid)
-
-
 def change_flags(
     ground: Ground,
     uid_validity: int,
@@ -102,7 +67,7 @@ def _change_flags(
     flags: Flags,
     unchanged_since: int | None,
 ) -> list[Entry]:
-    with ground.transaction() as undo:
+    with ground.transaction(lasting=False) as undo:
         box = ground.box(uid_validity)
         if box is None:
             return []
@@ -112,7 +77,7 @@ def _change_flags(
             for row in rows_of(ground, box, uids)
             if unchanged_since is None or row.modseq <= unchanged_since
         ]
-        chosen = ground.keywords(box).known(flags) if how == "remove" else _letters(ground, box, flags)
+        chosen = ground.keywords(box).known(flags) if how == "remove" else letters_of(ground, box, flags)
         changes: list[tuple[str, int, int]] = []
         for row in rows:
             after = _relettered(row.letters, how, chosen)
@@ -192,7 +157,7 @@ def _planned(ground: Ground, uid_validity: int, uids: Collection[int], target: s
         ground.reserve(there, len(rows))
         flags = ground.keywords(here).flags
         for row in rows:
-            letters = _letters(ground, there, flags(row.letters))
+            letters = letters_of(ground, there, flags(row.letters))
             facts = replace(facts_of(row.base), uid_validity=there.uid_validity, uid=there.uid_next)
             base = base_of(new_maker(ground.clock.now()), facts)
             plan.copies.append(replace(row, uid=there.uid_next, base=base, letters=letters))
@@ -284,7 +249,8 @@ def _vanish(ground: Ground, box: Box, rows: Sequence[Row], current: bool) -> Non
             trust(ground, box)
 
 
-def _letters(ground: Ground, box: Box, flags: Flags) -> str:
+def letters_of(ground: Ground, box: Box, flags: Flags) -> str:
+    """New keywords are written down."""
     return ground.keywords(box).letters(flags, lambda: used_letters(ground, box))
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from mailtwist.kit.files import Files, disk_trouble
 from mailtwist.mail.flags import Flags
 from mailtwist.store.api import Stored
+from mailtwist.store.maildir.arriving import Letter
 from mailtwist.store.maildir.filenames import new_maker
-from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.lines import LineCount
-from mailtwist.store.maildir.messages import Draft, deliver
 from mailtwist.store.maildir.onebyone import OneByOne
 from mailtwist.store.view import settable
 
@@ -62,9 +61,11 @@ class MaildirUpload:
         if self._on_disk:
             await self.prepare()
         self._over = True
-        draft = Draft(self._path, self._size, self._size + self._lines.bare)
         octets = None if self._on_disk else self._taken()
-        return await self._account.work(_commit, self._name, draft, octets, kept, received, zone)
+        crlf_size = self._size + self._lines.bare
+        return await self._account.deliver(
+            Letter(self._name, self._path, octets, self._size, crlf_size, kept, received, zone)
+        )
 
     async def abort(self) -> None:
         if not self._over:
@@ -114,27 +115,3 @@ def _create(files: Files, path: Path, octets: list[bytes], must_take: Callable[[
 def _discard(files: Files, path: Path, octets: list[bytes]) -> None:
     with suppress(FileNotFoundError):
         files.unlink(path)
-
-
-def _commit(
-    ground: Ground,
-    name: str,
-    draft: Draft,
-    octets: list[bytes] | None,
-    flags: Flags,
-    received: float | None,
-    zone: int,
-) -> Stored:
-    """Nothing is left in tmp, whatever happens."""
-    when = ground.clock.now() if received is None else received
-    try:
-        if octets is not None:
-            ground.files.create(draft.path, octets, when=when)
-        elif received is not None:
-            ground.files.set_time(draft.path, received)
-            ground.files.sync(draft.path)
-        return deliver(ground, name, draft, flags, when, zone)
-    except BaseException:
-        with suppress(OSError):
-            ground.files.unlink(draft.path)
-        raise
