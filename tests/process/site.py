@@ -26,13 +26,18 @@ TRUSTED = "trusted_networks = 127.0.0.0/8"
 
 
 class Site:
-    """The server, begun; its clients may log in without TLS.  `pace`: how much faster its timers run."""
+    """The server, begun; its clients may log in without TLS.  `pace`: how much faster its timers run; `mail`:
+    the folder of another one's mail, to be its own too."""
 
-    def __init__(self, folder: Path, *, pace: float = 1, server: str = "", tls: str = TLS) -> None:
+    def __init__(
+        self, folder: Path, *, pace: float = 1, server: str = "", tls: str = TLS, mail: Path | None = None
+    ) -> None:
         self.folder = folder
         state, self.secret = enrolled()
         shutil.copytree(state, folder / "state", dirs_exist_ok=True)
         ini = whole_host(f"{TRUSTED}\n{server}", tls)
+        if mail is not None:
+            ini = ini.replace("type = maildir\n", f"type = maildir\nfolder = {mail}\n")
         self.server = RunningServer(folder, ini, program=TWISTD if pace == 1 else program(pace))
         self.server.start()
 
