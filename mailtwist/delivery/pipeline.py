@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailtwist.delivery.api import Place, Target
+from mailtwist.auth.names import BadName, canonical_domain
+from mailtwist.delivery.api import Place, SupportsRecipients, Target
 from mailtwist.delivery.incoming import Key, Mail
-from mailtwist.delivery.trace import delivered_to, return_path
+from mailtwist.delivery.trace import delivered_to, mailbox, return_path
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
@@ -109,6 +110,26 @@ class Reception:
             raise
         return mail
 
+    async def verified(self, name: str) -> Sequence[str]:
+        """The mailbox of that name, if it has one here; without a domain nobody can say."""
+        address = _asked_for(name)
+        target = None if address is None else await self._pipeline.target(address)
+        if address is None or target is None:
+            return ()
+        await target.places(address)
+        return [mailbox(address)]
+
+    async def expanded(self, name: str) -> Sequence[str]:
+        """Who is behind an alias; 5.1.1 when it is none."""
+        address = _asked_for(name)
+        target: object = None if address is None else await self._pipeline.target(address)
+        people: Sequence[str] = ()
+        if address is not None and isinstance(target, SupportsRecipients):
+            people = await target.recipients.members(address)
+        if not people:
+            raise Trouble("5.1.1", "There is no such list here", name)
+        return people
+
     def _lots(self, places: dict[Key, Place]) -> list[dict[Key, Place]]:
         """What goes together: all of a target, or each place alone."""
         lots: dict[object, dict[Key, Place]] = {}
@@ -127,6 +148,16 @@ class Reception:
         if target is None:
             raise NoQueueYet(address) if self.login else NoRelaying(address)
         return _Route(target, await target.places(address))
+
+
+def _asked_for(name: str) -> Address | None:
+    """The address that VRFY or EXPN means."""
+    bare = name.strip(" ").removeprefix("<").removesuffix(">")
+    local, at, domain = bare.rpartition("@")
+    try:
+        return Address(local, canonical_domain(domain)) if at and local else None
+    except BadName:
+        return None
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,13 @@ class Recipients:
             return True
         return account in (await self._found(address)).people
 
+    async def members(self, address: Address) -> Sequence[str]:
+        """The first addresses of those whom an alias reaches; none when it is no alias."""
+        own = await self.person(address)
+        people = [person for person, _ in (await self._found(address)).people.values()]
+        alone = [own] if own else []
+        return [] if people == alone else [next(iter(one.addresses), one.name) for one in people]
+
     async def person(self, address: Address) -> Person | None:
         """Whose own address that is, whatever aliases say."""
         name = _name(address)

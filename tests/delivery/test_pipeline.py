@@ -340,3 +340,28 @@ class Places(Mails):
             self.ask(reception.sender(STRANGER, size))
             asked = reception.recipient(address("ann@example.org"))
             self.ask(asked) if fits else self.refused(Full, asked)
+
+
+class Asked(Mails):
+    """VRFY and EXPN."""
+
+    aliases = {"all@example.org": ("ann@example.org", "bob"), "@example.net": ("bob",)}
+
+    def test_who_is_here_is_verified_by_address(self):
+        for name in ("ann@example.org", " <all@example.org> ", "ann+x@EXAMPLE.org"):
+            (said,) = self.ask(self.reception().verified(name))
+            self.assertTrue(said.lower().startswith(name.strip(" <").partition("@")[0]))
+        self.refused(NoSuchRecipient, self.reception().verified("nobody@example.org"))
+
+    def test_what_is_not_ours_to_say_is_not_said(self):
+        for name in ("", "ann", "@example.org", "x@elsewhere.example", "a@b c", "\x00@\xff", "<>", "x@"):
+            self.assertEqual(self.ask(self.reception().verified(name)), ())
+
+    def test_a_list_has_its_members(self):
+        said = self.ask(self.reception().expanded("all@example.org"))
+        self.assertEqual(said, ["ann@example.org", "bob@example.org"])
+
+    def test_a_person_is_no_list_and_nobody_is_none(self):
+        for name in ("ann@example.org", "nobody@example.org", "x@elsewhere.example", "all", ""):
+            error = self.refused(Trouble, self.reception().expanded(name))
+            self.assertEqual(error.status, "5.1.1")
