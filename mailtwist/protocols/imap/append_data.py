@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AppendData:
-    """A row of the table.  `before` stands before the announced literal, in either case, and `after` behind
+    """A row of the table.  `before` (upper case) stands before the announced literal, and `after` behind
     it."""
 
     name: str

@@ -1,11 +1,11 @@
 """What FETCH can be asked for: the rows of its table.  rfc3501#6.4.5 rfc3501#7.4.2"""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import Arguments
@@ -19,8 +19,15 @@ from mailtwist.store.api import Entry
 if TYPE_CHECKING:
     from mailtwist.protocols.imap.door import Session
 
-Pieces = list[bytes | Span]
-"""An answer: octets as they are, and octets of the message, sent as they are read."""
+
+class Flow(Protocol):
+    """Octets that are made as they are sent."""
+
+    def blocks(self) -> AsyncIterator[bytes]: ...
+
+
+Pieces = list[bytes | Span | Flow]
+"""An answer: octets as they are, octets of the message, sent as they are read, and octets made of it."""
 
 HARDER = 16
 """Writing an octet of a structure is so much more work than reading one."""

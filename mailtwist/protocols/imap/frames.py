@@ -98,9 +98,9 @@ class Announced:
             self._left -= len(chunk)
             yield chunk
 
-    async def end(self) -> None:
+    async def end(self, after: bytes = b"") -> None:
         self._ended = True
-        if await self._source.rest(self._bounds):
+        if await self._source.rest(self._bounds) != after:
             raise Malformed("Unexpected text behind the literal")
 
     async def drop(self) -> None:

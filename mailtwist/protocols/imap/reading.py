@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail import headers
@@ -70,6 +71,7 @@ class Reading:
         self._content = content
         self._structures = structures
         self.pace = pace
+        self.worked_out: dict[Any, Any] = {}  # by one item of a FETCH, for others
         self._head = b""  # what has been read of the beginning, the header at least if that was asked for
         self._header_end = -1
 

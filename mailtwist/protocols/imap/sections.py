@@ -71,7 +71,7 @@ class Section:
         if self.names:
             return self._cut(await self._fields(reading))
         span = await self._span(reading)
-        start, end = self._bounds(span.end - span.start)
+        start, end = self.bounds(span.end - span.start)
         return Span(span.start + start, span.start + end)
 
     async def _span(self, reading: Reading) -> Span:
@@ -102,10 +102,11 @@ class Section:
         return headers.subset(header, names, without=self.text == "HEADER.FIELDS.NOT")
 
     def _cut(self, octets: bytes) -> bytes:
-        start, end = self._bounds(len(octets))
+        start, end = self.bounds(len(octets))
         return octets[start:end]
 
-    def _bounds(self, size: int) -> tuple[int, int]:
+    def bounds(self, size: int) -> tuple[int, int]:
+        """Where the `partial` of so many octets begins and ends."""
         if self.partial is None:
             return 0, size
         first, most = self.partial

@@ -1,15 +1,19 @@
 """APPEND: a message is put into a mailbox as it comes off the wire.  rfc3501#6.3.11 rfc4315#3 rfc4469#4"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from mailtwist.mail.flags import Flags
 from mailtwist.protocols.errors import Malformed
+from mailtwist.protocols.imap.append_data import AppendData
 from mailtwist.protocols.imap.arguments import Arguments
 from mailtwist.protocols.imap.command import Answer, Command, No, State
 from mailtwist.protocols.imap.door import Incoming, Session
 from mailtwist.protocols.imap.extension import Extension
-from mailtwist.store.api import Account, NoSuchMailbox, Stored
+from mailtwist.protocols.imap.listing import tell_name
+from mailtwist.protocols.imap.try_create import may_be_created
+from mailtwist.store.api import Account, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Append(Command):
     flags: Flags
     received: float | None
     zone: int
+    data: AppendData
 
     @classmethod
     def streams(cls, before: bytes) -> bool:
@@ -38,8 +43,7 @@ class Append(Command):
         if arguments.peek(b'"'):
             received, zone = arguments.date_time()
             arguments.space()
-        arguments.end()
-        return cls(mailbox, flags, received, zone)
+        return cls(mailbox, flags, received, zone, _data(arguments))
 
     async def run(self, session: Session) -> Answer:
         message = session.incoming
@@ -47,10 +51,9 @@ class Append(Command):
             raise Malformed("Expected a literal")
         if message.size > session.limits.message:
             raise No("The message is too big", "TOOBIG", "5.3.4")
-        try:
+        with may_be_created(self.mailbox):
             stored = await self._store(session.account, message)
-        except NoSuchMailbox as missing:
-            raise No(missing.public, "TRYCREATE") from None
+        await tell_name(session, self.mailbox)
         code = f"APPENDUID {stored.uid_validity} {stored.uid}" if stored.uid else ""
         return Answer("APPEND completed", code=code)
 
@@ -61,10 +64,21 @@ class Append(Command):
         try:
             async for chunk in message.chunks():
                 await upload.write(chunk)
-            await message.end()
+            await message.end(self.data.after)
             return await upload.commit(self.flags, self.received, self.zone)
         finally:
             await upload.abort()
 
 
-extension = Extension(name="append", rfc=3501, commands=(Append,))
+def _data(arguments: Arguments) -> AppendData:
+    before = arguments.rest().upper()
+    rows: Mapping[str, AppendData] = arguments.dialect.append_data
+    for row in rows.values():
+        if row.before == before:
+            return row
+    raise Malformed("Expected a literal")
+
+
+extension = Extension(
+    name="append", rfc=3501, commands=(Append,), append_data=(AppendData("LITERAL", before=b""),)
+)

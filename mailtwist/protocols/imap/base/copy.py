@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from mailtwist.protocols.imap.command import Answer, No
+from mailtwist.protocols.imap.command import Answer
 from mailtwist.protocols.imap.copying import Copies, copy_uid
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
-from mailtwist.store.api import NoSuchMailbox
+from mailtwist.protocols.imap.try_create import may_be_created
 
 
 class Copy(Copies):
@@ -16,10 +16,8 @@ class Copy(Copies):
         wanted = session.selected.wanted(self.messages, by_uid=self.by_uid)
         if not wanted:
             return Answer("No such messages, nothing copied")
-        try:
+        with may_be_created(self.target):
             copied = await session.selected.mailbox.copy(wanted.uids, self.target)
-        except NoSuchMailbox as missing:
-            raise No(missing.public, "TRYCREATE") from None
         return Answer("COPY completed", code=copy_uid(copied))
 
 

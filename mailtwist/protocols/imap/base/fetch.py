@@ -1,7 +1,7 @@
 """FETCH: what the client wants to know of messages, and the messages themselves.  rfc3501#6.4.5"""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -13,10 +13,11 @@ from mailtwist.protocols.imap.changes import Selected
 from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
-from mailtwist.protocols.imap.fetch_items import ITEMS, UID, Item, Listed, Pieces, Read, item, unasked
+from mailtwist.protocols.imap.fetch_items import ITEMS, UID, Flow, Item, Listed, Pieces, Read, item, unasked
 from mailtwist.protocols.imap.message_set import MessageSet
 from mailtwist.protocols.imap.modifiers import Choice, taken
 from mailtwist.protocols.imap.reading import SENT, Pace, Reading
+from mailtwist.protocols.imap.sections import Span
 from mailtwist.store.api import Content, Entry
 
 NOT_MARKED = Event("imap.not_marked", "Messages were read but could not be marked so: {why}", "warn")
@@ -211,12 +212,16 @@ async def _send(session: Session, pieces: Pieces, reading: Reading) -> None:
             session.write(piece)
             continue
         try:
-            async for block in reading.blocks(piece.start, piece.end, SENT):
+            async for block in _blocks(piece, reading):
                 session.write(block)
                 await session.drained()
         except Exception:
             session.cut()  # a literal that was begun cannot be taken back
             raise
+
+
+def _blocks(piece: Span | Flow, reading: Reading) -> AsyncIterator[bytes]:
+    return reading.blocks(piece.start, piece.end, SENT) if isinstance(piece, Span) else piece.blocks()
 
 
 extension = Extension(name="fetch", rfc=3501, commands=(Fetch,), fetch_items=ITEMS)

@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from mailtwist.protocols.imap.command import Answer, No, State
+from mailtwist.protocols.imap.command import Answer, State
 from mailtwist.protocols.imap.copying import Copies, copy_uid
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
-from mailtwist.store.api import NoSuchMailbox
+from mailtwist.protocols.imap.try_create import may_be_created
 
 
 class Move(Copies):
@@ -17,10 +17,8 @@ class Move(Copies):
         wanted = session.selected.wanted(self.messages, by_uid=self.by_uid)
         if not wanted:
             return Answer("No such messages, nothing moved")
-        try:
+        with may_be_created(self.target):
             moved = await mailbox.move(wanted.uids, self.target)
-        except NoSuchMailbox as missing:
-            raise No(missing.public, "TRYCREATE") from None
         if code := copy_uid(moved):  # before the messages go (rfc6851#4.3)
             session.untagged(f"OK [{code}] Moved".encode("ascii"))
         return Answer("MOVE completed")
