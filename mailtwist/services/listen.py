@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from mailtwist.config.network import Endpoint
 from mailtwist.services.sockets import Prompt
+from mailtwist.services.unix import adopted
 
 BACKLOG = 511
 _NOT_HERE = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
@@ -48,9 +49,10 @@ def serve(bound: socket.socket, factory: IProtocolFactory) -> IListeningPort:
     from twisted.internet import reactor
 
     with bound:
+        if bound.family == socket.AF_UNIX:
+            return cast(IListeningPort, adopted(reactor, bound.fileno(), factory))
         port = cast(Any, reactor).adoptStreamPort(bound.fileno(), bound.family, factory)
-    if bound.family != socket.AF_UNIX:
-        port.transport = Prompt
+    port.transport = Prompt
     served: IListeningPort = port
     return served
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.internet.threads import deferToThread
@@ -67,6 +68,24 @@ class Listening(TestCase):
     async def test_unix_sockets_are_places_too(self) -> None:
         path = os.path.join(os.path.relpath(self.mktemp_folder()), "s")
         self.assertEqual(await self.served(at(path=path)), b"hello\r\n")
+
+    async def test_who_may_open_a_unix_socket_is_said_once_and_stays_so(self) -> None:
+        path = os.path.join(os.path.relpath(self.mktemp_folder()), "s")
+        for mode in (0o600, 0o660):
+            (one,) = bind(at(path=path), mode)
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), mode)
+            port = serve(one, ServerFactory.forProtocol(Hello))
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), mode)
+            self.assertEqual(await deferToThread(heard, socket.AF_UNIX, path), b"hello\r\n")
+            await port.stopListening()
+            self.assertFalse(os.path.exists(path))
+
+    async def test_a_unix_socket_that_somebody_removed_is_no_reason_to_fail(self) -> None:
+        path = os.path.join(os.path.relpath(self.mktemp_folder()), "s")
+        (one,) = bind(at(path=path))
+        port = serve(one, ServerFactory.forProtocol(Hello))
+        os.unlink(path)
+        await port.stopListening()
 
     async def test_a_dead_unix_socket_is_replaced_and_a_living_one_is_not(self) -> None:
         path = os.path.join(os.path.relpath(self.mktemp_folder()), "s")
