@@ -22,6 +22,10 @@ class Cancelled(Malformed):
     """The client said `*`."""
 
 
+class ServerFirst(Malformed):
+    """The client began, and the mechanism wants the server to (rfc4954#4)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """What the server says next, not yet base64."""

@@ -6,7 +6,7 @@ from typing import Any
 from twisted.mail.imap4 import IllegalClientResponse
 
 from mailtwist.protocols.errors import Malformed
-from mailtwist.protocols.sasl.exchange import Challenge, Foreign, Mechanism, Step
+from mailtwist.protocols.sasl.exchange import Challenge, Foreign, Mechanism, ServerFirst, Step
 
 
 def of_challengers(challengers: Mapping[bytes, Callable[[], Any]]) -> dict[str, Mechanism]:
@@ -39,7 +39,7 @@ class StockExchange:
             if response is None:
                 return Challenge(challenge)
             if challenge and not self._lenient:
-                raise Malformed("This mechanism takes no initial response")
+                raise ServerFirst("This mechanism takes no initial response")
         try:
             self._challenger.setResponse(response)
         except (IllegalClientResponse, ValueError):  # CramMD5Credentials unpacks what it splits

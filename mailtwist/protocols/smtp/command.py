@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mailtwist.protocols.smtp.door import Session
 
 _NOT_TEXT = re.compile(r"[^\t -~]")
+_NOT_UTF8_TEXT = re.compile(r"[^\t -~\u00a0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]")
 _ROOM = 490  # rfc5321#4.5.3.1.5: 512 with the codes and CRLF
 
 
@@ -31,20 +32,25 @@ class State(Flag):
     RECIPIENTS = auto()
     """RCPT was taken."""
 
-    GREETED = READY | SENDER | RECIPIENTS
+    CHUNKS = auto()
+    """BDAT was said: the message has begun to come (rfc3030#2)."""
+
+    GREETED = READY | SENDER | RECIPIENTS | CHUNKS
     ANY = NEW | GREETED
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`status` is an enhanced code (rfc2034#4) or '' where there is none; `text` may have several lines.
-    `then` is called when the reply is on its way; after the `last` the connection ends."""
+    `then` is called when the reply is on its way; after the `last` the connection ends.  `utf8`: the client
+    has said that it reads UTF-8 (rfc6531#3.7.4.2)."""
 
     code: int
     status: str = ""
     text: str = ""
     then: Callable[[], None] | None = None
     last: bool = False
+    utf8: bool = False
 
     @property
     def good(self) -> bool:
@@ -52,9 +58,15 @@ class Reply:
 
     def __bytes__(self) -> bytes:
         status = f"{self.status} " if self.status else ""
-        *lines, last = [status + _NOT_TEXT.sub("?", line[:_ROOM]) for line in self.text.split("\n")]
+        *lines, last = [status + self._plain(line) for line in self.text.split("\n")]
         told = [f"{self.code}-{line}\r\n" for line in lines]
-        return "".join([*told, f"{self.code} {last}\r\n"]).encode("ascii")
+        return "".join([*told, f"{self.code} {last}\r\n"]).encode("utf-8")
+
+    def _plain(self, line: str) -> str:
+        if not self.utf8:
+            return _NOT_TEXT.sub("?", line[:_ROOM])
+        clean = _NOT_UTF8_TEXT.sub("?", line[:_ROOM])
+        return clean.encode("utf-8")[:_ROOM].decode("utf-8", "ignore")
 
 
 class Refusal(Exception):
@@ -67,11 +79,14 @@ class Refusal(Exception):
 
 class Command(ABC):
     """A frozen dataclass with a `parse` and a `run`.  `name` is upper case; `secret`: its arguments must not
-    be logged."""
+    be logged; `useless`: no mail comes nearer by it, so a client may say only so many; `usage` is what HELP
+    tells."""
 
     name: ClassVar[str]
     states: ClassVar[State]
     secret: ClassVar[bool] = False
+    useless: ClassVar[bool] = False
+    usage: ClassVar[str] = ""
 
     @classmethod
     def parse(cls, arguments: bytes) -> Self:
@@ -81,5 +96,6 @@ class Command(ABC):
         return cls()
 
     @abstractmethod
-    async def run(self, session: "Session") -> Reply:
-        """`Refusal` and `Trouble` are answers too; `errors.Unframed` ends the connection."""
+    async def run(self, session: "Session") -> Reply | None:
+        """None: nothing is said.  `Refusal` and `Trouble` are answers too; `errors.Unframed` ends the
+        connection."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zope.interface import Interface
 
@@ -10,16 +10,22 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope, Recipient
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism
-from mailtwist.protocols.smtp.command import Reply, State
+from mailtwist.protocols.smtp.command import Refusal, Reply, State
 from mailtwist.protocols.smtp.extension import Dialect
 from mailtwist.protocols.smtp.limits import Limits
+
+if TYPE_CHECKING:
+    from mailtwist.protocols.smtp.incoming import Incoming
+
+Verify = Literal["nobody", "accounts", "anybody"]
 
 
 class Transfer(Protocol):
     """One message on its way in.  Ends with `commit` or `abort`; when it fails by `Trouble` it has ended."""
 
     async def write(self, chunk: bytes) -> None:
-        """The next octets, dots undone; all together they have lines ended by CRLF."""
+        """The next octets, dots undone; all together they have lines ended by CRLF, unless the envelope's
+        body is BINARYMIME."""
 
     async def commit(self) -> str:
         """The message is safe; the answer is its name, for the client's log.  Once begun, this is not called
@@ -46,15 +52,33 @@ class Reception(Protocol):
     def login(self) -> str:
         """The account id of who logged in, '' for strangers."""
 
-    async def sender(self, address: Address) -> None:
-        """A new mail begins, from `address`; the one before is forgotten."""
+    async def sender(self, address: Address, size: int = 0) -> None:
+        """A new mail begins, from `address`; the one before is forgotten.  The client says that it is going
+        to have `size` octets, 0 where it says nothing (rfc1870#4)."""
 
     async def recipient(self, address: Address) -> None:
         """It is for `address` too; `Address("postmaster", "")` for a bare postmaster."""
 
     async def begin(self, envelope: Envelope, protocol: str) -> Transfer:
         """The message is about to come.  Trace lines are the reception's, `protocol` is the word for "with"
-        (rfc5321#4.4, rfc3848)."""
+        (rfc5321#4.4, rfc3848, rfc6531#4.3)."""
+
+
+@runtime_checkable
+class SupportsVerify(Protocol):
+    """A `Reception` that says who somebody is (rfc5321#3.5)."""
+
+    async def verified(self, name: str) -> Sequence[str]:
+        """The mailboxes, `local@domain` or `Full Name <local@domain>`, that `name` may mean: several when it
+        is ambiguous, none when that cannot be said.  `Trouble` 5.1.1 when it is nobody."""
+
+
+@runtime_checkable
+class SupportsExpand(Protocol):
+    """A `Reception` that has lists."""
+
+    async def expanded(self, name: str) -> Sequence[str]:
+        """The mailboxes on the list `name`.  `Trouble` 5.1.1 when there is no such list."""
 
 
 class IReception(Interface):
@@ -97,8 +121,15 @@ class Door(Protocol):
     def login_required(self) -> bool:
         """Mail is taken from those who logged in only (rfc6409#4.3)."""
 
-    def say(self, reply: Reply) -> None:
-        """An answer before the answer: 354."""
+    @property
+    def verify(self) -> Verify:
+        """Who may ask who exists."""
+
+    def say(self, reply: Reply, *, blames: bool = True) -> None:
+        """An answer before the answer: 354.  One that `blames` counts as an error, where it is one."""
+
+    def refused(self, error: Refusal | Trouble) -> Reply:
+        """The answer that says so; the log has the rest."""
 
     async def ask(self, challenge: bytes) -> bytes:
         """334 with `challenge`, and the line that the client says then."""
@@ -109,7 +140,11 @@ class Door(Protocol):
     def start_tls(self) -> None:
         """For `Reply.then`.  What the client has said is forgotten (rfc3207#4.2)."""
 
-    async def accept_sender(self, address: Address) -> None:
+    async def reception(self) -> object:
+        """Whoever takes this client's mail; a `Reception`, or what a third party has in its place.
+        `Refusal`, when nobody does."""
+
+    async def accept_sender(self, address: Address, size: int) -> None:
         """`Refusal` or `Trouble`, when whoever takes the mail does not want it."""
 
     async def accept_recipient(self, recipient: Recipient) -> Any:
@@ -121,34 +156,62 @@ class Door(Protocol):
     def block(self) -> AsyncIterator[bytes]:
         """The message, as `received.Block` gives it."""
 
-    async def commit(self, transfer: Transfer) -> str:
-        """`transfer.commit()`, which goes on to its end also when the client has gone."""
+    def chunk(self, size: int) -> AsyncIterator[bytes]:
+        """The next `size` octets, whatever they are."""
+
+    def for_each(self, reply: Reply) -> Sequence[Reply]:
+        """The same answer as often as the client waits for one at the end of the message of `Session.mail`:
+        once, or in LMTP once for each recipient."""
+
+    async def commit(self, transfer: Transfer) -> Sequence[Reply]:
+        """`transfer.commit()`, which goes on to its end also when the client has gone; the answer to it, or
+        to LMTP one for each recipient."""
 
 
 @dataclass(slots=True)
 class Mail:
-    """A transaction: what MAIL and RCPT have said; `takers` is what the door made of the recipients."""
+    """A transaction: what MAIL and RCPT have said.  `facts` is what the parameters of MAIL mean, fields of
+    the envelope; `takers` is what the door made of the recipients; `incoming` is the message, while it comes
+    in chunks."""
 
     sender: Address
     parameters: Mapping[str, str | None]
+    facts: Mapping[str, Any] = field(default_factory=dict)
     recipients: list[Recipient] = field(default_factory=list)
     takers: list[Any] = field(default_factory=list)
+    incoming: "Incoming | None" = None
+
+    @property
+    def binary(self) -> bool:
+        return self.facts.get("body") == "BINARYMIME"
+
+    @property
+    def utf8(self) -> bool:
+        return bool(self.facts.get("utf8"))
 
 
 @dataclass(slots=True)
 class Session:
     """What the client has said since it connected or began TLS.  `helo` is its name for itself, '' before it
-    has said it; `extended`: it said EHLO."""
+    has said it; `extended`: it said EHLO; `mails` is how often it said MAIL."""
 
     door: Door
     helo: str = ""
     extended: bool = False
     mail: Mail | None = None
+    mails: int = 0
 
     @property
     def state(self) -> State:
-        if not self.helo:
-            return State.NEW
-        if self.mail is None:
-            return State.READY
-        return State.RECIPIENTS if self.mail.recipients else State.SENDER
+        mail = self.mail
+        if mail is None:
+            return State.READY if self.helo else State.NEW
+        if mail.incoming is not None:
+            return State.CHUNKS
+        return State.RECIPIENTS if mail.recipients else State.SENDER
+
+    async def forget(self) -> None:
+        """No mail is under way; nothing is left of one that was."""
+        mail, self.mail = self.mail, None
+        if mail is not None and mail.incoming is not None:
+            await mail.incoming.abort()

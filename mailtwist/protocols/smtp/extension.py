@@ -1,9 +1,9 @@
-"""What a part of SMTP hands over, and the dialect that a choice of parts makes.  rfc5321#2.2"""
+"""What a part of SMTP hands over, and the dialect that a choice of parts makes.  rfc5321#2.2 rfc2033#4"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mailtwist.config.part import installed
 from mailtwist.protocols.smtp.command import Command
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 GROUP = "mailtwist.smtp"
 T = TypeVar("T")
+Protocol = Literal["smtp", "lmtp"]
 
-Check = Callable[[str | None, "Door"], None]
-"""Looks at the value of a parameter (None: there is none).  `Malformed` is answered 501; `Refusal`."""
+Check = Callable[[str | None, "Door"], Mapping[str, Any] | None]
+"""Looks at the value of a parameter (None: there is none).  `Malformed` is answered 501; `Refusal`.  What it
+returns are fields of the envelope (a parameter of MAIL) or of the recipient (of RCPT)."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Extension:
     """One part of the protocol; the base commands are parts too.
 
     `keywords` are told by EHLO; `telling` adds those that depend on the session.  `mail_parameters` and
-    `rcpt_parameters` are what MAIL and RCPT take, by upper-case name.
+    `rcpt_parameters` are what MAIL and RCPT take, by upper-case name.  `protocols` are those it is a part of.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Extension:
     telling: "Callable[[Door], Sequence[str]] | None" = None
     mail_parameters: Mapping[str, Check] = field(default_factory=dict)
     rcpt_parameters: Mapping[str, Check] = field(default_factory=dict)
+    protocols: tuple[Protocol, ...] = ("smtp", "lmtp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,7 @@ class Dialect:
     """The parts one service speaks.  What is advertised and what is understood come from the same list."""
 
     extensions: tuple[Extension, ...]
+    protocol: Protocol = "smtp"
     commands: Mapping[str, type[Command]] = field(init=False)
     mail_parameters: Mapping[str, Check] = field(init=False)
     rcpt_parameters: Mapping[str, Check] = field(init=False)
@@ -54,10 +58,16 @@ class Dialect:
         object.__setattr__(self, "rcpt_parameters", _table("parameters of RCPT", of_rcpt))
 
     @classmethod
-    def installed(cls, without: Iterable[str] = ()) -> "Dialect":
-        """Every installed part but those named in `without`."""
+    def installed(cls, without: Iterable[str] = (), protocol: Protocol = "smtp") -> "Dialect":
+        """Every installed part of `protocol` but those named in `without`."""
         left_out = set(without)
-        return cls(tuple(p.load() for name, p in installed(GROUP).items() if name not in left_out))
+        parts = [point.load() for name, point in installed(GROUP).items() if name not in left_out]
+        return cls(tuple(part for part in parts if protocol in part.protocols), protocol)
+
+    @property
+    def hello(self) -> str:
+        """What a client has to say first."""
+        return "LHLO" if self.protocol == "lmtp" else "EHLO"
 
     def keywords(self, door: "Door") -> list[str]:
         """What EHLO tells now."""

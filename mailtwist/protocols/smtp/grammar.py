@@ -1,33 +1,46 @@
-"""Paths, domains and parameters as clients write them, in linear time.  rfc5321#4.1.2"""
+"""Paths, domains and parameters as clients write them, in linear time.  rfc5321#4.1.2 rfc6531#3.3"""
 
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
+from mailtwist.auth.names import BadName, canonical_domain
 from mailtwist.mail.address import NULL, Address
 from mailtwist.protocols.errors import Malformed
 
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+# Behind ASCII all but controls and what breaks lines.
+_BEYOND = "\u00a0-\u2027\u202a-\U0010ffff"
+_ATEXT = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_BEYOND}-]"
 _DOT_STRING = rf"{_ATEXT}+(?:\.{_ATEXT}+)*"
-_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
+_QUOTED = rf'"(?:[ !#-\[\]-~{_BEYOND}]|\\[ -~])*"'
 _PATH = re.compile(
     rf"<(?P<route>@[^<>:\" \\]*:)?(?P<local>{_DOT_STRING}|{_QUOTED})(?:@(?P<domain>[^<>@\" \\]*))?>"
 )
 _DOTTED = re.compile(_DOT_STRING)
 _TO_QUOTE = re.compile(r'["\\]')
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?")
+_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\u0080-\U0010ffff]+))?")
 _CLIENT = re.compile(r"[!-~]{1,255}")
+_TAG = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]")
+_CONTENT = re.compile(r"[!-Z^-~]+")
 _XCHAR = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 _HEX = re.compile(r"\+([0-9A-F]{2})")
 _PLAIN = re.compile(rb"[^!-*,-<>-~]")
 _UNQUOTE = re.compile(r"\\(.)")
 
 LONGEST_LOCAL = 255
-"""rfc5321#4.5.3.1.1 asks for 64; addresses made for one message are longer."""
+"""rfc5321#4.5.3.1.1 asks for 64, and better for no limit; addresses made for one message are long."""
 
 LONGEST_DOMAIN = 255
 
 Parameters = dict[str, str | None]
+
+
+class BadSender(Malformed):
+    """MAIL has no address; 5.1.7."""
+
+
+class BadRecipient(Malformed):
+    """RCPT has none; 5.1.3."""
 
 
 def text(arguments: bytes) -> str:
@@ -36,6 +49,14 @@ def text(arguments: bytes) -> str:
         return arguments.decode("ascii")
     except UnicodeDecodeError:
         raise Malformed("Only ASCII is understood here") from None
+
+
+def utf8(arguments: bytes) -> str:
+    """UTF-8, or `Malformed`."""
+    try:
+        return arguments.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Malformed("Not UTF-8") from None
 
 
 def client(arguments: bytes) -> str:
@@ -48,28 +69,37 @@ def client(arguments: bytes) -> str:
 
 
 def reverse_path(arguments: bytes) -> tuple[Address, Parameters]:
-    """What follows MAIL (rfc5321#4.1.1.2)."""
-    rest = _behind("FROM:", text(arguments))
+    """What follows MAIL (rfc5321#4.1.1.2).  A route is understood and forgotten (rfc5321#C)."""
+    rest = _behind("FROM:", utf8(arguments))
     if rest.startswith("<>"):
         return NULL, parameters(rest[2:])
-    address, rest = _path(rest)
+    try:
+        address, rest = _path(rest)
+    except Malformed as error:
+        raise BadSender(str(error)) from None
     if not address.domain:
-        raise Malformed("The sender has no domain")
+        raise BadSender("The sender has no domain")
     return address, parameters(rest)
 
 
 def forward_path(arguments: bytes) -> tuple[Address, Parameters]:
     """What follows RCPT (rfc5321#4.1.1.3)."""
-    address, rest = _path(_behind("TO:", text(arguments)))
+    rest = _behind("TO:", utf8(arguments))
+    try:
+        address, rest = _path(rest)
+    except Malformed as error:
+        raise BadRecipient(str(error)) from None
     if not address.domain and address.local.lower() != "postmaster":
-        raise Malformed("The recipient has no domain")
+        raise BadRecipient("The recipient has no domain")
     return address, parameters(rest)
 
 
 def parameters(rest: str) -> Parameters:
     """`" NAME=value NAME"`, by upper-case name (rfc5321#4.1.2)."""
     found: Parameters = {}
-    if rest and not rest.startswith(" "):
+    if not rest:
+        return found
+    if not rest.startswith(" "):
         raise Malformed("Expected a space before the parameters")
     for word in rest.split(" "):
         if not word:
@@ -85,10 +115,12 @@ def parameters(rest: str) -> Parameters:
 
 
 def domain(name: str) -> str:
-    """A domain in lower case, or an address literal in its shortest form (rfc5321#4.1.3)."""
+    """A domain in lower case and A-labels, or an address literal in its shortest form (rfc5321#4.1.3)."""
     if name.startswith("["):
         return _literal(name)
-    if len(name) > LONGEST_DOMAIN or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    if not name.isascii():
+        name = _a_labels(name)
+    if len(name) > LONGEST_DOMAIN or not all(map(_LABEL.fullmatch, name.split("."))):
         raise Malformed("Not a domain")
     return name.lower()
 
@@ -131,11 +163,25 @@ def _path(arguments: str) -> tuple[Address, str]:
     return Address(local, its_domain), arguments[found.end() :]
 
 
+def _a_labels(name: str) -> str:
+    if len(name) > LONGEST_DOMAIN:
+        raise Malformed("Not a domain")
+    try:
+        return canonical_domain(name)
+    except BadName:
+        raise Malformed("Not a domain") from None
+
+
 def _literal(name: str) -> str:
     inner = name[1:-1] if name.endswith("]") else ""
+    tag, colon, content = inner.partition(":")
     try:
-        if inner[:5].upper() == "IPV6:" and "%" not in inner:
-            return f"[IPv6:{IPv6Address(inner[5:]).compressed}]"
-        return f"[{IPv4Address(inner)}]"
+        if not colon:
+            return f"[{IPv4Address(inner)}]"
+        if tag.upper() == "IPV6" and "%" not in content:
+            return f"[IPv6:{IPv6Address(content).compressed}]"
     except AddressValueError:
         raise Malformed("Not an address literal") from None
+    if tag.upper() == "IPV6" or not (_TAG.fullmatch(tag) and _CONTENT.fullmatch(content)):
+        raise Malformed("Not an address literal")
+    return name

@@ -1,20 +1,24 @@
 """Over the seam: mail for an `IMessageDelivery`; a `Reception` that looks like one.  rfc5321#4.4"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
+from twisted.cred.credentials import Anonymous, IUsernamePassword
+from twisted.cred.error import LoginFailed
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.mail import smtp
 from zope.interface import implementer
 
+from mailtwist.auth.api import LoginRefused
 from mailtwist.kit.events import Event
-from mailtwist.kit.spawn import started
+from mailtwist.kit.spawn import shield, started
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
 from mailtwist.protocols.smtp.command import Refusal, Reply
-from mailtwist.protocols.smtp.door import Reception, Transfer
+from mailtwist.protocols.smtp.door import IReception, Reception, SupportsOutcomes, Transfer
 from mailtwist.protocols.smtp.grammar import local_part
 
 DELIVERY_FAILED = Event("smtp.delivery_failed", "an IMessage could not take a message", "error")
@@ -22,13 +26,74 @@ DELIVERY_FAILED = Event("smtp.delivery_failed", "an IMessage could not take a me
 _WITH_STATUS = re.compile(r"([45]\.\d{1,3}\.\d{1,3}) (.*)", re.DOTALL)
 _STATUS = {smtp.SMTPBadRcpt: "5.1.1", smtp.SMTPBadSender: "5.1.8"}
 
+WANTED = (IReception, smtp.IMessageDeliveryFactory, smtp.IMessageDelivery)
+"""What a portal is asked for, the best first."""
+
+
+def takes_passwords(portal: Any) -> bool:
+    """Its checkers judge user names and passwords."""
+    return IUsernamePassword in portal.listCredentialsInterfaces()
+
+
+async def let_in(portal: Any, credentials: Any) -> Any:
+    """What the portal gives to who shows `credentials`: interface, avatar, logout.  `Trouble`; whatever else
+    a checker raises is `LoginRefused`.  An avatar that comes when the client has gone is logged out."""
+    try:
+        login = maybeDeferred(partial(portal.login, credentials, None, *WANTED))
+        return await shield(login, lambda found: found[2]())
+    except Trouble:
+        raise
+    except LoginFailed as error:
+        raise LoginRefused(str(error)) from None
+
+
+async def let_stranger_in(portal: Any, origin: Any) -> Any:
+    """The same for who has not logged in; a stock refusal of `origin`, where nobody may."""
+    if portal is None:
+        raise smtp.SMTPBadSender(origin, 550, "5.7.1 No mail is taken here")
+    try:
+        return await let_in(portal, Anonymous())
+    except LoginRefused:
+        raise smtp.SMTPBadSender(origin, 530, "5.7.0 Authentication required") from None
+
+
+def stock_avatar(interface: Any, avatar: Any) -> tuple[Any, Any]:
+    """What twisted.mail's own code can keep of an avatar."""
+    if interface is IReception:
+        return smtp.IMessageDelivery, ReceptionDelivery(avatar)
+    return interface, avatar
+
+
+def stock_user(address: Address, host: bytes, helo: Any, protocol: Any, origin: Any) -> Any:
+    """A recipient, as `validateTo` wants it."""
+    return smtp.User(StockAddress(address, host), helo, protocol, origin)
+
+
+def address_in(answer: Any) -> Any:
+    """The address that `validateFrom` answered, if it is one."""
+    return answer if isinstance(answer, smtp.Address) else None
+
+
+async def answered(ask: Callable[..., Any], *args: Any) -> Any:
+    """What a hook answers, now or later."""
+    return await maybeDeferred(ask, *args)
+
+
+def validated_to(delivery: Any, user: Any) -> Any:
+    """What `delivery` says to a recipient."""
+    if delivery is None:
+        raise smtp.SMTPBadRcpt(user)
+    return delivery.validateTo(user)
+
 
 class StockAddress(smtp.Address):
-    """An address of twisted.mail, made of one of ours without its parser."""
+    """An address of twisted.mail, made of one of ours without its parser.  `size` is what MAIL said that the
+    message has."""
 
-    def __init__(self, address: Address, default_domain: bytes) -> None:
+    def __init__(self, address: Address, default_domain: bytes, size: int = 0) -> None:
         self.native = address
-        self.local = local_part(address).encode("ascii")
+        self.size = size
+        self.local = local_part(address).encode("utf-8")
         self.domain = address.domain.encode("ascii") or (b"" if address.null else default_domain)
         self.addrstr = b"<" + bytes(self) + b">"
 
@@ -67,7 +132,7 @@ class ReceptionDelivery:
         return b""
 
     async def _sender(self, origin: Any) -> Any:
-        await self.reception.sender(_native(origin))
+        await self.reception.sender(_native(origin), getattr(origin, "size", 0))
         return origin
 
     async def _recipient(self, dest: Any) -> Any:
@@ -115,12 +180,16 @@ class StockTransfer:
             raise refused(error) from None
 
     async def commit(self) -> str:
+        for outcome in await self.commit_each():
+            if outcome:
+                raise outcome
+        return ""
+
+    async def commit_each(self) -> Sequence[Any]:
+        """As `SupportsOutcomes`; a `Refusal` too says why not."""
         messages, self._messages = self._messages, []
         ends = [maybeDeferred(message.eomReceived) for message in messages]
-        refusals = [refusal for refusal in [await _end(end) for end in ends] if refusal is not None]
-        if refusals:
-            raise refusals[0]
-        return ""
+        return [await _end(end) for end in ends]
 
     async def abort(self) -> None:
         messages, self._messages = self._messages, []
@@ -151,30 +220,53 @@ class Together:
     """Several transfers as one, for recipients of different kinds."""
 
     def __init__(self) -> None:
-        self._transfers: list[Transfer] = []
+        self._parts: list[tuple[Transfer, Sequence[int]]] = []
 
-    def add(self, transfer: Transfer) -> None:
-        self._transfers.append(transfer)
+    def add(self, transfer: Transfer, recipients: Sequence[int]) -> None:
+        """`recipients` are those of the mail, by number, whom this transfer is for."""
+        self._parts.append((transfer, recipients))
 
     @property
     def only(self) -> Transfer | None:
-        return self._transfers[0] if len(self._transfers) == 1 else None
+        return self._parts[0][0] if len(self._parts) == 1 else None
 
     async def write(self, chunk: bytes) -> None:
-        for transfer in self._transfers:
+        for transfer, _ in self._parts:
             await transfer.write(chunk)
 
     async def commit(self) -> str:
         try:
-            names = [await transfer.commit() for transfer in self._transfers]
+            names = [await transfer.commit() for transfer, _ in self._parts]
         except BaseException:
             await self.abort()
             raise
         return " ".join(names)
 
+    async def commit_each(self) -> Sequence[Any]:
+        found: dict[int, Any] = {}
+        for transfer, recipients in self._parts:
+            theirs = await outcomes(transfer, len(recipients), True)
+            found.update(zip(recipients, theirs, strict=True))
+        return [found[number] for number in sorted(found)]
+
     async def abort(self) -> None:
-        for transfer in self._transfers:
+        for transfer, _ in self._parts:
             await transfer.abort()
+
+
+async def outcomes(transfer: Transfer, count: int, apart: bool) -> Sequence[Any]:
+    """The transfer is at its end: for each of its `count` recipients the name of the message, or the
+    `Trouble` or `Refusal` that says why not.  Unless they are told `apart`, they share one fate."""
+    try:
+        if apart and isinstance(transfer, SupportsOutcomes):
+            return await transfer.commit_each()
+        return [await transfer.commit()] * count
+    except (Trouble, Refusal) as refusal:
+        await transfer.abort()
+        return [refusal] * count
+    except Exception:
+        await transfer.abort()
+        raise
 
 
 def received_header(helo: Any, host: bytes, now: float) -> bytes:
@@ -185,15 +277,18 @@ def received_header(helo: Any, host: bytes, now: float) -> bytes:
 
 
 def _native(address: Any) -> Address:
-    if isinstance(address, StockAddress):
-        return address.native
+    native: Address | None = getattr(
+        address, "native", None
+    )  # an `smtp.Address` made of one of ours has it too
+    if native is not None:
+        return native
     return Address(
         address.local.decode("ascii", "replace"), address.domain.decode("ascii", "replace").lower()
     )
 
 
-async def _end(end: Deferred[Any]) -> Exception | None:
-    """What became of one IMessage: an answer, or None when all is well."""
+async def _end(end: Deferred[Any]) -> Any:
+    """What became of one IMessage: an answer, or '' when all is well."""
     try:
         await end
     except smtp.SMTPServerError as error:
@@ -203,4 +298,4 @@ async def _end(end: Deferred[Any]) -> Exception | None:
     except Exception:
         DELIVERY_FAILED.failure()
         return Trouble("4.3.0", "The message could not be taken, try again later")
-    return None
+    return ""

@@ -51,8 +51,9 @@ class Reception:
         self.scene = scene
         self.login = login
 
-    async def sender(self, address: Any) -> None:
+    async def sender(self, address: Any, size: int = 0) -> None:
         await self.scene.wait()
+        self.scene.senders.append((address, size))
         if address.local == "evil":
             raise Trouble("5.7.1", "This sender is not welcome")
         if address.local == "later":
@@ -131,6 +132,7 @@ class Scene:
         self.clock = ManualClock()
         self.mails: list[Transfer] = []
         self.dropped: list[Transfer] = []
+        self.senders: list[Any] = []
         self.checker = Checker()
         self.realm = Realm(self)
         self.servers: list[ESMTPServer] = []

@@ -7,13 +7,18 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.protocols.smtp.commands.noop import Noop
+from mailtwist.protocols.smtp.extension import Dialect
+from mailtwist.protocols.smtp.limits import Limits
 from mailtwist.testing.wire import Wire
 from tests.protocols.smtp.scene import PLAIN_ANN, Scene
 
 WORDS = (
     "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP STARTTLS AUTH EXPN PLAIN LOGIN me FROM: TO: <> <a@b> "
     'FROM:<a@b> TO:<c@d> TO:<nobody@d> TO:<"a\\" b"@[IPv6:::1]> FROM:<@x,@y:a@b> SIZE=5 SIZE=x BODY=8BITMIME '
-    "AUTH=<> X=Y AGFubgBzZXNhbWU= YW5u = * . .. S: x -1 99999999999999999999"
+    "AUTH=<> X=Y AGFubgBzZXNhbWU= YW5u = * . .. S: x -1 99999999999999999999 "
+    "BDAT LAST 0 1 7 100 LHLO SMTPUTF8 BODY=BINARYMIME RET=HDRS ENVID=a+20b NOTIFY=NEVER "
+    "NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b ORCPT=utf-8;\\x{FC}@b <@a,@b:c@[x:y]> "
+    "FROM:<\u00fc@\u00fc> TO:<\u7528\u6237@\u4f8b\u5b50.\u5e7f\u544a>"
 ).split(" ")
 WORD = st.sampled_from([*(word.encode() for word in WORDS), b"", b"\xff\xfe", b"\0", b"x" * 3000])
 LINE = st.lists(WORD, max_size=4).map(b" ".join)
@@ -25,6 +30,7 @@ PIECE = st.one_of(
 )
 PIECES = st.lists(PIECE, max_size=12)
 
+LIMITS = Limits(message=5000, useless=10_000)
 EHLO = b"EHLO me\r\n"
 STATES = {
     "new": (b"", {}),
@@ -35,6 +41,13 @@ STATES = {
     "logged in": (EHLO + PLAIN_ANN + b"\r\n", {"tls": True}),
     "with a sender": (EHLO + b"MAIL FROM:<a@b>\r\n", {}),
     "with a recipient": (EHLO + b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n", {}),
+    "within BDAT": (EHLO + b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 20\r\nS: x\r\n", {}),
+    "between chunks": (EHLO + b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 6\r\nS: x\r\n", {}),
+    "binary": (EHLO + b"MAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<c@d>\r\n", {}),
+    "LMTP": (
+        b"LHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<split@d>\r\n",
+        {"dialect": Dialect.installed(protocol="lmtp")},
+    ),
     "within DATA": (EHLO + b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nS: x\r\n", {}),
 }
 REPLY = re.compile(rb"(?:([2-5]\d\d)-[ -~]*\r\n)*([2-5]\d\d) [ -~]*\r\n")
@@ -55,26 +68,31 @@ class AnyOctets(SynchronousTestCase):
     def tried(self, state: str, pieces: list[bytes]) -> None:
         before, how = STATES[state]
         scene = Scene()
-        wire = scene.connect(**how)
+        wire = scene.connect(limits=LIMITS, **how)
         wire.send(before)
         wire.read()
         for piece in pieces:
             wire.send(piece)
         heard = replies(wire.read())
         if wire.disconnecting:
-            self.assertIn(heard[-1], (221, 421, 521))
+            self.assertIn(heard[-1], (221, 421, 521, 552))
         else:
             self.still_there(wire)
         self.assertTrue(scene.over())
         self.assertEqual(self.flushLoggedErrors(), [])
         for transfer in scene.mails:
+            if transfer.envelope.body == "BINARYMIME":
+                continue
             self.assertEqual(transfer.message.count(b"\r\n"), transfer.message.count(b"\n"))
 
     def still_there(self, wire: Wire) -> None:
-        """Whatever was half said ends, be it a login or a message, and then the client is understood."""
-        wire.send(b"\r\n.\r\n*\r\nNOOP\r\nNOOP\r\n")
+        """Whatever was half said ends, be it a login, a message or a chunk, and then the client is
+        understood; or a chunk was too big to wait for its end."""
+        wire.send(b"\r\n.\r\n*\r\n" + b"NOOP\r\n" * 2500)
         heard = replies(wire.read())
         self.assertTrue(wire.disconnecting or heard[-1] == 250, heard)
+        if wire.disconnecting:
+            self.assertIn(heard[-1], (221, 421, 521, 552))
 
     @settings(deadline=None, max_examples=60)
     @given(PIECES)
@@ -120,6 +138,26 @@ class AnyOctets(SynchronousTestCase):
     @given(PIECES)
     def test_within_data(self, pieces: list[bytes]) -> None:
         self.tried("within DATA", pieces)
+
+    @settings(deadline=None, max_examples=60)
+    @given(PIECES)
+    def test_within_a_chunk(self, pieces: list[bytes]) -> None:
+        self.tried("within BDAT", pieces)
+
+    @settings(deadline=None, max_examples=60)
+    @given(PIECES)
+    def test_between_chunks(self, pieces: list[bytes]) -> None:
+        self.tried("between chunks", pieces)
+
+    @settings(deadline=None, max_examples=60)
+    @given(PIECES)
+    def test_a_binary_message(self, pieces: list[bytes]) -> None:
+        self.tried("binary", pieces)
+
+    @settings(deadline=None, max_examples=60)
+    @given(PIECES)
+    def test_lmtp(self, pieces: list[bytes]) -> None:
+        self.tried("LMTP", pieces)
 
     def test_a_planted_bug_turns_it_red(self) -> None:
         async def run(command: Noop, session: object) -> None:

@@ -86,7 +86,7 @@ class Real(TestCase):
         await client.until(b"220 2.0.0 Ready to start TLS\r\n")
         client.transport.startTLS(tls.CertificateOptions(verify=False))
         client.transport.write(b"EHLO me\r\n")
-        await client.until(b"250 SIZE 52428800\r\n")
+        await client.until(b"250 SMTPUTF8\r\n")
         return client
 
     async def test_smtplib_over_starttls_and_over_implicit_tls(self) -> None:

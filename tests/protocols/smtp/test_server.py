@@ -55,7 +55,7 @@ class OrderTests(Case):
         self.assertEqual(len(writes), 1)
 
     def test_a_client_that_does_not_read_is_not_served(self):
-        wire = self.scene.greeted()
+        wire = self.scene.greeted(limits=Limits(useless=30_000))
         wire.window = 1000
         wire.send(b"HELP\r\n" * 20000)
         self.scene.clock.advance(0)  # after a stretch of a pipeline others have their turn

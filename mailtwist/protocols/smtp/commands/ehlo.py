@@ -1,27 +1,14 @@
 """EHLO: who the client says it is, and what we can do.  rfc5321#4.1.1.1"""
 
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from mailtwist.protocols.smtp.command import Command, Reply, State
-from mailtwist.protocols.smtp.door import Session
 from mailtwist.protocols.smtp.extension import Extension
-from mailtwist.protocols.smtp.grammar import client
+from mailtwist.protocols.smtp.hello import Hello
 
 
-@dataclass(frozen=True, slots=True)
-class Ehlo(Command):
+class Ehlo(Hello):
     name: ClassVar[str] = "EHLO"
-    states: ClassVar[State] = State.ANY
-    client: str
-
-    @classmethod
-    def parse(cls, arguments: bytes) -> Self:
-        return cls(client(arguments))
-
-    async def run(self, session: Session) -> Reply:
-        session.helo, session.extended, session.mail = self.client, True, None
-        return Reply(250, text="\n".join([session.door.hostname, *session.door.keywords]))
+    usage: ClassVar[str] = "EHLO name: who you are; tells what can be done here"
 
 
-extension = Extension(name="ehlo", rfc=5321, commands=(Ehlo,))
+extension = Extension(name="ehlo", rfc=5321, commands=(Ehlo,), protocols=("smtp",))

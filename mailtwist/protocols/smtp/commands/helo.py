@@ -1,27 +1,15 @@
 """HELO: who the client says it is, as before there were extensions.  rfc5321#4.1.1.1"""
 
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from mailtwist.protocols.smtp.command import Command, Reply, State
-from mailtwist.protocols.smtp.door import Session
 from mailtwist.protocols.smtp.extension import Extension
-from mailtwist.protocols.smtp.grammar import client
+from mailtwist.protocols.smtp.hello import Hello
 
 
-@dataclass(frozen=True, slots=True)
-class Helo(Command):
+class Helo(Hello):
     name: ClassVar[str] = "HELO"
-    states: ClassVar[State] = State.ANY
-    client: str
-
-    @classmethod
-    def parse(cls, arguments: bytes) -> Self:
-        return cls(client(arguments))
-
-    async def run(self, session: Session) -> Reply:
-        session.helo, session.extended, session.mail = self.client, False, None
-        return Reply(250, text=session.door.hostname)
+    extended: ClassVar[bool] = False
+    usage: ClassVar[str] = "HELO name: who you are"
 
 
-extension = Extension(name="helo", rfc=5321, commands=(Helo,))
+extension = Extension(name="helo", rfc=5321, commands=(Helo,), protocols=("smtp",))

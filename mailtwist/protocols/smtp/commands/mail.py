@@ -12,25 +12,36 @@ from mailtwist.protocols.smtp.extension import Extension
 from mailtwist.protocols.smtp.grammar import reverse_path
 from mailtwist.protocols.smtp.parameters import checked
 
+OK = Reply(250, "2.1.0", "Sender ok")
+
 
 @dataclass(frozen=True, slots=True)
 class MailFrom(Command):
     name: ClassVar[str] = "MAIL"
     states: ClassVar[State] = State.READY
+    usage: ClassVar[str] = "MAIL FROM:<address> [parameters]: who sends"
     sender: Address
     parameters: Mapping[str, str | None]
+    ascii: bool
 
     @classmethod
     def parse(cls, arguments: bytes) -> Self:
-        return cls(*reverse_path(arguments))
+        return cls(*reverse_path(arguments), arguments.isascii())
 
     async def run(self, session: Session) -> Reply:
         door = session.door
         _may_send(door)
-        checked(self.parameters, door.dialect.mail_parameters, door)
-        await door.accept_sender(self.sender)
-        session.mail = Mail(self.sender, self.parameters)
-        return Reply(250, "2.1.0", "Sender ok")
+        session.mails += 1
+        if session.mails > door.limits.mails:
+            return replies.TOO_MANY_MAILS
+        mail = Mail(self.sender, self.parameters)
+        if self.parameters:
+            mail.facts = checked(self.parameters, door.dialect.mail_parameters, door)
+        if not (self.ascii or mail.utf8):
+            return replies.NOT_ASCII
+        await door.accept_sender(self.sender, int(self.parameters.get("SIZE") or 0))
+        session.mail = mail
+        return OK
 
 
 def _may_send(door: Door) -> None:

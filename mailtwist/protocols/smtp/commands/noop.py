@@ -12,6 +12,8 @@ from mailtwist.protocols.smtp.extension import Extension
 class Noop(Command):
     name: ClassVar[str] = "NOOP"
     states: ClassVar[State] = State.ANY
+    useless: ClassVar[bool] = True
+    usage: ClassVar[str] = "NOOP [anything]: nothing happens"
 
     @classmethod
     def parse(cls, arguments: bytes) -> Self:

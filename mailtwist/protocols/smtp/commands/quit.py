@@ -12,6 +12,7 @@ from mailtwist.protocols.smtp.extension import Extension
 class Quit(Command):
     name: ClassVar[str] = "QUIT"
     states: ClassVar[State] = State.ANY
+    usage: ClassVar[str] = "QUIT: goodbye"
 
     async def run(self, session: Session) -> Reply:
         return Reply(221, "2.0.0", "Goodbye", last=True)

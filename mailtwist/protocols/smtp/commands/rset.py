@@ -12,9 +12,11 @@ from mailtwist.protocols.smtp.extension import Extension
 class Rset(Command):
     name: ClassVar[str] = "RSET"
     states: ClassVar[State] = State.ANY
+    useless: ClassVar[bool] = True
+    usage: ClassVar[str] = "RSET: forget the mail under way"
 
     async def run(self, session: Session) -> Reply:
-        session.mail = None
+        await session.forget()
         return Reply(250, "2.0.0", "Forgotten")
 
 

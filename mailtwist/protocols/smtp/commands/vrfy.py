@@ -1,27 +1,31 @@
-"""VRFY: whether a user exists, which we do not tell.  rfc5321#3.5.3 rfc5321#7.3"""
+"""VRFY: whether a user exists, which we tell nobody unless we are told to.  rfc5321#3.5.3 rfc5321#7.3"""
 
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from mailtwist.protocols.errors import Malformed
-from mailtwist.protocols.smtp.command import Command, Reply, State
-from mailtwist.protocols.smtp.door import Session
+from mailtwist.protocols.smtp import replies
+from mailtwist.protocols.smtp.asking import Question, allowed
+from mailtwist.protocols.smtp.command import Reply
+from mailtwist.protocols.smtp.door import Session, SupportsVerify
 from mailtwist.protocols.smtp.extension import Extension
 
 
-@dataclass(frozen=True, slots=True)
-class Vrfy(Command):
+class Vrfy(Question):
     name: ClassVar[str] = "VRFY"
-    states: ClassVar[State] = State.ANY
-
-    @classmethod
-    def parse(cls, arguments: bytes) -> Self:
-        if not arguments:
-            raise Malformed("Expected a name")
-        return cls()
+    usage: ClassVar[str] = "VRFY name: who that is"
 
     async def run(self, session: Session) -> Reply:
-        return Reply(252, "2.0.0", "Cannot say, but will take mail and try to deliver it")
+        wanting = self.wanting(session.door)
+        if wanting is not None or not allowed(session.door):
+            return wanting or replies.CANNOT_SAY
+        reception = await session.door.reception()
+        if not isinstance(reception, SupportsVerify):
+            return replies.CANNOT_SAY
+        found = await reception.verified(self.about)
+        if not found:
+            return replies.CANNOT_SAY
+        if len(found) > 1:
+            return self.answer(553, "5.1.4", ["Ambiguous; it may be one of", *found])
+        return self.answer(250, "2.1.5", found)
 
 
 extension = Extension(name="vrfy", rfc=5321, commands=(Vrfy,))

@@ -1,16 +1,26 @@
 """AUTH: login by a SASL mechanism.  rfc4954"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from mailtwist.auth.api import EncryptionRequired
 from mailtwist.protocols.errors import LineTooLong, Malformed, Unframed
-from mailtwist.protocols.sasl.exchange import Cancelled, Credentials, Foreign, Mechanism, converse
+from mailtwist.protocols.sasl.exchange import (
+    Cancelled,
+    Credentials,
+    Foreign,
+    Mechanism,
+    ServerFirst,
+    converse,
+)
 from mailtwist.protocols.smtp.command import Command, Refusal, Reply, State
 from mailtwist.protocols.smtp.door import Door, Session
 from mailtwist.protocols.smtp.extension import Extension
-from mailtwist.protocols.smtp.grammar import from_xtext
+from mailtwist.protocols.smtp.grammar import from_xtext, utf8
+
+LOGGED_IN = Reply(503, "5.5.1", "You are logged in")
+NOBODY = Reply(503, "5.5.1", "Nobody can log in here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +28,8 @@ class Auth(Command):
     name: ClassVar[str] = "AUTH"
     states: ClassVar[State] = State.READY
     secret: ClassVar[bool] = True
+    useless: ClassVar[bool] = True
+    usage: ClassVar[str] = "AUTH mechanism [initial response]: log in"
     mechanism: str
     initial: bytes | None = field(repr=False)
 
@@ -31,9 +43,7 @@ class Auth(Command):
     async def run(self, session: Session) -> Reply:
         door = session.door
         if not door.mechanisms or door.authenticated:
-            return Reply(
-                503, "5.5.1", "You are logged in" if door.authenticated else "Nobody can log in here"
-            )
+            return LOGGED_IN if door.authenticated else NOBODY
         if not door.may_sign_in:
             raise EncryptionRequired
         mechanism = door.mechanisms.get(self.mechanism)
@@ -50,7 +60,7 @@ class Auth(Command):
         except LineTooLong:
             raise Refusal(Reply(500, "5.5.6", "The line is too long")) from None
         except Malformed as error:
-            status = "5.7.0" if isinstance(error, Cancelled) else "5.5.2"
+            status = "5.7.0" if isinstance(error, Cancelled | ServerFirst) else "5.5.2"
             raise Refusal(Reply(501, status, str(error))) from None
 
 
@@ -58,12 +68,15 @@ def _told(door: Door) -> Sequence[str]:
     return (" ".join(("AUTH", *door.mechanisms)),) if door.may_sign_in and door.mechanisms else ()
 
 
-def _submitter(value: str | None, door: Door) -> None:
-    """Who sent the message first, says a server that relays it: not believed, but allowed (rfc4954#5)."""
+def _submitter(value: str | None, door: Door) -> Mapping[str, Any]:
+    """Who handed the message in first, says who relays it: not believed of strangers, but allowed to them
+    (rfc4954#5)."""
     if value is None:
         raise Malformed("Expected an address")
-    if value != "<>":
-        from_xtext(value)
+    said = "" if value == "<>" else utf8(value.encode() if not value.isascii() else from_xtext(value))
+    if not said.isprintable():
+        raise Malformed("Not printable")
+    return {"submitter": said if door.authenticated else ""}
 
 
 extension = Extension(

@@ -13,6 +13,8 @@ from mailtwist.protocols.smtp.extension import Extension
 class StartTls(Command):
     name: ClassVar[str] = "STARTTLS"
     states: ClassVar[State] = State.READY
+    useless: ClassVar[bool] = True
+    usage: ClassVar[str] = "STARTTLS: go on with TLS"
 
     async def run(self, session: Session) -> Reply:
         if not session.door.may_start_tls:
