@@ -55,6 +55,13 @@ class OverQuota(Trouble):
         super().__init__("5.2.2", "The mailbox is full", detail)
 
 
+class Damaged(Trouble):
+    """What is on the disk is not what it should be; it may be mended by the next time."""
+
+    def __init__(self, public: str, detail: str = "") -> None:
+        super().__init__("4.3.0", public, detail)
+
+
 class MailboxInUse(Trouble):
     """Somebody else holds the maildrop.  rfc1939#4"""
 

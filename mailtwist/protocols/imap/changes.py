@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from mailtwist.mail.flags import RECENT, SYSTEM, Flags
 from mailtwist.protocols.errors import Malformed
@@ -13,6 +13,9 @@ from mailtwist.protocols.imap.command import No
 from mailtwist.protocols.imap.message_set import MessageSet, picked
 from mailtwist.protocols.imap.reading import Structures
 from mailtwist.store.api import Arrived, Change, Entry, Flagged, Gone, Mailbox
+
+if TYPE_CHECKING:
+    from mailtwist.protocols.imap.search_some import Some
 
 REMEMBERED = 1_000
 REV2, CONDSTORE = "IMAP4REV2", "CONDSTORE"
@@ -50,6 +53,8 @@ class Selected:
         """UIDs that SEARCH has saved, ascending; who is gone is in it still (rfc5182#2.1)."""
         self.recent: set[int] = set()
         self.structures = Structures()
+        self.searched: tuple[Some, ...] | None = None
+        """The messages as the last SEARCH left them; None when something has changed since."""
         self._changed = changed
         self._enabled = enabled
         self._flagged, self._gone = _Few(), _Few()
@@ -151,6 +156,11 @@ class Selected:
         """There may be something to tell."""
         return bool(self._flagged or self._gone) or self._newest > self._last
 
+    @property
+    def expunged(self) -> bool:
+        """Messages are gone that it knows."""
+        return bool(self._gone)
+
     def changes(self, *, expunged: bool) -> Iterator[bytes]:
         """The untagged answers, without `* ` and CRLF, that bring the client up to date.  Numbers move when
         the first is taken; without `expunged` they only grow."""
@@ -187,6 +197,7 @@ class Selected:
 
     # -- underneath
     def _hear(self, change: Change) -> None:
+        self.searched = None
         modseq = change.modseq if isinstance(change, Gone) else change.entry.modseq
         if isinstance(change, Arrived):
             self._newest = change.entry.uid
@@ -219,6 +230,7 @@ class Selected:
         else:
             at = [n for some in picked(self._uids, [(u, u) for u in sorted(self._gone.uids)]) for n in some]
         self._gone.forget()
+        self.searched = None
         gone = {self._uids[n] for n in at}
         self.recent -= gone
         if len(at) > 100:
@@ -236,6 +248,7 @@ class Selected:
         self._newest = 0
         if first == len(entries):
             return
+        self.searched = None
         self._uids.extend(entry.uid for entry in entries[first:])
         self._claim()
         yield b"%d EXISTS" % len(self._uids)

@@ -19,6 +19,9 @@ from mailtwist.store.api import Account, Mailbox
 
 FAILED = Event("imap.command_failed", "{command}: {trouble}", "warn")
 
+AT_A_STRETCH = 500
+"""Changes that are told before other connections have their turn."""
+
 _STATES = {"unauth": State.NOT_AUTHENTICATED, "auth": State.AUTHENTICATED, "select": State.SELECTED}
 _UTF8_NAMES = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
 
@@ -138,11 +141,11 @@ class Connection:
     def _answer_bad(self, tag: bytes, error: Malformed) -> None:
         self.write(status(tag, b"BAD", str(error)))
         self._bad += 1
-        self._enough(self._bad, self.limits.bad_commands, "Too many commands that make no sense")
+        self._enough(self._bad, self.limits.bad_commands, "Too many commands that make no sense", "CLIENTBUG")
 
-    def _enough(self, count: int, limit: int, words: str) -> None:
+    def _enough(self, count: int, limit: int, words: str, code: str = "") -> None:
         if count >= limit:
-            self.bye(words)
+            self.bye(words, code)
             self.close()
 
     # -- output
@@ -178,9 +181,11 @@ class Connection:
 
     async def tell_changes(self, *, expunged: bool = True) -> None:
         if self._selected is not None:
-            for words in self._selected.changes(expunged=expunged):
+            for told, words in enumerate(self._selected.changes(expunged=expunged), 1):
                 self.untagged(words)
                 await self.drained()
+                if told % AT_A_STRETCH == 0:
+                    await self.breathe()
 
     def cut(self) -> None:
         self._out.clear()

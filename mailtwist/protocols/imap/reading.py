@@ -4,10 +4,9 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from mailtwist.kit.trouble import Trouble
 from mailtwist.mail import headers
 from mailtwist.mail.structure import BLOCK, Part, StructureParser
-from mailtwist.store.api import Content
+from mailtwist.store.api import Content, Damaged
 
 AT_A_STRETCH = 2 * BLOCK
 """Octets that are dealt with before other connections have their turn."""
@@ -63,7 +62,7 @@ class Pace:
 
 
 class Reading:
-    """Reads a `Content`; who opened that closes it.  A message that is shorter than it said is `Trouble`."""
+    """Reads a `Content`; who opened that closes it.  A message that is shorter than it said is `Damaged`."""
 
     def __init__(self, uid: int, content: Content, structures: Structures, pace: Pace) -> None:
         self.size = content.size
@@ -150,6 +149,6 @@ class Reading:
     async def _read(self, start: int, count: int) -> bytes:
         piece = await self._content.read(start, count)
         if not piece:
-            raise Trouble("4.3.0", "The message cannot be read", f"UID {self._uid} ends at {start}")
+            raise Damaged("The message cannot be read", f"UID {self._uid} ends at {start}")
         await self.pace.went(EACH + len(piece))
         return piece

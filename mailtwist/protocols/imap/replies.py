@@ -7,6 +7,7 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.imap.command import No
 from mailtwist.store.api import (
     CannotDo,
+    Damaged,
     HasChildren,
     LimitReached,
     MailboxExists,
@@ -23,12 +24,15 @@ _BY_KIND: dict[type[Trouble], str] = {
     CannotDo: "CANNOT",
     MessageGone: "EXPUNGEISSUED",
     MailboxInUse: "INUSE",
+    Damaged: "CORRUPTION",
 }
 _BY_STATUS = {
     "4.2.2": "OVERQUOTA",
     "5.2.2": "OVERQUOTA",
     "5.2.3": "TOOBIG",
     "5.3.4": "TOOBIG",
+    "4.3.5": "CONTACTADMIN",
+    "5.3.5": "CONTACTADMIN",
     "5.7.8": "AUTHENTICATIONFAILED",
     "5.7.11": "PRIVACYREQUIRED",
     "5.7.1": "NOPERM",

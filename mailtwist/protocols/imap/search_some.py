@@ -100,8 +100,17 @@ def _set(members: Iterable[bool]) -> int:
     return int.from_bytes(bytes(members), "little")
 
 
-def in_stretches(selected: "Selected", count: int) -> Iterator[Some]:
-    """All messages that are there and that the client knows, `count` at a time."""
+def in_stretches(selected: "Selected", count: int) -> Iterable[Some]:
+    """All messages that are there and that the client knows, `count` at a time.  Who has which flag is known
+    from the last time, as long as nothing has changed."""
+    if count != AT_A_TIME:
+        return _stretches(selected, count)
+    if selected.searched is None:
+        selected.searched = tuple(_stretches(selected, count))
+    return selected.searched
+
+
+def _stretches(selected: "Selected", count: int) -> Iterator[Some]:
     entries, numbers = there(selected)
     for start in range(0, len(entries), count):
         size = min(count, len(entries) - start)

@@ -66,7 +66,7 @@ class Terms:
         """One key, or several in parentheses."""
         self._keys += 1
         if self._keys > KEYS:
-            raise Malformed("Too many keys")
+            raise No("Too many keys", "LIMIT")
         if self.arguments.peek(b"("):
             with self.arguments.parentheses():
                 return self.all()
@@ -110,7 +110,7 @@ class Terms:
     def whole_text(self, *, header: bool) -> Key:
         self._texts += 1
         if self._texts > TEXTS:
-            raise Malformed("Too many texts to look for")
+            raise No("Too many texts to look for", "LIMIT")
         return Text(self.text(), header)
 
     def field(self) -> Key:

@@ -12,6 +12,7 @@ from mailtwist.kit.boot import THIS_BOOT
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateUnusable
 from mailtwist.state.migrations import migrate
+from mailtwist.store.api import Damaged
 
 FILE = "mailtwist-index"
 BUSY = 20.0  # seconds that a writer waits for another process
@@ -92,11 +93,11 @@ _FULL_OR_BROKEN = {
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
-class IndexDamaged(Trouble):
+class IndexDamaged(Damaged):
     """The index was set aside; the next use makes a new one from the Maildir."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__("4.3.0", "The mailbox is being repaired, try again later", detail)
+        super().__init__("The mailbox is being repaired, try again later", detail)
 
 
 class Index:

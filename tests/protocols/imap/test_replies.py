@@ -6,7 +6,7 @@ from mailtwist.auth.api import EncryptionRequired, LoginRefused, LoginUnavailabl
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.imap.command import No
 from mailtwist.protocols.imap.replies import refusal, status
-from mailtwist.store.api import CannotDo, MailboxExists, MailboxInUse, MessageGone, NoSuchMailbox
+from mailtwist.store.api import CannotDo, Damaged, MailboxExists, MailboxInUse, MessageGone, NoSuchMailbox
 
 
 class Replies(SynchronousTestCase):
@@ -20,6 +20,9 @@ class Replies(SynchronousTestCase):
             (CannotDo("Not that"), "CANNOT", "Not that"),
             (MessageGone(), "EXPUNGEISSUED", "The message is gone"),
             (MailboxInUse(), "INUSE", "The mailbox is in use"),
+            (Damaged("Wrong", "sda1"), "CORRUPTION", "Wrong"),
+            (Trouble("5.3.5", "Badly made"), "CONTACTADMIN", "Badly made"),
+            (Trouble("4.3.5", "Too new"), "CONTACTADMIN", "Too new"),
             (Trouble("4.3.1", "Disk", "sda1"), "UNAVAILABLE", "Disk"),
             (Trouble("5.2.2", "Full"), "OVERQUOTA", "Full"),
             (Trouble("4.2.2", "Full"), "OVERQUOTA", "Full"),

@@ -332,10 +332,10 @@ class BoundsTests(SynchronousTestCase):
         for keys in (
             b"(" * 100 + b"1" + b")" * 100,
             b"NOT " * 1000 + b"1",
-            b"1 " * 5000 + b"1",
-            b"BODY a " * 100 + b"1",
         ):
             self.assertRegex(ann.ask(b"SEARCH " + keys), rb"^t\d+ BAD ", keys[:20])
+        for keys in (b"1 " * 5000 + b"1", b"BODY a " * 100 + b"1"):
+            self.assertRegex(ann.ask(b"SEARCH " + keys), rb"^t\d+ NO \[LIMIT\] ", keys[:20])
         self.assertEqual(ann.search(b"(" * 30 + b"1" + b")" * 30), [1])
 
     def test_a_charset_we_do_not_know_is_no_with_those_we_like(self) -> None:
@@ -378,7 +378,9 @@ class BoundsTests(SynchronousTestCase):
         ann.mailbox.open = gone
         self.assertEqual(ann.search(b"TEXT smith"), [])
         now(ann.mailbox.remove([1]))
-        self.assertEqual(ann.ask(b"SEARCH ALL"), b"* SEARCH 2 3\r\nt2 OK SEARCH completed\r\n")
+        self.assertEqual(
+            ann.ask(b"SEARCH ALL"), b"* SEARCH 2 3\r\nt2 OK [EXPUNGEISSUED] SEARCH completed\r\n"
+        )
         self.assertEqual(
             ann.ask(b"UID SEARCH 1:2"),
             b"* SEARCH 2\r\n* 1 EXPUNGE\r\n* 2 RECENT\r\nt3 OK SEARCH completed\r\n",

@@ -59,7 +59,8 @@ class Search(Command):
         if saves:
             selected.saved = about.uids
         self._tell(session, found, about)
-        return Answer("SEARCH completed")
+        gone = selected.expunged and not self.by_uid
+        return Answer("SEARCH completed", code="EXPUNGEISSUED" if gone else "")
 
     async def _found(self, session: Session) -> Found:
         if self.asked is None:
@@ -77,7 +78,8 @@ class Search(Command):
         if results is None and session.rev2:
             results = (session.dialect.search_returns["ALL"].parse(Arguments(b"")),)
         if results is None:
-            answer = [b"SEARCH", *map(b"%d".__mod__, found.told), *(b"(%b)" % words for words in also)]
+            numbers = [" ".join(map(str, found.told)).encode("ascii")] if found else []
+            answer = [b"SEARCH", *numbers, *(b"(%b)" % words for words in also)]
             session.untagged(b" ".join(answer))
         elif any(one.words is not None for one in results):
             told = [one.words(session, found) for one in results if one.words is not None]
