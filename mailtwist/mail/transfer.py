@@ -10,7 +10,10 @@ Decode = Callable[[bytes], bytes]
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BLANKS = (b" \r\n", b"\t\r\n", b" \n", b"\t\n")
 _TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
-_LONE_CR = re.compile(rb"=\r(?!\n)")
+# What is no escape: binascii would leave out what stands behind some of them.  While more may come, the end says
+# nothing.
+_ODD = re.compile(rb"(?s)=(?![0-9A-Fa-f]{2}|\r?\n|.?[ \t\r]*+\Z)")
+_LAST_ODD = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\Z)")
 _RUN = 1_000  # blanks that are kept for the next block to say whether a line ends behind them
 _NO_BASE64 = bytes(set(range(256)) - set(_BASE64))
 
@@ -62,17 +65,19 @@ class _QuotedPrintable:
 
     def __call__(self, block: bytes) -> bytes:
         plain = self._rest + block
-        whole = self._whole(plain) if block else len(plain)
-        self._rest = plain[whole:]
-        plain = plain[:whole]
         if any(blank in plain for blank in _BLANKS):
             plain = _TRAILING.sub(b"", plain)
-        if b"=\r" in plain:
-            plain = _LONE_CR.sub(b"=3D\r", plain)  # binascii would leave out the rest of the line
-        return a2b_qp(plain)
+        if block:
+            plain = _ODD.sub(b"=3D", plain)
+            whole = self._whole(plain)
+        else:
+            plain = _LAST_ODD.sub(b"=3D", plain.rstrip(b" \t"))
+            whole = len(plain)
+        self._rest = plain[whole:]
+        return a2b_qp(plain[:whole])
 
     def _whole(self, plain: bytes) -> int:
         """What can be decoded without knowing what follows."""
         end = max(len(plain.rstrip(b" \t\r")), len(plain) - _RUN)
-        cut = plain.rfind(b"=", max(0, end - 2), end)
+        cut = plain.find(b"=", max(0, end - 2), end)
         return end if cut < 0 else cut
