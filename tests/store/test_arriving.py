@@ -11,6 +11,7 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import SEEN
 from mailtwist.store.api import INBOX, CannotDo, NoSuchMailbox
 from mailtwist.store.maildir import MaildirStore, counter, ground, index
+from mailtwist.store.maildir import upload as uploads
 from mailtwist.testing.files import FullDisk, RecordingFiles
 from mailtwist.testing.messages import got, put, uids
 from mailtwist.testing.threads import InTurn
@@ -137,6 +138,34 @@ class TogetherTests(WithMaildir):
             self.assertEqual(await got(mailbox, one.uid), b"%d" % number)
             self.assertEqual((entry.received, entry.zone), (1e9 + number, number))
             self.assertEqual(SEEN in entry.flags, bool(number % 3))
+
+
+class HeldTests(WithMaildir):
+    async def test_a_message_waits_in_memory_while_all_together_hold_little(self):
+        account = await self.account()
+        one, two = account.upload(INBOX), account.upload(INBOX)
+        await one.write(b"x" * uploads.HELD)
+        self.assertEqual(os.listdir(self.path("tmp")), [])
+        self.patch(uploads, "HELD_BY_ALL", uploads.HELD)
+        await two.write(b"y" * uploads.HELD)
+        self.assertEqual(len(os.listdir(self.path("tmp"))), 1)
+        await one.abort()
+        three = account.upload(INBOX)
+        await three.write(b"z" * uploads.HELD)
+        self.assertEqual(len(os.listdir(self.path("tmp"))), 1)
+        stored = [await upload.commit() for upload in (two, three)]
+        self.assertEqual(os.listdir(self.path("tmp")), [])
+        mailbox = await account.open(INBOX)
+        self.assertEqual([(await got(mailbox, one.uid))[:1] for one in stored], [b"y", b"z"])
+
+    async def test_no_message_holds_very_much(self):
+        upload = (await self.account()).upload(INBOX)
+        for _ in range(uploads.HELD_MOST // uploads.HELD):
+            self.assertEqual(os.listdir(self.path("tmp")), [])
+            await upload.write(b"x" * uploads.HELD)
+        self.assertEqual(len(os.listdir(self.path("tmp"))), 1)
+        await upload.abort()
+        self.assertEqual(os.listdir(self.path("tmp")), [])
 
 
 class OtherBootTests(WithMaildir):

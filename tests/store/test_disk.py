@@ -7,6 +7,7 @@ from mailtwist.kit.files import DiskFiles
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import DELETED, SEEN
 from mailtwist.store.api import INBOX
+from mailtwist.store.maildir import upload as uploads
 from mailtwist.store.maildir.upload import HELD
 from mailtwist.testing.files import FullDisk, RecordingFiles
 from mailtwist.testing.messages import got, put, uids
@@ -19,6 +20,10 @@ class NoLinks(DiskFiles):
 
 
 class FullDiskTests(WithMaildir):
+    def setUp(self):
+        super().setUp()
+        self.patch(uploads, "HELD_BY_ALL", 0)  # big ones go through tmp
+
     async def full(self, work, error=errno.ENOSPC, once=False):
         """`work` fails at each call that needs room, and leaves nothing; then there is room.  How often it
         failed, what was there before and after, what `work` gave."""
@@ -158,6 +163,10 @@ class FullDiskTests(WithMaildir):
 
 
 class OrderTests(WithMaildir):
+    def setUp(self):
+        super().setUp()
+        self.patch(uploads, "HELD_BY_ALL", 0)  # big ones go through tmp
+
     async def test_a_message_lasts_before_it_is_answered(self):
         files = RecordingFiles()
         account = await self.account(files=files)

@@ -23,6 +23,7 @@ _IDENTITY = re.compile(r"([0-9a-f]{1,8})\.([0-9]{1,10})")
 _ZONE = re.compile("-?[0-9]{1,4}")
 _STARTED = re.compile("[0-9]{1,15}")
 _counter = count(1)
+_run = token_hex(4)  # others may have our number, in a container of their own
 _host = re.sub(r"[^A-Za-z0-9.-]", "_", os.uname().nodename)[:60]
 
 
@@ -83,7 +84,7 @@ def base_of(maker: str, facts: Facts) -> str:
 def new_maker(now: float) -> str:
     """The first part of a name that no other file has."""
     seconds, fraction = divmod(now, 1)
-    return f"{int(seconds)}.M{int(fraction * 1e6)}P{os.getpid()}Q{next(_counter)}R{token_hex(4)}.{_host}"
+    return f"{int(seconds)}.M{int(fraction * 1e6)}P{os.getpid()}Q{next(_counter)}R{_run}.{_host}"
 
 
 def maker_of(base: str, now: float) -> str:

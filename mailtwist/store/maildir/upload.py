@@ -18,7 +18,15 @@ from mailtwist.store.view import settable
 if TYPE_CHECKING:
     from mailtwist.store.maildir.account import MaildirAccount
 
-HELD = 256 << 10  # octets of a message that wait in memory
+HELD = 256 << 10  # octets of a message that may wait in memory in any case,
+HELD_MOST = 2 << 20  # and while all messages together hold no more than
+HELD_BY_ALL = 32 << 20
+
+
+class _Held:
+    """Octets in memory, of all messages of this process."""
+
+    octets = 0
 
 
 class MaildirUpload:
@@ -43,7 +51,8 @@ class MaildirUpload:
         self._size += len(chunk)
         self._waiting += len(chunk)
         self._lines.feed(chunk)
-        if self._waiting >= HELD:
+        _Held.octets += len(chunk)
+        if self._waiting >= (HELD_MOST if _Held.octets <= HELD_BY_ALL else HELD):
             await self._to_disk(_append)
 
     async def prepare(self) -> None:
@@ -61,11 +70,13 @@ class MaildirUpload:
         if self._on_disk:
             await self.prepare()
         self._over = True
-        octets = None if self._on_disk else self._taken()
+        octets = None if self._on_disk else self._held
         crlf_size = self._size + self._lines.bare
-        return await self._account.deliver(
-            Letter(self._name, self._path, octets, self._size, crlf_size, kept, received, zone)
-        )
+        letter = Letter(self._name, self._path, octets, self._size, crlf_size, kept, received, zone)
+        try:
+            return await self._account.deliver(letter)
+        finally:
+            self._taken()
 
     async def abort(self) -> None:
         if not self._over:
@@ -79,6 +90,7 @@ class MaildirUpload:
             raise ValueError("the upload is over" if self._over else "a part of the upload is missing")
 
     def _taken(self) -> list[bytes]:
+        _Held.octets -= self._waiting
         held, self._held, self._waiting = self._held, [], 0
         return held
 
