@@ -1,5 +1,7 @@
 """Mail in Maildirs keeps the contract."""
 
+import os
+
 from mailtwist.kit.threads import Threads
 from mailtwist.store.api import INBOX
 from mailtwist.store.maildir.content import HELD_TOGETHER, OPENED_TOGETHER
@@ -47,3 +49,23 @@ class OpenedTogetherTests(WithMaildir):
         self.assertEqual(len(await mailbox.open_some(uids)), 1)
         (content,) = await mailbox.open_some(uids[1:])
         self.assertEqual(await content.read(0, 9), b"1")
+
+    async def test_a_file_that_others_have_written_to_is_read_as_it_is_now(self):
+        account = await self.account()
+        uids = [(await put(account, b"four")).uid for _ in range(3)]
+        mailbox = await account.open(INBOX)
+        for uid, octets in zip(uids, (b"", b"three and more", b"five" * HELD_TOGETHER), strict=True):
+            self.file(uid).write_bytes(octets)
+            content = await mailbox.open(uid)
+            self.assertEqual((content.size, await content.read(0, 99)), (len(octets), octets[:99]))
+            content.close()
+
+    async def test_a_pipe_in_the_place_of_a_message_keeps_nobody_waiting(self):
+        account = await self.account()
+        uid = (await put(account, b"x")).uid
+        mailbox = await account.open(INBOX)
+        path = self.file(uid)
+        path.unlink()
+        os.mkfifo(path)
+        content = await mailbox.open(uid)
+        self.assertEqual(await content.read(0, 9), b"")

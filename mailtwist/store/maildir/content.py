@@ -13,36 +13,41 @@ from mailtwist.kit.spawn import spawn
 from mailtwist.kit.threads import Threads
 from mailtwist.store.api import Content
 from mailtwist.store.content import Octets
-from mailtwist.store.maildir.filenames import joined
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.lines import CRLFView, with_crlf
 from mailtwist.store.maildir.look import look
 from mailtwist.store.maildir.onebyone import OneByOne
-from mailtwist.store.maildir.rows import Row, rows_of
+from mailtwist.store.maildir.rows import files_of
 
 SMALL = 128 << 10  # octets that a session may hold in memory instead of an open file
-OPENED_TOGETHER, HELD_TOGETHER = 64, 256 << 10  # messages and octets, but for the first message
+OPENED_TOGETHER, HELD_TOGETHER = 128, 512 << 10  # messages and octets, but for the first message
+
+# What is put in the place of a message does not lead to other files; a pipe keeps no thread waiting.
+_MESSAGE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @dataclass
 class Opened:
-    """A file, or already all its octets.  `lines` shows it with CRLF; None: it is shown as it is."""
+    """A file.  `lines` shows it with CRLF; None: it is shown as it is."""
 
-    octets: bytes = b""
-    file: FileIO | None = None
-    size: int = 0
+    file: FileIO
+    size: int
     lines: CRLFView | None = None
 
 
-def open_messages(ground: Ground, uid_validity: int, uids: Sequence[int]) -> list[Opened | None]:
+Found = Octets | Opened | None
+
+
+def open_messages(ground: Ground, uid_validity: int, uids: Sequence[int]) -> list[Found]:
     """The first of `uids`, at least one, even if others have renamed their files; None for one that is not
     there any more.  Blocks."""
     for _ in range(3):
         box = ground.box(uid_validity)
-        rows = rows_of(ground, box, uids) if box else []
-        if box is None or not rows:
+        files = files_of(ground, box, uids) if box else {}
+        if box is None or not files:
             return [None]
-        found = _opened_together(ground.cur(box), {row.uid: row for row in rows}, uids)
+        found = _opened_together(ground.cur(box), files, uids)
         if found:
             return found
         while look(ground, uid_validity, sure=True):
@@ -50,53 +55,62 @@ def open_messages(ground: Ground, uid_validity: int, uids: Sequence[int]) -> lis
     return [None]
 
 
-def _opened_together(cur: Path, rows: Mapping[int, Row], uids: Sequence[int]) -> list[Opened | None]:
+def _opened_together(
+    cur: Path, files: Mapping[int, tuple[str, int, int]], uids: Sequence[int]
+) -> list[Found]:
     """Up to a file that is not there, or beyond which too much would be held."""
-    found: list[Opened | None] = []
+    found: list[Found] = []
     held = 0
-    for uid in uids:
-        row = rows.get(uid)
-        held += row.stored if row else 0
-        if found and held > HELD_TOGETHER:
-            break
-        try:
-            found.append(None if row is None else _opened_row(cur, row))
-        except OSError as error:
-            if found or isinstance(error, FileNotFoundError):
-                break  # whoever asks for the rest hears more
-            raise
+    folder = os.open(cur, _FOLDER)
+    try:
+        for uid in uids:
+            file = files.get(uid)
+            held += file[2] if file else 0
+            if found and held > HELD_TOGETHER:
+                break
+            found.append(None if file is None else _opened(folder, *file))
+    except OSError as error:
+        if not found and not isinstance(error, FileNotFoundError):
+            raise  # otherwise whoever asks for the rest hears more
+    finally:
+        os.close(folder)
     return found
 
 
-def _opened_row(cur: Path, row: Row) -> Opened:
-    file = FileIO(cur / joined(row.base, row.letters), opener=_no_link)
-    return _opened(file, row.size != row.stored)
+def _opened(folder: int, name: str, size: int, stored: int) -> Found:
+    """The message in a file that should have so many octets."""
+    fd = os.open(name, _MESSAGE, dir_fd=folder)
+    try:
+        if stored <= SMALL:
+            octets = os.read(fd, stored + 1)
+            if len(octets) == stored:  # else others have written to it
+                return Octets(with_crlf(octets) if size != stored else octets)
+        file, fd = FileIO(fd), -1
+    finally:
+        if fd >= 0:
+            os.close(fd)
+    return _opened_file(file, size != stored)
 
 
-def _no_link(path: str, flags: int) -> int:
-    """What is put in the place of a message does not lead to other files; a pipe keeps no thread waiting."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _opened(file: FileIO, has_lf: bool) -> Opened:
+def _opened_file(file: FileIO, has_lf: bool) -> Found:
     try:
         size = os.fstat(file.fileno()).st_size
         if size <= SMALL:
             octets = os.pread(file.fileno(), size, 0)
             file.close()
-            return Opened(octets=with_crlf(octets) if has_lf else octets)
+            return Octets(with_crlf(octets) if has_lf else octets)
         if not has_lf:
-            return Opened(file=file, size=size)
+            return Opened(file, size)
         lines = CRLFView(lambda start, count: os.pread(file.fileno(), count, start), size)
-        return Opened(file=file, size=lines.size(), lines=lines)
+        return Opened(file, lines.size(), lines)
     except BaseException:
         file.close()
         raise
 
 
-def content_of(opened: Opened, threads: Threads) -> Content:
-    if opened.file is None:
-        return Octets(opened.octets)
+def content_of(opened: Octets | Opened, threads: Threads) -> Content:
+    if isinstance(opened, Octets):
+        return opened
     return FileContent(opened.file, opened.size, opened.lines, threads)
 
 

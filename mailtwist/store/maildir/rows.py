@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 
 from mailtwist.store.api import Entry
+from mailtwist.store.maildir.filenames import joined
 from mailtwist.store.maildir.ground import Box, Ground
 from mailtwist.store.maildir.keywords import Keywords
 
@@ -34,6 +35,7 @@ _NAMES = [field.name for field in fields(Row)]
 _VALUES = attrgetter(*_NAMES)
 _COLUMNS = ", ".join(_NAMES)
 _SELECT = f"SELECT {_COLUMNS} FROM messages WHERE mailbox = ?"
+_FILES = "SELECT uid, base, letters, size, stored FROM messages WHERE mailbox = ?"
 _INSERT = f"INSERT INTO messages (mailbox, {_COLUMNS}) VALUES (?{', ?' * len(_NAMES)})"
 
 
@@ -46,6 +48,17 @@ def rows_of(ground: Ground, box: Box, uids: Collection[int]) -> list[Row]:
             f"{_SELECT} AND uid IN ({marks}) ORDER BY uid", (box.uid_validity, *some)
         )
         found.extend(Row(*row) for row in cursor)
+    return found
+
+
+def files_of(ground: Ground, box: Box, uids: Collection[int]) -> dict[int, tuple[str, int, int]]:
+    """The name in cur, `size` and `stored` of those of `uids` that exist."""
+    found: dict[int, tuple[str, int, int]] = {}
+    for some in slices(list(uids)):
+        marks = ", ".join("?" * len(some))
+        cursor = ground.index.execute(f"{_FILES} AND uid IN ({marks})", (box.uid_validity, *some))
+        for uid, base, letters, size, stored in cursor:
+            found[uid] = (joined(base, letters), size, stored)
     return found
 
 
