@@ -164,6 +164,7 @@ class TransferTests(SynchronousTestCase):
             (b"a \t\r\nb  = \r\nc=20\r\nd", b"a\r\nb  c \r\nd"),
             (b"a=\rb\r\n", b"a=\rb\r\n"),
             (b"a=\nb=zz=4", b"ab=zz=4"),
+            (b"a =20 \t ", b"a  "),
         ):
             self.assertEqual(self.decoded(octets, 3, b"quoted-printable"), plain)
         blanks = b" " * 3_000_000  # each looked at once

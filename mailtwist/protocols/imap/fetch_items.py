@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,7 +33,8 @@ HARDER = 16
 """Writing an octet of a structure is so much more work than reading one."""
 
 _NAME = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.\-]*")
-_FIRST, _LAST = -62_135_500_000, 253_402_200_000  # a day and more inside the years 1 to 9999
+_EPOCH = datetime(1970, 1, 1)
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -158,9 +159,10 @@ def _internal_date(selected: Selected, entry: Entry) -> bytes:
 def _date_time(received: int, zone: int) -> bytes:
     """rfc3501#9.  What no calendar has becomes the nearest that one has, and a zone of a day or more UTC."""
     zone = zone if abs(zone) < 24 * 60 else 0
-    when = datetime.fromtimestamp(min(max(received, _FIRST), _LAST), timezone(timedelta(minutes=zone)))
+    when = _EPOCH + timedelta(seconds=min(max(received + zone * 60, _FIRST), _LAST))
     day = f"{when.day:2}-{_MONTHS[when.month - 1]}-{when.year:04}"
-    return f'"{day} {when:%H:%M:%S %z}"'.encode("ascii")
+    east = f"{'-' if zone < 0 else '+'}{abs(zone) // 60:02}{abs(zone) % 60:02}"
+    return f'"{day} {when:%H:%M:%S} {east}"'.encode("ascii")
 
 
 def _modseq(selected: Selected, entry: Entry) -> bytes:

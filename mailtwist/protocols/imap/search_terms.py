@@ -157,14 +157,23 @@ class Asked:
 def parsed(arguments: Arguments) -> Asked:
     """All from the first key or CHARSET on."""
     charset = "UTF-8"
-    if arguments.take(b"CHARSET "):
+    named = arguments.take(b"CHARSET ")
+    if named:
         charset = arguments.astring().decode("ascii", "replace").upper()
         if charsets.known(charset) is None:
             raise No("Not with this charset", "BADCHARSET (US-ASCII UTF-8)")
         arguments.space()
     terms = Terms(arguments, charset)
     key = terms.all()
+    if named:
+        terms.begins.append(_charset_named)
     return Asked(key, tuple(dict.fromkeys(terms.begins)), tuple(dict.fromkeys(terms.also)))
+
+
+def _charset_named(session: "Session") -> None:
+    """All strings are UTF-8 for a client that said so; rev2 still takes the word for it (rfc9051#6.4.4)."""
+    if "UTF8=ACCEPT" in session.enabled and not session.rev2:
+        raise Malformed("Strings are UTF-8 since ENABLE UTF8=ACCEPT")  # rfc6855#3
 
 
 def _flag(name: str, key: Key) -> tuple[SearchKey, SearchKey]:
