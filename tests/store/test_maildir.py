@@ -3,6 +3,7 @@
 import os
 
 from mailtwist.kit.threads import Threads
+from mailtwist.kit.trouble import Trouble
 from mailtwist.store.api import INBOX
 from mailtwist.store.maildir.content import HELD_TOGETHER, OPENED_TOGETHER
 from mailtwist.testing.messages import put
@@ -67,5 +68,5 @@ class OpenedTogetherTests(WithMaildir):
         path = self.file(uid)
         path.unlink()
         os.mkfifo(path)
-        content = await mailbox.open(uid)
-        self.assertEqual(await content.read(0, 9), b"")
+        with self.assertRaises(Trouble):
+            await mailbox.open(uid)
