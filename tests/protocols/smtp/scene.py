@@ -68,6 +68,23 @@ class Reception:
         if address.local == "full":
             raise Trouble("4.2.2", "The mailbox is full")
 
+    async def verified(self, name: str) -> list[str]:
+        people = {
+            "Crispin": ["Mark Crispin <Admin.MRC@foo.com>"],
+            "Smith": ["Joe <js@foo.com>", "hs@foo.com"],
+        }
+        people |= {"elsewhere@x": [], "müller": ["Jürgen Müller <müller@example.org>"]}
+        if name not in people:
+            raise Trouble("5.1.1", "String does not match anything")
+        return people[name]
+
+    async def expanded(self, name: str) -> list[str]:
+        if name == "empty":
+            return []
+        if name != "Example-People":
+            raise Trouble("5.1.1", "There is no such list")
+        return ["Jon Postel <Postel@isi.edu>", "Fred Fonebone <Fonebone@physics.foo-u.edu>"]
+
     async def begin(self, envelope: Any, protocol: str) -> "Transfer":
         await self.scene.wait()
         if any(to.address.local == "busy" for to in envelope.recipients):
@@ -99,6 +116,12 @@ class Transfer:
         self.over = "taken"
         self.scene.mails.append(self)
         return f"m{len(self.scene.mails)}"
+
+    async def commit_each(self) -> list[Any]:
+        """green's mailbox is full."""
+        name = await self.commit()
+        outcomes: dict[str, Any] = {"green": Trouble("4.2.2", "The mailbox is temporarily over quota")}
+        return [outcomes.get(to.address.local, name) for to in self.envelope.recipients]
 
     async def abort(self) -> None:
         if not self.over:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from mailtwist.protocols.smtp.extension import Dialect
 from mailtwist.protocols.smtp.limits import Limits
 from mailtwist.testing.transcript import Transcript, TranscriptCase
 from mailtwist.testing.wire import Wire
@@ -13,7 +14,8 @@ FOLDER = Path(__file__).parent.parent.parent / "chat" / "smtp"
 
 class ChatTests(TranscriptCase):
     """`@ tls`: TLS from the start.  `@ kind relay`: as on port 25.  `@ kind submission`: as on port 587.
-    `@ trusted`: the client's network is.  `@ limits NAME=NUMBER ...`.  `@ mails NUMBER`: taken in all."""
+    `@ lmtp`: it is spoken.  `@ verify WHO`: they may ask who exists.  `@ trusted`: the client's network is.
+     `@ limits NAME=NUMBER ...`.  `@ mails NUMBER`: taken in all."""
 
     folder = FOLDER
 
@@ -30,6 +32,10 @@ class ChatTests(TranscriptCase):
             "limits": Limits(**{name: int(number) for name, number in numbers}),
             "trusted": lambda address: "trusted" in at and address == PEER,
         }
+        if "lmtp" in at:
+            how["dialect"] = Dialect.installed(protocol="lmtp")
+        if "verify" in at:
+            how["verify"] = at["verify"]
         if "mails" in at:
             self.addCleanup(lambda: self.assertEqual(len(scene.mails), int(at["mails"])))
         self.addCleanup(lambda: self.assertTrue(scene.over()))
