@@ -129,7 +129,8 @@ class OtherIndexTests(WithMaildir):
         stored = await put(await store.account("ann"), b"x" * 100)
         await store.stop()
         with sqlite3.connect(self.path(INDEX)) as index:
-            index.execute("DROP TABLE facts")
+            for table in ("facts", "keywords"):
+                index.execute(f"DROP TABLE {table}")
             index.execute("ALTER TABLE mailboxes DROP COLUMN unsynced")
             for trigger in ("added", "dropped", "measured"):
                 index.execute(f"DROP TRIGGER message_{trigger}")

@@ -56,6 +56,12 @@ class KeywordsTests(SynchronousTestCase):
         self.assertEqual(self.letters("one-more", used=used - {"e"}), "e")
         self.assertEqual(self.keywords().flags("de"), {"k03", "one-more"})
 
+    def test_a_letter_that_lost_its_line_is_not_given_to_another_keyword(self):
+        self.letters("$Work", "Other")
+        os.unlink(self.file)
+        self.assertEqual(self.letters("New", used="ab"), "c")
+        self.assertEqual(self.keywords().flags("abc"), {"New"})
+
     def test_the_same_letters_give_the_same_object(self):
         keywords = self.keywords()
         self.assertIs(keywords.flags("FS"), keywords.flags("FS"))

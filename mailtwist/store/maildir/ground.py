@@ -1,7 +1,7 @@
 """One account on the disk: its folder, its index, its mailboxes by name.  Blocks; for one thread at once."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
@@ -51,6 +51,10 @@ _COLUMNS = [field.name for field in fields(Box)]
 _VALUES = attrgetter(*_COLUMNS)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM mailboxes"
 _MARK = "UPDATE mailboxes SET unsynced = ? WHERE uid_validity = ?"
+_REMEMBER = (
+    "INSERT INTO keywords (mailbox, letter, name) VALUES (?, ?, ?)"
+    " ON CONFLICT (mailbox, letter) DO UPDATE SET name = excluded.name WHERE name <> excluded.name"
+)
 _INSERT = (
     f"INSERT OR REPLACE INTO mailboxes ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
@@ -75,6 +79,7 @@ class Ground:
         self.trusted: dict[int, int] = {}
         self.useless: set[Path] = set()
         self._keywords: dict[str, Keywords] = {}
+        self._remembered: dict[int, Mapping[str, str]] = {}
         self._lasting = True
         self._unmarked: set[int] = set()
 
@@ -114,7 +119,7 @@ class Ground:
             return
         with self.index.transaction():
             for box in stale:
-                _, mark, _ = _read_mailbox_file(self.path(box) / MAILBOX_FILE)
+                _, mark, _ = read_mailbox_file(self.path(box) / MAILBOX_FILE)
                 box.uid_next = box.uid_mark = max(box.uid_mark, mark)
                 box.modseq = max(box.modseq + MODSEQ_STEP, int(self.clock.now() * 1000))
                 box.rebuilding, box.seen_mtime, box.unsynced = 1, 0, ""
@@ -131,10 +136,19 @@ class Ground:
         if not self._lasting and box.unsynced != THIS_BOOT:
             self._unmarked.add(box.uid_validity)
         self.index.execute(_INSERT, _VALUES(box))
+        self._remember_keywords(box)
+
+    def _remember_keywords(self, box: Box) -> None:
+        """What their file says is in the index too, for the day when somebody takes the file away."""
+        known = self._keywords.get(box.folder)
+        if known is not None and known.names and known.names != self._remembered.get(box.uid_validity):
+            self._remembered[box.uid_validity] = known.names
+            rows = [(box.uid_validity, letter, name) for letter, name in known.names.items()]
+            self.index.executemany(_REMEMBER, rows)
 
     def forget(self, box: Box) -> None:
         """Nothing of it is in the index any more."""
-        for table in ("messages", "facts", "gone", "doomed"):
+        for table in ("messages", "facts", "gone", "doomed", "keywords"):
             self.index.execute(f"DELETE FROM {table} WHERE mailbox = ?", (box.uid_validity,))
         self.index.execute("DELETE FROM mailboxes WHERE uid_validity = ?", (box.uid_validity,))
         self._keywords.pop(box.folder, None)
@@ -184,7 +198,7 @@ class Ground:
         path = self.root / folder
         for part in ("new", "tmp"):
             self.files.make_folder(path / part)
-        uid_validity, mark, use = _read_mailbox_file(path / MAILBOX_FILE)
+        uid_validity, mark, use = read_mailbox_file(path / MAILBOX_FILE)
         other = self.box(uid_validity) if uid_validity else None
         if other is not None:
             if not (self.root / other.folder).is_dir():  # it was renamed by others
@@ -228,7 +242,7 @@ def write_mailbox_file(files: Files, path: Path, box: Box) -> None:
     write_whole(files, path, "".join(f"{line}\n" for line in lines).encode("ascii"))
 
 
-def _read_mailbox_file(path: Path) -> tuple[int, int, str | None]:
+def read_mailbox_file(path: Path) -> tuple[int, int, str | None]:
     """(UIDVALIDITY or 0, the lowest UID that was never given, special use)."""
     try:
         with path.open("rb") as file:

@@ -81,6 +81,14 @@ MIGRATIONS = (
             UPDATE account SET octets = octets + new.size - old.size; END""",
     ),
     ("ALTER TABLE mailboxes ADD COLUMN unsynced TEXT NOT NULL DEFAULT ''",),
+    (
+        """CREATE TABLE keywords (
+            mailbox INTEGER NOT NULL,
+            letter TEXT NOT NULL,
+            name TEXT NOT NULL,
+            PRIMARY KEY (mailbox, letter)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 _FULL_OR_BROKEN = {

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from mailtwist.kit.files import Files, write_whole
@@ -39,6 +39,11 @@ class Keywords:
             self._read_when = when
         return self
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """By letter; never changed, there is a new one then."""
+        return self._names
+
     def flags(self, letters: str) -> Flags:
         """The same object for the same letters."""
         found = self._flags.get(letters)
@@ -54,7 +59,8 @@ class Keywords:
 
     def letters(self, flags: Flags, used: Callable[[], Collection[str]]) -> str:
         """The letters of `flags`, new keywords written down first.  `used` tells the letters that messages
-        have: when all are taken, one that no message has is taken anew."""
+        have: no other keyword is given one of these, whether it has a line or has lost it; when all are
+        taken, one that no message has is taken anew."""
         known = self._letters()
         new = sorted(flag for flag in flags if flag.lower() not in known)
         if new:
@@ -68,21 +74,39 @@ class Keywords:
         return letters
 
     def _add(self, new: list[str], used: Callable[[], Collection[str]]) -> None:
-        names = dict(self._names)
-        if len(names) + len(new) > len(LETTERS):
-            kept = used()
+        names, kept = dict(self._names), set(used())
+        if len(names.keys() | kept) + len(new) > len(LETTERS):
             names = {letter: name for letter, name in names.items() if letter in kept}
-        free = [letter for letter in LETTERS if letter not in names]
+        free = [letter for letter in LETTERS if letter not in names and letter not in kept]
         if len(new) > len(free):
             raise LimitReached("The mailbox has as many keywords as it can hold")
         names.update(zip(free, new, strict=False))
+        self.write(names)
+
+    def write(self, names: Mapping[str, str]) -> None:
+        """The keywords of these letters, and no others."""
         lines = (f"{LETTERS.index(letter)} {names[letter]}\n" for letter in sorted(names))
         write_whole(self._files, self._path, "".join(lines).encode("ascii"))
         self._read_when = None
         self.read()
 
 
+def look_over(path: Path) -> tuple[dict[str, str], int]:
+    """The keywords of a file, by letter, and how many of its lines give none; without a file, none."""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(_LONGEST)
+    except FileNotFoundError:
+        return {}, 0
+    names = _names(octets)
+    return names, len(octets.splitlines()) - len({name.lower() for name in names.values()})
+
+
 def _parsed(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
-        lines = _LINE.findall(file.read(_LONGEST))
+        return _names(file.read(_LONGEST))
+
+
+def _names(octets: bytes) -> dict[str, str]:
+    lines = _LINE.findall(octets)
     return {LETTERS[int(number)]: name.decode("ascii") for number, name in lines if int(number) < 26}

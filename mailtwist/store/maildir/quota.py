@@ -53,6 +53,13 @@ def write(files: Files, root: Path, quota: Quota) -> None:
     write_whole(files, root / FILE, "".join(lines).encode("ascii"))
 
 
+def is_written_well(path: Path) -> bool:
+    """Each of its lines says something."""
+    with path.open("rb") as file:
+        octets = file.read(4096)
+    return len(_LINE.findall(octets)) == len(octets.splitlines())
+
+
 def _written(limit: Limit) -> str:
     return "none" if limit is None else str(limit)
 
