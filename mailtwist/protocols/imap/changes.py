@@ -62,6 +62,7 @@ class Selected:
         self._stop = mailbox.listen(self._hear)
         self._uids = array("I", [entry.uid for entry in mailbox.entries()])
         self._keywords = frozenset(mailbox.keywords)
+        self._takes_keywords = mailbox.takes_keywords
         self._claim()
         self._recent_told = self.recent_count
 
@@ -142,7 +143,10 @@ class Selected:
 
     def permanent_flags(self) -> bytes:
         """Those that can be changed for good; `\\*` says that new keywords can be made."""
-        return b"()" if self.read_only else self.all_flags()[:-1] + b" \\*)"
+        self._takes_keywords = self.mailbox.takes_keywords
+        if self.read_only:
+            return b"()"
+        return self.all_flags()[:-1] + (b" \\*)" if self._takes_keywords else b")")
 
     def writable(self) -> Mailbox:
         """The mailbox, for those who want to change something."""
@@ -185,8 +189,10 @@ class Selected:
         """The same for keywords that nobody used here before: to be told before a message has one."""
         keywords = frozenset(self.mailbox.keywords)
         if not keywords <= self._keywords:
-            self._keywords |= keywords
+            self._keywords = keywords
             yield b"FLAGS " + self.all_flags()
+            if not self.read_only and self.mailbox.takes_keywords is not self._takes_keywords:
+                yield b"OK [PERMANENTFLAGS %b] Kept" % self.permanent_flags()
 
     def flags_told(self, entries: Iterable[Entry]) -> None:
         """The client has these flags already: its own STORE, the \\Seen of its own FETCH."""
