@@ -78,6 +78,35 @@ SyncState *
     return folder / "mail" / "INBOX"
 
 
+def offlineimap(login: Login, folder: Path) -> Path:
+    """Two-way sync of all mailboxes with Maildirs under `folder`/mail; call it again for the next round."""
+    (fresh(folder) / "secret").write_text(login.secret + "\n")
+    config = folder / "offlineimaprc"
+    config.write_text(
+        f"""\
+[general]
+accounts = us
+metadata = {folder}/state
+[Account us]
+localrepository = near
+remoterepository = far
+[Repository near]
+type = Maildir
+localfolders = {folder}/mail
+[Repository far]
+type = IMAP
+remotehost = localhost
+remoteport = {login.ports["imaps"]}
+remoteuser = {login.user}
+remotepassfile = {folder}/secret
+ssl = yes
+sslcacertfile = {login.certificate}
+"""
+    )
+    run("offlineimap", "-c", config, "-o", "-u", "basic", env={"HOME": str(folder)})
+    return folder / "mail" / "INBOX"
+
+
 def fetchmail(
     login: Login, folder: Path, *, protocol: str = "pop3", ok: Sequence[int] = (0, 1)
 ) -> list[bytes]:
@@ -165,8 +194,9 @@ def curl_said(login: Login, path: str, *, scheme: str = "imaps") -> str:
     return done.stderr.decode("utf-8", "replace")
 
 
-def mutt(login: Login, folder: Path) -> list[bytes]:
-    """All messages of INBOX that have a body, copied by mutt to a Maildir (it cannot copy others)."""
+def mutt(login: Login, folder: Path, *, program: str = "mutt") -> list[bytes]:
+    """All messages of INBOX that have a body, copied by mutt (or neomutt) to a Maildir (it cannot copy
+    others)."""
     fresh(folder / "Mail")  # else it asks
     out = maildir(folder / "out")
     secret = login.secret.replace("\\", "\\\\").replace('"', '\\"')
@@ -188,7 +218,7 @@ push "<tag-pattern>~z 1-<enter><tag-prefix><copy-message><kill-line>{out}<enter>
 """
     )
     url = f"imaps://{login.host}:{login.ports['imaps']}/INBOX"
-    run_in_terminal("mutt", "-F", folder / "muttrc", "-f", url, env={"HOME": str(folder)})
+    run_in_terminal(program, "-F", folder / "muttrc", "-f", url, env={"HOME": str(folder)})
     return messages(out)
 
 

@@ -11,20 +11,24 @@ import termios
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest import SkipTest
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
+def absent(said: str) -> NoReturn:
+    """Something that a test needs is not there: it skips, in CI it fails."""
+    if os.environ.get("CI") == "true":
+        raise AssertionError(said)
+    raise SkipTest(said)
+
+
 def program(name: str) -> str:
-    """Where `name` is.  Missing: the test skips, in CI it fails."""
+    """Where `name` is, or it is `absent`."""
     found = shutil.which(name, path=PATH)
     if found is None:
-        said = f"{name} is not installed; `make peers` as root installs it on Debian"
-        if os.environ.get("CI") == "true":
-            raise AssertionError(said)
-        raise SkipTest(said)
+        absent(f"{name} is not installed; `make peers` as root installs it on Debian")
     return found
 
 

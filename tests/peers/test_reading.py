@@ -1,48 +1,22 @@
 """Two hundred varied messages, read by real programs: byte for byte what was put in."""
 
-import email
 import hashlib
 import imaplib
 import poplib
 import re
 import ssl
-from collections import Counter
-from collections.abc import Callable, Iterable
+from email import message_from_bytes, policy
 from pathlib import Path
 
+from imapclient import IMAPClient
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.testing.corpus import messages
-from tests.peers import clients
+from tests.peers import clients, node_clients, terminal_clients
 from tests.peers.dovecot import Dovecot
 from tests.peers.host import Person, shared_host
 from tests.peers.programs import needs
-
-
-def digests(octets: Iterable[bytes]) -> Counter[str]:
-    return Counter(hashlib.sha256(message).hexdigest() for message in octets)
-
-
-def unix(message: bytes) -> bytes:
-    """As a program stores it that has LF lines."""
-    return message.replace(b"\r\n", b"\n")
-
-
-def ended(message: bytes) -> bytes:
-    """As POP3 gives it, which cannot say that the last line has no end (rfc1939#3)."""
-    return message if not message or message.endswith(b"\n") else message + b"\r\n"
-
-
-def orderly(message: bytes) -> bool:
-    """A header, an empty line and a body with ended lines.  What is less, some programs refuse or repair."""
-    head, empty, body = message.partition(b"\r\n\r\n")
-    fields = all(re.match(rb"[!-9;-~]+:|[ \t]", line) for line in head.split(b"\r\n"))
-    return bool(empty and body) and fields and message.endswith(b"\r\n")
-
-
-def rewritten(message: bytes) -> bool:
-    """Python's `email` writes it otherwise than it was."""
-    return email.message_from_bytes(message).as_bytes() != message
+from tests.peers.reading import Program, digests, ended, quoted, rewritten, unix, without_utf8
 
 
 class PythonTests(SynchronousTestCase):
@@ -87,36 +61,29 @@ class PythonTests(SynchronousTestCase):
                         break
                 self.assertEqual(got, whole)
 
+    def test_imapclient(self) -> None:
+        login = self.reader.login()
+        with IMAPClient("localhost", login.ports["imaps"], ssl_context=self.tls()) as imap:
+            imap.login(login.user, login.secret)
+            imap.select_folder("INBOX", readonly=True)
+            got = imap.fetch(imap.search(), ["BODY.PEEK[]", "ENVELOPE", "BODYSTRUCTURE", "RFC822.SIZE"])
+        self.assertEqual([one[b"BODY[]"] for _, one in sorted(got.items())], self.corpus)
+        self.assertEqual([one[b"RFC822.SIZE"] for _, one in sorted(got.items())], [*map(len, self.corpus)])
+
     def test_poplib(self) -> None:
         login = self.reader.login()
-        pop = poplib.POP3_SSL("localhost", login.ports["pop3s"], context=self.tls())
-        self.addCleanup(pop.close)
-        poplib._MAXLINE = 10_000_000
-        pop.user(login.user)
-        pop.pass_(login.secret)
-        self.assertEqual(pop.stat()[0], 200)
-        got = [b"".join(line + b"\r\n" for line in pop.retr(n)[1]) for n in range(1, 201)]
-        pop.quit()
-        self.assertEqual(digests(got), digests(map(ended, self.corpus)))
-
-
-class Program(SynchronousTestCase):
-    """What the tests of one reading program share."""
-
-    timeout = 600
-    corpus = messages(200)
-
-    def setUp(self) -> None:
-        self.host = shared_host()
-        self.reader: Person = self.host.person("reader", fill=self.corpus)
-        self.folder = Path(self.mktemp()).resolve()
-
-    def assertRead(self, got: Iterable[bytes], but: Callable[[bytes], bool] = lambda message: False) -> None:
-        """All that is orderly came through as it was, `but` for what this program always changes."""
-        wanted = [unix(message) for message in self.corpus if orderly(message)]
-        wanted = [message for message in wanted if not but(message)]
-        self.assertGreater(len(wanted), 120)
-        self.assertEqual(digests(wanted) - digests(got), Counter())
+        self.patch(poplib, "_MAXLINE", 10_000_000)
+        for utf8, given in ((True, ended), (False, without_utf8)):
+            pop = poplib.POP3_SSL("localhost", login.ports["pop3s"], context=self.tls())
+            self.addCleanup(pop.close)
+            if utf8:
+                pop.utf8()
+            pop.user(login.user)
+            pop.pass_(login.secret)
+            self.assertEqual(pop.stat()[0], 200)
+            got = [b"".join(line + b"\r\n" for line in pop.retr(n)[1]) for n in range(1, 201)]
+            pop.quit()
+            self.assertEqual(digests(got), digests(map(given, self.corpus)))
 
 
 @needs("curl")
@@ -130,7 +97,7 @@ class CurlTests(Program):
         login = self.reader.login()
         for number in range(1, 201):
             # Of a message without an octet (poplib gets none) curl prints a line end of its own.
-            wanted = ended(self.corpus[number - 1]) or b"\r\n"
+            wanted = without_utf8(self.corpus[number - 1]) or b"\r\n"
             self.assertEqual(clients.curl(login, str(number), scheme="pop3s"), wanted)
 
 
@@ -143,10 +110,25 @@ class MbsyncTests(Program):
         )
 
 
+@needs("offlineimap")
+class OfflineimapTests(Program):
+    """offlineimap reads messages with CRLF lines and writes them anew with LF, by Python's `email`."""
+
+    def test_it_reads(self) -> None:
+        near = clients.offlineimap(self.reader.login(), self.folder)
+        self.assertRead(clients.messages(near), but=self.changed)
+
+    def changed(self, message: bytes) -> bool:
+        rules = policy.default.clone(cte_type="8bit", utf8=True, refold_source="none")
+        read = message_from_bytes(message.replace(b"\n", b"\r\n"), policy=rules)
+        return read.as_bytes(policy=rules) != message
+
+
 @needs("fetchmail")
 class FetchmailTests(Program):
     def test_it_reads_by_pop3(self) -> None:
-        self.assertRead(clients.fetchmail(self.reader.login(), self.folder, protocol="pop3"))
+        got = clients.fetchmail(self.reader.login(), self.folder, protocol="pop3")
+        self.assertRead(got, given=without_utf8)
 
     def test_it_reads_by_imap(self) -> None:
         self.assertRead(clients.fetchmail(self.reader.login(), self.folder, protocol="imap"))
@@ -166,18 +148,52 @@ class GetmailTests(Program):
         self.assertRead(self.read("imap"), but=rewritten)
 
     def test_it_reads_by_pop3(self) -> None:
-        self.assertRead(self.read("pop3"), but=rewritten)
+        self.assertRead(self.read("pop3"), but=rewritten, given=without_utf8)
+
+
+class Mutt(Program):
+    """mutt notes the size of what it copies."""
+
+    def read(self, program: str) -> None:
+        got = clients.mutt(self.reader.login(), self.folder, program=program)
+        own = re.compile(rb"Content-Length: \d+\nLines: \d+\n")
+        self.assertRead(own.sub(b"", message, count=1) for message in got)
 
 
 @needs("mutt")
-class MuttTests(Program):
-    """mutt notes the size of what it copies."""
+class MuttTests(Mutt):
+    def test_it_reads(self) -> None:
+        self.read("mutt")
+
+
+@needs("neomutt")
+class NeomuttTests(Mutt):
+    def test_it_reads(self) -> None:
+        self.read("neomutt")
+
+
+@needs("aerc", "tmux")
+class AercTests(Program):
+    """Read from the mbox that it exports."""
 
     def test_it_reads(self) -> None:
-        got = clients.mutt(self.reader.login(), self.folder)
-        self.assertRead(
-            re.sub(rb"Content-Length: \d+\nLines: \d+\n", b"", message, count=1) for message in got
-        )
+        self.assertRead(terminal_clients.aerc_read(self.reader.login(), self.folder), but=quoted)
+
+
+@needs("alpine", "tmux")
+class AlpineTests(Program):
+    """Read from the mbox that it saves to."""
+
+    def test_it_reads(self) -> None:
+        self.assertRead(terminal_clients.alpine_read(self.reader.login(), self.folder), but=quoted)
+
+
+@needs("node")
+class ImapflowTests(Program):
+    def test_it_reads(self) -> None:
+        seen = node_clients.imapflow(self.reader.login())
+        self.assertEqual([one["source"] for one in seen["messages"]], self.corpus)
+        self.assertIn("Grüße sample-5 ✉", [one.get("subject") for one in seen["messages"]])
 
 
 @needs("dovecot")
