@@ -3,8 +3,12 @@
 from types import MethodType
 from typing import Any
 
+from OpenSSL.SSL import Error, WantReadError
 from twisted.internet import tcp
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+
+RECORD, SEALED = 16 * 1024, 64 * 1024
 
 
 class Prompt(tcp.Server):
@@ -12,6 +16,7 @@ class Prompt(tcp.Server):
     kernel and a turn for an answer that nearly always can be sent now.  What the kernel does not take waits
     for the reactor as before."""
 
+    SEND_LIMIT = 512 * 1024
     _sending = False
 
     def startWriting(self) -> None:
@@ -42,7 +47,35 @@ class Tls(BufferingTLSTransport):
 
 
 def _unbuffered(tls: Any) -> None:
+    """Nothing waits for more.  OpenSSL seals 16 KiB at a time; Twisted gives each of them to the transport by
+    itself, we give `SEALED` together."""
     tls.write = MethodType(TLSMemoryBIOProtocol.write, tls)
+    tls._write = MethodType(_write, tls)
+
+
+def _write(tls: Any, octets: bytes) -> None:
+    """Twisted's, but for when it flushes; what OpenSSL does not take yet waits with `_bufferedWrite`."""
+    at = 0
+    while at < len(octets) and not tls._lostTLSConnection:
+        try:
+            at += tls._tlsConnection.send(octets[at : at + RECORD])
+        except WantReadError:
+            tls._bufferedWrite(octets[at:])
+            break
+        except Error:
+            tls._tlsShutdownFinished(Failure())
+            return
+        if at % SEALED == 0:
+            _flush(tls)
+    _flush(tls)
+
+
+def _flush(tls: Any) -> None:
+    try:
+        sealed = tls._tlsConnection.bio_read(2 * SEALED)
+    except WantReadError:
+        return
+    tls.transport.write(sealed)
 
 
 class TlsFactory(TLSMemoryBIOFactory):

@@ -1,7 +1,7 @@
 """What FETCH can be asked for: the rows of its table.  rfc3501#6.4.5 rfc3501#7.4.2"""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -50,11 +50,15 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Something for which the message is opened.  `sees`: the message is \\Seen from then on."""
+    """Something for which the message is opened.  `sees`: the message is \\Seen from then on.  `at_once`: the
+    same answer, out of the octets of a message that is in memory, where that is no work.  `fact`: under this
+    name, which has a version, the store keeps the answer, which is the same for ever (`Mailbox.known`)."""
 
     label: bytes
     answer: Callable[[Reading], Awaitable[Pieces]]
     sees: bool = False
+    at_once: Callable[[bytes], Sequence[bytes]] | None = None
+    fact: str = ""
 
 
 Item = Listed | Read
@@ -117,12 +121,16 @@ def _section(label: bytes, section: Section, *, sees: bool) -> Read:
     async def answer(reading: Reading) -> Pieces:
         return literal(await section.find(reading))
 
-    return Read(label, answer, sees)
+    def at_once(octets: bytes) -> Sequence[bytes]:
+        found = section.cut_of(octets)
+        return b"{%d}\r\n" % len(found), found
+
+    return Read(label, answer, sees, at_once if section.simple else None)
 
 
 def _parse_body(arguments: Arguments) -> Item:
     if not arguments.peek(b"["):
-        return Read(b"BODY", _body)
+        return Read(b"BODY", _body, fact="body.1")
     section = Section.parse(arguments)
     return _section(b"BODY" + section.written(), section, sees=True)
 
@@ -132,8 +140,8 @@ def _parse_peek(arguments: Arguments) -> Item:
     return _section(b"BODY" + section.written(), section, sees=False)
 
 
-def _read(name: str, answer: Callable[[Reading], Awaitable[Pieces]]) -> FetchItem:
-    made = Read(name.encode("ascii"), answer)
+def _read(name: str, answer: Callable[[Reading], Awaitable[Pieces]], fact: str) -> FetchItem:
+    made = Read(name.encode("ascii"), answer, fact=fact)
     return FetchItem(name, lambda arguments: made)
 
 
@@ -185,8 +193,8 @@ ITEMS = (
     FetchItem("FLAGS", lambda arguments: FLAGS),
     known("INTERNALDATE", _internal_date),
     known("RFC822.SIZE", _size),
-    _read("ENVELOPE", _envelope),
-    _read("BODYSTRUCTURE", _body_structure),
+    _read("ENVELOPE", _envelope, "envelope.1"),
+    _read("BODYSTRUCTURE", _body_structure, "bodystructure.1"),
     FetchItem("BODY", _parse_body),
     FetchItem("BODY.PEEK", _parse_peek),
     _whole("RFC822", "", sees=True),

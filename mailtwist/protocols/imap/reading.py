@@ -14,7 +14,7 @@ AT_A_STRETCH = 2 * BLOCK
 PORTION = BLOCK // 4
 """Octets that are taken apart without a look at the clock."""
 
-SENT = 2 * BLOCK
+SENT = 4 * BLOCK
 """Octets that are read at a time to be sent and nothing else: each read costs a thread its turn."""
 
 EACH = 4096

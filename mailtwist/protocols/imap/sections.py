@@ -74,6 +74,19 @@ class Section:
         start, end = self.bounds(span.end - span.start)
         return Span(span.start + start, span.start + end)
 
+    @property
+    def simple(self) -> bool:
+        """Its place is known once the end of the header is."""
+        return not (self.numbers or self.names)
+
+    def cut_of(self, octets: bytes) -> bytes:
+        """The same as `find`, for a simple one, out of all octets of a message."""
+        if not self.text:
+            return octets if self.partial is None else self._cut(octets)
+        end = headers.end(octets)
+        end = len(octets) if end < 0 else end
+        return self._cut(octets[end:] if self.text == "TEXT" else octets[:end])
+
     async def _span(self, reading: Reading) -> Span:
         if self.numbers:
             return self._span_of_part(await reading.structure())

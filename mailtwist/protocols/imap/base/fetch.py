@@ -1,7 +1,7 @@
 """FETCH: what the client wants to know of messages, and the messages themselves.  rfc3501#6.4.5"""
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -13,12 +13,11 @@ from mailtwist.protocols.imap.changes import Selected
 from mailtwist.protocols.imap.command import Answer, Command, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
-from mailtwist.protocols.imap.fetch_items import ITEMS, UID, Flow, Item, Listed, Pieces, Read, item, unasked
+from mailtwist.protocols.imap.fetch_items import ITEMS, UID, Item, Listed, Read, item
+from mailtwist.protocols.imap.fetched import Answers, Wanted, by_uid
 from mailtwist.protocols.imap.message_set import MessageSet
 from mailtwist.protocols.imap.modifiers import Choice, taken
-from mailtwist.protocols.imap.reading import SENT, Pace, Reading
-from mailtwist.protocols.imap.sections import Span
-from mailtwist.store.api import Content, Entry
+from mailtwist.store.api import Entry
 
 NOT_MARKED = Event("imap.not_marked", "Messages were read but could not be marked so: {why}", "warn")
 
@@ -34,9 +33,6 @@ _MACROS = {
     b"ALL": b"(FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)",
     b"FULL": b"(FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY)",
 }
-
-Wanted = Sequence[tuple[int, int]]
-"""(number, UID)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +79,29 @@ class Fetch(Command):
 
     async def _open(self, session: Session, wanted: Wanted) -> int:
         """How many were still there."""
-        selected, answered = session.selected, 0
-        pace = Pace(session.breathe)
-        sees = any(isinstance(one, Read) and one.sees for one in self.items) and not selected.read_only
+        selected, answers, answered = session.selected, Answers(session, self.items), 0
+        reads = [one for one in self.items if isinstance(one, Read)]
+        if all(one.fact for one in reads):
+            answered, wanted = await answers.out_of_facts(wanted)
+        sees = any(one.sees for one in reads) and not selected.read_only
         for batch in _batches(selected, wanted):
             marked = await _mark(selected, batch) if sees else ()
-            answered += await self._answered(session, batch, marked, pace)
+            answered += await _answered(selected, answers, batch, marked)
+            answers.lesson.told(selected.mailbox)
         return answered
 
-    async def _answered(self, session: Session, batch: Wanted, marked: Collection[int], pace: Pace) -> int:
-        answered = 0
-        asked = {one.label for one in self.items}
-        extra = tuple(one for one in unasked(session.selected) if one.label not in asked)
-        while batch:
-            opened = await session.selected.mailbox.open_some([uid for _, uid in batch])
-            try:
-                for (number, uid), content in zip(batch, opened, strict=False):
-                    items = self.items + extra if uid in marked else self.items
-                    if content is not None:
-                        answered += await _answer(session, number, uid, content, items, pace)
-            finally:
-                for content in filter(None, opened):
-                    content.close()
-            batch = batch[len(opened) :]
-        return answered
+
+async def _answered(selected: Selected, answers: Answers, batch: Wanted, marked: Collection[int]) -> int:
+    answered = 0
+    while batch:
+        opened = await selected.mailbox.open_some([uid for _, uid in batch])
+        try:
+            answered += await answers.of(batch[: len(opened)], opened, marked)
+        finally:
+            for content in filter(None, opened):
+                content.close()
+        batch = batch[len(opened) :]
+    return answered
 
 
 def _items(arguments: Arguments) -> list[Item]:
@@ -121,7 +116,7 @@ def _items(arguments: Arguments) -> list[Item]:
 async def _list(session: Session, wanted: Wanted, items: Sequence[Listed]) -> int:
     """How many were still there; nothing of them is opened."""
     selected, answered = session.selected, 0
-    entries = _by_uid(selected, wanted)
+    entries = by_uid(selected, wanted)
     for start in range(0, len(wanted), AT_ONCE):
         lines = list(_lines(selected, wanted[start : start + AT_ONCE], entries, items))
         answered += len(lines)
@@ -141,13 +136,6 @@ def _lines(
         if entry is not None:
             answers = b" ".join([b"%b %b" % (label, words(selected, entry)) for label, words in questions])
             yield b"* %d FETCH (%b)\r\n" % (number, answers)
-
-
-def _by_uid(selected: Selected, wanted: Wanted) -> Mapping[int, Entry]:
-    if len(wanted) * 8 < selected.exists:
-        found = ((uid, selected.entry(uid)) for _, uid in wanted)
-        return {uid: entry for uid, entry in found if entry is not None}
-    return {entry.uid: entry for entry in selected.mailbox.entries()}
 
 
 def _batches(selected: Selected, wanted: Wanted) -> Iterator[Wanted]:
@@ -178,50 +166,6 @@ async def _mark(selected: Selected, batch: Wanted) -> Collection[int]:
         return ()
     selected.flags_told(changed)
     return {entry.uid for entry in changed}
-
-
-async def _answer(
-    session: Session, number: int, uid: int, content: Content, items: Sequence[Item], pace: Pace
-) -> bool:
-    """False when the message is not there any more."""
-    selected = session.selected
-    entry = selected.entry(uid)
-    if entry is None:
-        return False
-    reading = Reading(uid, content, selected.structures, pace)
-    answer = await _pieces(selected, entry, items, reading)
-    await _send(session, [b"* %d FETCH (" % number, *answer, b")\r\n"], reading)
-    await session.drained()
-    return True
-
-
-async def _pieces(selected: Selected, entry: Entry, items: Sequence[Item], reading: Reading) -> Pieces:
-    pieces: Pieces = []
-    for one in items:
-        pieces.append(b"%b%b " % (b" " if pieces else b"", one.label))
-        if isinstance(one, Listed):
-            pieces.append(one.words(selected, entry))
-        else:
-            pieces += await one.answer(reading)
-    return pieces
-
-
-async def _send(session: Session, pieces: Pieces, reading: Reading) -> None:
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            session.write(piece)
-            continue
-        try:
-            async for block in _blocks(piece, reading):
-                session.write(block)
-                await session.drained()
-        except Exception:
-            session.cut()  # a literal that was begun cannot be taken back
-            raise
-
-
-def _blocks(piece: Span | Flow, reading: Reading) -> AsyncIterator[bytes]:
-    return reading.blocks(piece.start, piece.end, SENT) if isinstance(piece, Span) else piece.blocks()
 
 
 extension = Extension(name="fetch", rfc=3501, commands=(Fetch,), fetch_items=ITEMS)
