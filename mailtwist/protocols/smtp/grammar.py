@@ -12,8 +12,9 @@ _BEYOND = "\u00a0-\u2027\u202a-\U0010ffff"
 _ATEXT = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_BEYOND}-]"
 _DOT_STRING = rf"{_ATEXT}+(?:\.{_ATEXT}+)*"
 _QUOTED = rf'"(?:[ !#-\[\]-~{_BEYOND}]|\\[ -~])*"'
+_HOP = r"@[^<>@,:\" \\]+"
 _PATH = re.compile(
-    rf"<(?P<route>@[^<>:\" \\]*:)?(?P<local>{_DOT_STRING}|{_QUOTED})(?:@(?P<domain>[^<>@\" \\]*))?>"
+    rf"<(?:{_HOP}(?:,{_HOP})*:)?(?P<local>{_DOT_STRING}|{_QUOTED})(?:@(?P<domain>[^<>@\" \\]*))?>"
 )
 _DOTTED = re.compile(_DOT_STRING)
 _TO_QUOTE = re.compile(r'["\\]')

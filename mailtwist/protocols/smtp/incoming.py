@@ -29,16 +29,11 @@ class Incoming:
                 self.refused = replace(self.refused, last=True)
                 return
 
-    async def end_line(self) -> None:
-        """The last line has an end."""
-        if self.refused is None:
-            self.refused = self._measure.unended()
-        if self.refused is None and not self._measure.ended:
-            self.refused = await self._written(b"\r\n")
-
     async def finish(self, session: Session) -> Reply:
-        """The message has ended; the answer, or to LMTP the last of one for each recipient, after the others
-        (rfc2033#4.2)."""
+        """The message has ended, its last line too if that had no end; the answer, or to LMTP the last of one
+        for each recipient, after the others (rfc2033#4.2)."""
+        if self.refused is None and not self._measure.ended:
+            self.refused = self._measure.unended() or await self._written(b"\r\n")
         answers = await self._answers(session)
         for answer in answers[:-1]:
             session.door.say(replace(answer, last=False), blames=False)

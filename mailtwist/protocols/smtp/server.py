@@ -5,7 +5,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
-from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.interfaces import IDelayedCall, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.mail import smtp
 from twisted.python.failure import Failure
@@ -25,6 +25,7 @@ from mailtwist.protocols.stock import keeps
 from mailtwist.protocols.turns import TakesTurns
 
 REFUSED = Event("smtp.refused", "{address}: {command} is refused: {reply} {detail}")
+EARLY = Event("smtp.early", "{address}: spoke before it was greeted, {octets} octets")
 
 KEPT = "sendCode sendSyntaxError listExtensions _cbAnonymousAuthentication _cbAuthenticated"
 """What of `smtp.ESMTP` is used."""
@@ -74,6 +75,7 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
         self.session = Session(self)
         self.conduct = Conduct()
         self._said = ""
+        self._greeting: IDelayedCall | None = None
 
     # -- the connection
     def makeConnection(self, transport: Any) -> None:
@@ -87,9 +89,26 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
             self.timeout = self.limits.idle_time
         self.turns.limit = max(self.limits.command, self.limits.answer)
         self.turns.progress = self.limits.progress_time
-        super().connectionMade()
+        if self.limits.greet_delay and not self.trusted(self.address):
+            vars(self)["dataReceived"] = self._spoke_early
+            self._greeting = self.callLater(self.limits.greet_delay, self._greet)
+        else:
+            self._greet()
+
+    def _greet(self) -> None:
+        vars(self).pop("dataReceived", None)
+        if not self.turns.over:
+            super().connectionMade()
+
+    def _spoke_early(self, data: bytes) -> None:
+        """A client waits for its greeting (rfc5321#3.1); one that does not, will not wait for answers."""
+        if not self.turns.over:
+            EARLY.log(address=self.address, octets=len(data))
+            self.say(replies.TOO_EARLY)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._greeting is not None and self._greeting.active():
+            self._greeting.cancel()
         super().connectionLost(reason)
         if self.session.mail is not None:
             spawn(self.session.forget(), "dropping half a message")

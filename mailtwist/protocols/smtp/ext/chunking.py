@@ -41,9 +41,16 @@ class Bdat(Command):
         if mail is None or not mail.recipients:
             return await self._unwanted(chunk, session)
         incoming = mail.incoming = mail.incoming or await _begun(session, mail)
-        await incoming.take(chunk)
-        if self.last:
-            return await _ended(incoming, session)
+        try:
+            await incoming.take(chunk)
+            if self.last:
+                return await incoming.finish(session)
+        except BaseException:
+            await incoming.abort()
+            raise
+        finally:
+            if self.last:
+                session.mail = None
         if incoming.refused is None:
             return Reply(250, "2.0.0", f"{self.size} octets received")
         await incoming.abort()
@@ -56,8 +63,12 @@ class Bdat(Command):
         refused = replies.out_of_order(session.state, door.dialect.hello)
         nowhere = Incoming(None, Measure(door.limits), refused)
         await nowhere.take(chunk)
-        silent = door.dialect.protocol == "lmtp" and self.last and session.mail is not None
-        return None if silent else nowhere.refused
+        waits = door.dialect.protocol == "smtp" or not self.last or session.mail is None or _over(nowhere)
+        return nowhere.refused if waits else None
+
+
+def _over(incoming: Incoming) -> bool:
+    return incoming.refused is not None and incoming.refused.last
 
 
 async def _begun(session: Session, mail: Mail) -> Incoming:
@@ -67,14 +78,6 @@ async def _begun(session: Session, mail: Mail) -> Incoming:
         return Incoming(await door.begin(), measure)
     except (Refusal, Trouble) as error:
         return Incoming(None, measure, door.refused(error))
-
-
-async def _ended(incoming: Incoming, session: Session) -> Reply:
-    try:
-        await incoming.end_line()
-        return await incoming.finish(session)
-    finally:
-        await session.forget()
 
 
 extension = Extension(name="chunking", rfc=3030, keywords=("CHUNKING",), commands=(Bdat,))
