@@ -136,6 +136,9 @@ class MemoryAccount:
         if not going:
             raise NoSuchMailbox(old)
         self._rename(going)
+        for parent in parents(new):
+            if parent not in self._mailboxes:
+                self._make(parent)
 
     def _rename(self, going: list[tuple[str, str]]) -> None:
         for _, after in going:
@@ -146,9 +149,6 @@ class MemoryAccount:
             mailbox.name = after
             if before in self._uses:
                 self._uses[after] = self._uses.pop(before)
-        for parent in parents(going[0][1]):
-            if parent not in self._mailboxes:
-                self._make(parent)
 
     async def subscribe(self, name: str, subscribed: bool) -> None:
         self._subscribed.discard(name := canonical(name))

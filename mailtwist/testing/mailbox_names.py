@@ -188,6 +188,14 @@ class MailboxNamesContract(_TestCase):
         await self.put(account, "x/y", b"more")
         self.assertEqual(len(mailbox.entries()), 2)
 
+    async def test_a_level_that_is_no_mailbox_is_none_after_a_rename(self) -> None:
+        account = await self.make_account()
+        await account.create("foo/bar")
+        await account.delete("foo")
+        await account.rename("foo", "up/zowie")
+        listed = {one.name: one.selectable for one in await account.mailboxes()}
+        self.assertEqual(listed, {INBOX: True, "up": True, "up/zowie": False, "up/zowie/bar": True})
+
     async def test_a_rename_never_hides_a_mailbox(self) -> None:
         account = await self.make_account()
         await account.create("a/b")

@@ -168,7 +168,7 @@ class Arguments:
 
     def flag_list(self) -> flags.Flags:
         """Flags in parentheses, perhaps none."""
-        return frozenset(self.list_of(self.flag, least=0, most=FLAGS))
+        return flags.different(self.list_of(self.flag, least=0, most=FLAGS))
 
     def date(self) -> date:
         """`1-Feb-1994`, quoted or not."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from mailtwist.mail.flags import Flags
+from mailtwist.mail.flags import Flags, different
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import FLAGS, Arguments
 from mailtwist.protocols.imap.command import Answer, Command, State
@@ -92,12 +92,12 @@ class Store(Command):
 
 
 def _bare_flags(arguments: Arguments) -> Flags:
-    found = {arguments.flag()}
+    found = [arguments.flag()]
     while arguments.take(b" "):
-        found.add(arguments.flag())
+        found.append(arguments.flag())
         if len(found) > FLAGS:
             raise Malformed("Too many flags")
-    return frozenset(found)
+    return different(found)
 
 
 extension = Extension(name="store", rfc=3501, commands=(Store,))
