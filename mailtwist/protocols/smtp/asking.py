@@ -47,4 +47,4 @@ class Question(Command):
 
 def allowed(door: Door) -> bool:
     """This client may know who exists."""
-    return door.verify == "anybody" or (door.verify == "accounts" and door.authenticated)
+    return door.vrfy == "anybody" or (door.vrfy == "accounts" and door.authenticated)

@@ -17,7 +17,7 @@ from mailtwist.protocols.smtp.limits import Limits
 if TYPE_CHECKING:
     from mailtwist.protocols.smtp.incoming import Incoming
 
-Verify = Literal["nobody", "accounts", "anybody"]
+Asker = Literal["nobody", "accounts", "anybody"]
 
 
 class Transfer(Protocol):
@@ -122,7 +122,7 @@ class Door(Protocol):
         """Mail is taken from those who logged in only (rfc6409#4.3)."""
 
     @property
-    def verify(self) -> Verify:
+    def vrfy(self) -> Asker:
         """Who may ask who exists."""
 
     def say(self, reply: Reply, *, blames: bool = True) -> None:

@@ -17,7 +17,7 @@ from mailtwist.protocols.errors import LineTooLong, Malformed, Unframed
 from mailtwist.protocols.smtp import replies
 from mailtwist.protocols.smtp.command import Command, Refusal, Reply
 from mailtwist.protocols.smtp.conduct import Conduct
-from mailtwist.protocols.smtp.door import Session, Verify
+from mailtwist.protocols.smtp.door import Asker, Session
 from mailtwist.protocols.smtp.extension import Dialect, whole
 from mailtwist.protocols.smtp.limits import Limits
 from mailtwist.protocols.smtp.taking import TakesMail
@@ -58,12 +58,12 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
     """A factory sets `portal` or `delivery`, and what it likes of `host`, `ctx` (TLS for STARTTLS),
     `challengers` (mechanisms of twisted.mail), `limits`, `dialect` (which may be LMTP's), `clock`, `trusted`
     (whether an address needs no TLS to log in), `auth_offered` (False on port 25), `login_required` (True for
-    submission) and `verify` (who may ask with VRFY and EXPN who exists)."""
+    submission) and `vrfy` (who may ask with VRFY and EXPN who exists)."""
 
     alpn = (b"smtp",)
     limits = Limits()
     login_required = False
-    verify: Verify = "nobody"
+    vrfy: Asker = "nobody"
     address = ""
     delivery: Any
     deliveryFactory: Any

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent.parent.parent / "chat" / "smtp"
 
 class ChatTests(TranscriptCase):
     """`@ tls`: TLS from the start.  `@ kind relay`: as on port 25.  `@ kind submission`: as on port 587.
-    `@ lmtp`: it is spoken.  `@ verify WHO`: they may ask who exists.  `@ trusted`: the client's network is.
+    `@ lmtp`: it is spoken.  `@ vrfy WHO`: they may ask who exists.  `@ trusted`: the client's network is.
      `@ limits NAME=NUMBER ...`.  `@ mails NUMBER`: taken in all."""
 
     folder = FOLDER
@@ -34,8 +34,8 @@ class ChatTests(TranscriptCase):
         }
         if "lmtp" in at:
             how["dialect"] = Dialect.installed(protocol="lmtp")
-        if "verify" in at:
-            how["verify"] = at["verify"]
+        if "vrfy" in at:
+            how["vrfy"] = at["vrfy"]
         if "mails" in at:
             self.addCleanup(lambda: self.assertEqual(len(scene.mails), int(at["mails"])))
         self.addCleanup(lambda: self.assertTrue(scene.over()))

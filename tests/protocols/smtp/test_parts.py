@@ -86,7 +86,7 @@ class ChoiceTests(SynchronousTestCase):
             for without in ((), (name,)):
                 scene = Scene()
                 wire = scene.connect(
-                    dialect=Dialect.installed(without), trusted=lambda address: True, verify="anybody"
+                    dialect=Dialect.installed(without), trusted=lambda address: True, vrfy="anybody"
                 )
                 wire.send(b"EHLO me\r\n")
                 words = [line[4:].split()[0] for line in wire.read().splitlines()[1:]]

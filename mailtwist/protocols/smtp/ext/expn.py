@@ -22,7 +22,7 @@ class Expn(Question):
         if wanting is not None:
             return wanting
         if not allowed(door):
-            return NOT_HERE if door.verify == "nobody" else replies.LOGIN_REQUIRED
+            return NOT_HERE if door.vrfy == "nobody" else replies.LOGIN_REQUIRED
         reception = await door.reception()
         if not isinstance(reception, SupportsExpand):
             return NOT_HERE
