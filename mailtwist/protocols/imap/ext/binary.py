@@ -14,6 +14,9 @@ from mailtwist.protocols.imap.fetch_items import FetchItem, Item, Pieces, Read
 from mailtwist.protocols.imap.reading import Reading
 from mailtwist.protocols.imap.sections import Section, Span, find_part
 
+DEEP, WIDE = 2, 20
+"""Parts whose sizes are kept with the store; others are rare, and there is no end to them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -103,7 +106,9 @@ def _size(section: Section) -> Item:
             return [b"%d" % (decoded.span.end - decoded.span.start)]
         return [b"%d" % (await decoded.measured()).size]
 
-    return Read(b"BINARY.SIZE" + section.written(), answer)
+    common = 1 <= len(section.numbers) <= DEEP and max(section.numbers) <= WIDE
+    written = section.written()
+    return Read(b"BINARY.SIZE" + written, answer, fact=f"binary.size.1{written.decode()}" if common else "")
 
 
 def _section(arguments: Arguments) -> Section:
