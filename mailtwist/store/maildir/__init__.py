@@ -20,10 +20,14 @@ from mailtwist.store.maildir.folders import account_folder, folder_of
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.index import Indexes
 from mailtwist.store.maildir.quota import Limits
+from mailtwist.store.maildir.repair import mend, prepare, rebuild
+from mailtwist.store.maildir.verify import SETTLED, TOLD, verified
 from mailtwist.store.names import new_name
 from mailtwist.store.quota import UNLIMITED, QuotaSettings
+from mailtwist.store.repair import Mended, Problem, Progress
 
 OPEN_INDEXES = 64  # each is a few open files
+FOUND, ROUNDS = 10_000, 100  # so many problems of a kind are mended at a time, so often at most
 
 
 class MailboxNames(Names):
@@ -58,6 +62,8 @@ class Settings(QuotaSettings):
 class MaildirStore:
     """All accounts below `folder`."""
 
+    settled = SETTLED
+
     def __init__(
         self,
         folder: Path,
@@ -89,6 +95,55 @@ class MaildirStore:
             await account.begin()
         return account
 
+    # -- `store.repair.SupportsRepair`
+    async def kept(self) -> Sequence[str]:
+        return await self._threads.run(_folders, self._folder)
+
+    def kept_as(self, account: str) -> str:
+        return account_folder(account)
+
+    async def verify(self, kept: str, *, quick: bool, progress: Progress) -> Sequence[Problem]:
+        return await self._verified(kept, progress, quick=quick)
+
+    async def fsck(self, kept: str, *, quick: bool, progress: Progress) -> Mended:
+        first = found = await self._verified(kept, progress, quick=quick, most=FOUND)
+        for _ in range(ROUNDS):
+            if not any(problem.mending for problem in found) or _is_newer(found):
+                break
+            await self._threads.run(prepare, self._folder / kept, self._files, found)
+            account = self._at(kept)
+            await account.work(mend, found, lambda: progress(kept, 0, 0))
+            await account.idle()
+            before, found = found, await self._verified(kept, progress, quick=quick, most=FOUND)
+            if found == before:
+                break
+        return Mended(first, found)
+
+    async def reindex(self, kept: str, *, progress: Progress) -> int:
+        found = await self._verified(kept, progress, quick=True)
+        damaged = [problem for problem in found if problem.kind == "index-damaged" and problem.mending]
+        await self._threads.run(prepare, self._folder / kept, self._files, damaged)
+        account = self._at(kept)
+        messages = await account.work(rebuild, lambda: progress(kept, 0, 0))
+        await account.idle()
+        return messages
+
+    def _at(self, kept: str) -> MaildirAccount:
+        """The account in this folder, whatever its id is."""
+        root = self._folder / kept
+        ground = Ground(root, self._files, self._clock, Limits(root, self._allowed))
+        return MaildirAccount(
+            kept, ground, self._threads, self._indexes, self._first_mailboxes, self._watching
+        )
+
+    async def _verified(
+        self, kept: str, progress: Progress, *, quick: bool, most: int = TOLD
+    ) -> list[Problem]:
+        root = self._folder / kept
+        return await self._threads.run(
+            verified, root, self._clock, progress, quick=quick, most=most, settled=self.settled
+        )
+
     async def start(self) -> None:
         """From now on, what others do is heard at once."""
         from twisted.internet import reactor
@@ -102,6 +157,18 @@ class MaildirStore:
             await account.idle()
         self._watching.stop()
         await self._threads.run(self._indexes.close)
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []
+
+
+def _is_newer(found: Sequence[Problem]) -> bool:
+    """The index is not one that this program may touch."""
+    return any(problem.kind == "index-damaged" and not problem.mending for problem in found)
 
 
 def _folder(settings: Settings, assembly: Assembly) -> Path:

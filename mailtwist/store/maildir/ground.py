@@ -114,6 +114,7 @@ class Ground:
     def recover(self) -> None:
         """What a power cut may have taken out of the index is found in the folders, with the next look.  UIDs
         and mod-sequences go on after all that were ever told."""
+        self._remembered.clear()  # it may be another index
         stale = [box for box in self.boxes() if box.unsynced not in ("", THIS_BOOT)]
         if not stale:
             return

@@ -225,12 +225,13 @@ def _trouble(path: Path, error: sqlite3.Error) -> Exception:
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return Trouble("4.3.0", "The mailbox is busy, try again later", f"{path}: {error}")
     if code in _DAMAGED:
-        _set_aside(path)
+        set_aside(path)
         return IndexDamaged(f"{path}: {error}")
     return error
 
 
-def _set_aside(path: Path) -> None:
+def set_aside(path: Path) -> None:
+    """The index at `path` is one no more; whoever has it open sees that."""
     with suppress(FileNotFoundError):
         os.replace(path, path.with_name(f"{path.name}.damaged"))
     for suffix in ("-wal", "-shm"):

@@ -194,11 +194,11 @@ def _known(ground: Ground, box: Box, name: str, facts: Facts) -> Row | None:
     """A row for a file that has its UID in its name already."""
     base, letters = split(name)
     try:
-        measured, received = _measured(ground.cur(box) / name, facts)
+        true, received = measured(ground.cur(box) / name, facts)
     except (FileNotFoundError, PermissionError):
         return None
     box.uid_next = max(box.uid_next, (facts.uid or 0) + 1)
-    return _row(box, base, letters, measured, received)
+    return _row(box, base, letters, true, received)
 
 
 def _adopted(ground: Ground, box: Box, folder: str, name: str) -> Row | None:
@@ -207,8 +207,8 @@ def _adopted(ground: Ground, box: Box, folder: str, name: str) -> Row | None:
     path = ground.path(box) / folder / name
     base, letters = split(name)
     try:
-        measured, received = _measured(path, facts_of(base))
-        facts = replace(measured, uid_validity=box.uid_validity, uid=box.uid_next)
+        true, received = measured(path, facts_of(base))
+        facts = replace(true, uid_validity=box.uid_validity, uid=box.uid_next)
         base = base_of(maker_of(base, ground.clock.now()), facts)
         ground.files.rename(path, ground.cur(box) / joined(base, letters))
     except FileNotFoundError:
@@ -228,7 +228,7 @@ def _row(box: Box, base: str, letters: str, facts: Facts, received: float) -> Ro
     return Row(facts.uid or 0, base, letters, as_read, size, received, facts.zone, box.modseq)
 
 
-def _measured(path: Path, facts: Facts) -> tuple[Facts, float]:
+def measured(path: Path, facts: Facts) -> tuple[Facts, float]:
     """The sizes are those of the file, read if its name does not tell; and when it came.  PermissionError
     also for what is no file."""
     status = os.lstat(path)
