@@ -61,12 +61,12 @@ class Connection:
     async def turn(self, line: bytes) -> None:
         """The command that begins with `line` is answered; `Malformed` when only BYE is left."""
         early = self.state is State.NOT_AUTHENTICATED
-        bounds = Bounds.of(self.limits, early=early)
+        bounds = Bounds.of(self.limits, early=early, unasked=self.dialect.unasked)
         self._tag = b""
         try:
             frame = await self._frames.read(line, bounds, self._find)
         except Refused as refused:
-            self._answer_bad(refused.tag, refused)
+            self._answer_bad(refused.tag, refused, refused.code)
         else:
             await self._take(frame)
         self.flush()
@@ -138,8 +138,8 @@ class Connection:
             kind = commands.get(f"UID {opening.name}")
         return kind if kind is not None and self.state in kind.states else None
 
-    def _answer_bad(self, tag: bytes, error: Malformed) -> None:
-        self.write(status(tag, b"BAD", str(error)))
+    def _answer_bad(self, tag: bytes, error: Malformed, code: str = "") -> None:
+        self.write(status(tag, b"BAD", str(error), code))
         self._bad += 1
         self._enough(self._bad, self.limits.bad_commands, "Too many commands that make no sense", "CLIENTBUG")
 

@@ -59,12 +59,13 @@ class Extension:
 
     `capabilities` are told in the states `told_in`; `telling` adds those that depend on the session.
     `needs` are runtime-checkable Protocols that the account must have, `builds_on` are names of other parts:
-    where it lacks one, or one is left out, this is neither told nor understood.  The rest are rows of
-    tables: of APPEND (`append_data.AppendData`), of CREATE (`modifiers.CreateParameter`), of ENABLE
-    (`Enables`), of FETCH (`fetch_items.FetchItem`, `modifiers.FetchModifier`), of LIST
-    (`list_options.Selection`, `list_options.Return`), of SEARCH (`search_terms.SearchKey`,
-    `search_results.SearchReturn`), of SELECT (`modifiers.SelectParameter`), of STATUS
-    (`status_items.StatusItem`), of STORE (`modifiers.StoreModifier`).
+    where it lacks one, or one is left out, this is neither told nor understood.  `unasked` is how many octets
+    a literal may have that comes without being asked for.  The rest are rows of tables: of APPEND
+    (`append_data.AppendData`), of CREATE (`modifiers.CreateParameter`), of ENABLE (`Enables`), of FETCH
+    (`fetch_items.FetchItem`, `modifiers.FetchModifier`), of LIST (`list_options.Selection`,
+    `list_options.Return`), of SEARCH (`search_terms.SearchKey`, `search_results.SearchReturn`), of SELECT
+    (`modifiers.SelectParameter`), of STATUS (`status_items.StatusItem`), of STORE
+    (`modifiers.StoreModifier`).
     """
 
     name: str
@@ -75,6 +76,7 @@ class Extension:
     builds_on: tuple[str, ...] = ()
     told_in: State = State.ANY
     telling: "Callable[[Session], Sequence[str]] | None" = None
+    unasked: int = 0
     append_data: tuple[Named, ...] = ()
     create_parameters: tuple[Named, ...] = ()
     enables: tuple[Enables, ...] = ()
@@ -107,8 +109,10 @@ class Dialect:
     select_parameters: Mapping[str, Any] = field(init=False)
     status_items: Mapping[str, Any] = field(init=False)
     store_modifiers: Mapping[str, Any] = field(init=False)
+    unasked: int = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "unasked", max((part.unasked for part in self.extensions), default=0))
         for table in TABLES:
             rows = [row for part in self.extensions for row in getattr(part, table)]
             object.__setattr__(self, table, _by_name(table, rows))
@@ -128,6 +132,10 @@ class Dialect:
             if part.name not in lacks and all(isinstance(account, need) for need in part.needs)
         )
         return self if fit == self.extensions else Dialect(fit)
+
+    def has(self, name: str) -> bool:
+        """The part of that name is spoken."""
+        return any(part.name == name for part in self.extensions)
 
     def capabilities(self, session: "Session") -> list[str]:
         """What CAPABILITY tells now; IMAP4rev1 comes first."""

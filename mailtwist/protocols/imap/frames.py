@@ -30,11 +30,13 @@ class Streams(Protocol):
 
 
 class Refused(Malformed):
-    """Answered BAD; the next line is a command again.  `tag` is b"" when none could be read."""
+    """Answered BAD; the next line is a command again.  `tag` is b"" when none could be read, `code` the
+    response code."""
 
-    def __init__(self, tag: bytes, words: str) -> None:
+    def __init__(self, tag: bytes, words: str, code: str = "") -> None:
         super().__init__(words)
         self.tag = tag
+        self.code = code
 
 
 class TooBig(Malformed):
@@ -44,19 +46,21 @@ class TooBig(Malformed):
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What one command may hold.  A literal that cannot be used is read and thrown away if it has no more
-    than `dropped` octets."""
+    than `dropped` octets; one that the client sends without being asked may have `unasked`."""
 
     line: int
     literal: int
     literals: int
     dropped: int
+    unasked: int
 
     @classmethod
-    def of(cls, limits: Limits, *, early: bool) -> "Bounds":
+    def of(cls, limits: Limits, *, early: bool, unasked: int) -> "Bounds":
         """`early` is before login."""
         if early:
-            return cls(limits.early_line, limits.early_literal, limits.literals, limits.early_literal)
-        return cls(limits.line, limits.literal, limits.literals, 2 * limits.message)
+            literal = limits.early_literal
+            return cls(limits.early_line, literal, limits.literals, literal, unasked)
+        return cls(limits.line, limits.literal, limits.literals, 2 * limits.message, unasked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,9 @@ class Frames:
         room = bounds.literal
         while (found := _announced(text)) is not None:
             text, size, waits = found
+            if not waits and size > bounds.unasked:
+                await self._throw_away(size, waits, bounds)
+                raise Refused(opening.tag, "The literal is too big to come without being asked for", "TOOBIG")
             if kind.streams(text):
                 return Frame(opening, text, tuple(literals), Announced(size, waits, self, bounds))
             if size > room or len(literals) == bounds.literals:

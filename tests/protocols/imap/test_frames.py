@@ -8,7 +8,7 @@ from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.frames import Bounds, Frame, Frames, Opening, Refused, Streams, TooBig
 from tests.protocols.imap.scene import now
 
-BOUNDS = Bounds(line=1000, literal=20, literals=3, dropped=50)
+BOUNDS = Bounds(line=1000, literal=20, literals=3, dropped=50, unasked=2**63)
 
 
 class Text:

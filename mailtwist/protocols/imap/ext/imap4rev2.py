@@ -15,7 +15,7 @@ extension = Extension(
         "idle",
         "list_extended",
         "list_status",
-        "literal_plus",
+        "literal_minus",
         "move",
         "namespace",
         "sasl_ir",
