@@ -16,6 +16,7 @@ from mailtwist.tls.certificates import BadCertificate
 from tests.docs.example import EXAMPLES, example
 from tests.protocols.imap.scene import Scene as IMAPScene
 from tests.protocols.pop3.scene import Scene as POP3Scene
+from tests.protocols.smtp.scene import PLAIN_ANN
 from tests.protocols.smtp.scene import Scene as SMTPScene
 from tests.tls.made import Authority
 
@@ -43,26 +44,34 @@ class Examples(SynchronousTestCase):
         self.assertEqual((ok[:4], bad[:5]), (b"a OK", b"b BAD"))
         self.assertIn(b"XRECEIVED", capability.split())
 
-    def test_an_smtp_verb(self) -> None:
-        wire = SMTPScene().connect(dialect=dialect(smtp, "xlimits"))
-        wire.send(b"XLIMITS\r\nEHLO me.example\r\nXLIMITS\r\nXLIMITS now\r\n")
-        said = wire.read().split(b"\r\n")
-        self.assertIn(b"250 XLIMITS", said)
-        self.assertEqual(said[1], b"503 5.5.1 Say EHLO first")
-        self.assertEqual(said[-3], b"250 2.0.0 SIZE=52428800 RCPT=1000")
-        self.assertTrue(said[-2].startswith(b"501 "))
-
-    def test_an_smtp_keyword_with_a_parameter(self) -> None:
+    def test_an_smtp_extension(self) -> None:
         scene = SMTPScene()
-        wire = scene.connect(dialect=dialect(smtp, "xtag"))
-        wire.send(b"EHLO me.example\r\n")
-        self.assertIn(b"250 XTAG", wire.read().split(b"\r\n"))
-        wire.send(b"MAIL FROM:<a@b.example> XTAG=7\r\nMAIL FROM:<a@b.example> XTAG=red\r\n")
-        wire.send(b"RCPT TO:<ann@example.org>\r\nDATA\r\n.\r\n")
-        self.assertEqual(
-            [line[:3] for line in wire.read().split(b"\r\n")[:5]], [b"501", b"250", b"250", b"354", b"250"]
+        wire = scene.connect(dialect=dialect(smtp, "xpurpose"), tls=True)
+        wire.send(
+            b"XPURPOSE\r\nEHLO me.example\r\nXPURPOSE\r\nXPURPOSE Work\r\nXPURPOSE 7\r\nXPURPOSE war\r\n"
         )
-        self.assertEqual(scene.mails[0].envelope.parameters, {"XTAG": "red"})
+        said = wire.read().split(b"\r\n")
+        self.assertEqual(said[1], b"503 5.5.1 Say EHLO first")
+        self.assertNotIn(b"XPURPOSE", b" ".join(said))
+        self.assertEqual(
+            said[-6:-1],
+            [
+                b"250-2.0.0 home: for the family",
+                b"250 2.0.0 work: for the office",
+                b"250 2.0.0 for the office",
+                b"501 5.5.4 Expected a word",
+                b"504 5.5.4 There is no such purpose",
+            ],
+        )
+        wire.send(b"MAIL FROM:<a@b.example> XPURPOSE=war\r\nMAIL FROM:<a@b.example> XPURPOSE=work\r\n")
+        self.assertEqual([line[:3] for line in wire.read().splitlines()], [b"501", b"530"])
+        wire.send(PLAIN_ANN + b"\r\nEHLO me.example\r\nHELP XPURPOSE\r\n")
+        said = wire.read().split(b"\r\n")
+        self.assertIn(b"250 XPURPOSE home work", said)
+        self.assertIn(b"214 2.0.0 XPURPOSE [word]: what a message can be for", said)
+        wire.send(b"MAIL FROM:<a@b.example> XPURPOSE=work\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n.\r\n")
+        self.assertEqual([line[:3] for line in wire.read().splitlines()], [b"250", b"250", b"354", b"250"])
+        self.assertEqual(scene.mails[0].envelope.parameters, {"XPURPOSE": "work"})
 
     def test_a_pop3_command(self) -> None:
         wire = POP3Scene().logged_in(dialect=dialect(pop3, "xlargest"))
