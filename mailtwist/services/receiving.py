@@ -1,17 +1,17 @@
 """What the services that take mail have in common: port 25, submission and LMTP."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from twisted.cred.portal import IRealm
 
 from mailtwist.config.network import Networks
 from mailtwist.config.part import Assembly
 from mailtwist.config.settings import setting
-from mailtwist.config.values import AtLeast, Duration, Names, PartName, Size
+from mailtwist.config.values import AtLeast, AtMost, Duration, Names, PartName, Size
 from mailtwist.delivery.api import Target
 from mailtwist.delivery.pipeline import Pipeline, Reception, Rules
-from mailtwist.protocols.smtp.extension import GROUP, Dialect
+from mailtwist.protocols.smtp.extension import GROUP, Dialect, Protocol
 from mailtwist.protocols.smtp.limits import Limits
 from mailtwist.protocols.smtp.server import ESMTPServer
 from mailtwist.services.door import Guest
@@ -41,6 +41,12 @@ class ReceivingSettings(ServiceSettings):
     recipients: Annotated[int, AtLeast(100, "rfc5321#4.5.3.1.8")] = setting(
         1000, words="The most recipients of one message."
     )
+    recipient_domains: Annotated[int, AtLeast(1)] = setting(
+        1000, words="The most different domains among the recipients of one message."
+    )
+    mails: Annotated[int, AtLeast(1)] = setting(
+        1000, words="The most messages that are begun on one connection."
+    )
     command: Annotated[Size, AtLeast(1012, "rfc5321#4.5.3.1.4 and rfc4954#3")] = setting(
         Size(2048), words="The longest command line."
     )
@@ -50,11 +56,27 @@ class ReceivingSettings(ServiceSettings):
     hops: Annotated[int, AtLeast(100, "rfc5321#6.3")] = setting(
         100, words="The most Received lines; a message with more goes in circles."
     )
+    vrfy: Literal["nobody", "accounts", "anybody"] = setting(
+        "nobody", words="Whom VRFY and EXPN tell who is here: by default nobody, or those who logged in."
+    )
     idle_time: Annotated[Duration, AtLeast(300, "rfc5321#4.5.3.2.7")] = setting(
         Duration(300), words="How long a client may be silent between two commands."
     )
     errors: Annotated[int, AtLeast(5)] = setting(
         30, words="After so many refused commands without a mail in between the connection ends."
+    )
+    unknown: Annotated[int, AtLeast(1)] = setting(
+        10, words="After so many commands that there are not, without a mail in between, the connection ends."
+    )
+    useless: Annotated[int, AtLeast(20)] = setting(
+        100,
+        words="After so many commands by which no mail comes nearer (NOOP, RSET, VRFY, EHLO ...), without a"
+        " mail in between, the connection ends.",
+    )
+    greet_delay: Annotated[Duration, AtMost(60)] = setting(
+        Duration(0),
+        words="How long a client waits for the greeting; one that speaks meanwhile is sent away, because only"
+        " senders of junk do. Trusted networks do not wait.",
     )
 
 
@@ -70,6 +92,7 @@ def receiving(
     rules: Rules,
     login_required: bool = False,
     failed_logins: int = 1,
+    protocol: Protocol = "smtp",
     clients: Networks | None = None,
     socket_mode: int | None = None,
 ) -> MailService:
@@ -82,7 +105,13 @@ def receiving(
         recipients=settings.recipients,
         command=settings.command,
         text_line=settings.text_line,
+        hops=settings.hops,
         errors=settings.errors,
+        unknown=settings.unknown,
+        useless=settings.useless,
+        mails=settings.mails,
+        recipient_domains=settings.recipient_domains,
+        greet_delay=settings.greet_delay,
         failed_logins=failed_logins,
         idle_time=settings.idle_time,
     )
@@ -96,8 +125,9 @@ def receiving(
             "portal": portal(assembly, opened, strangers=not login_required),
             "host": assembly.hostname.encode(),
             "limits": limits,
-            "dialect": Dialect.installed(known(GROUP, settings.without)),
+            "dialect": Dialect.installed(known(GROUP, settings.without), protocol),
             "trusted": assembly.trusted.contains,
+            "vrfy": settings.vrfy,
             "login_required": login_required,
             "auth_offered": login_required,
         },

@@ -44,11 +44,15 @@ class Examples(SynchronousTestCase):
     def test_the_host(self) -> None:
         self.works("host.ini", 7)
 
+    def test_behind_a_postfix(self) -> None:
+        """With a real one in front: tests/peers/test_postfix.py."""
+        self.works("behind-postfix.ini", 3)
+
     def test_the_third_party(self) -> None:
         self.works("third-party.ini", 4)
 
     def test_none_is_without_a_test(self) -> None:
-        tested = {"laptop.ini", "host.ini", "third-party.ini"}
+        tested = {"laptop.ini", "host.ini", "third-party.ini", "behind-postfix.ini"}
         self.assertEqual({path.name for path in EXAMPLES.glob("*.ini")}, tested)
 
     def test_the_demo_has_the_laptop(self) -> None:

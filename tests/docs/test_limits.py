@@ -12,7 +12,7 @@ from mailtwist.config.values import Duration, Size
 from tests.docs.example import ROOT
 
 ROW = re.compile(r"   \* - (.*)\n     - (.*)\n     - (.*)\n     - (.*)\n     -(.*)\n")
-SERVICES = ("smtp", "submission", "imap", "pop3")
+SERVICES = ("smtp", "submission", "lmtp", "imap", "pop3")
 SIZES = {"message", "command", "text_line", "line", "early_line", "literal", "early_literal"}
 NOT_TOLD = {
     "answer": "a line of SASL, as long as rfc4954#4 wants it",
@@ -39,7 +39,7 @@ def settings(service: str) -> dict[str, Any]:
 
 
 def limits(service: str) -> dict[str, Any]:
-    protocol = {"submission": "smtp"}.get(service, service)
+    protocol = {"submission": "smtp", "lmtp": "smtp"}.get(service, service)
     return {
         one.name: one.default
         for one in fields(import_module(f"mailtwist.protocols.{protocol}.limits").Limits)
@@ -79,4 +79,5 @@ class Limits(SynchronousTestCase):
     def test_none_is_left_out(self) -> None:
         there = {(service, name.strip("(`)")) for service, name, _, _ in told()}
         known = {(service, name) for service in SERVICES for name in limits(service) if name not in NOT_TOLD}
-        self.assertEqual(known - there, {("smtp", "failed_logins")})  # nobody can log in there
+        nobody_logs_in = {("smtp", "failed_logins"), ("lmtp", "failed_logins")}
+        self.assertEqual(known - there, nobody_logs_in)
