@@ -1,10 +1,10 @@
 """One mailbox as all sessions of this process see it: its messages in order, and who is told of changes."""
 
 import re
+from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from operator import attrgetter
 
 from mailtwist.kit.events import Event
 from mailtwist.mail.flags import SYSTEM, Flags, canonical
@@ -24,7 +24,15 @@ from mailtwist.store.api import (
 LISTENER_FAILED = Event("store.listener_failed", "A session could not be told of a change", "critical")
 
 _KEYWORD = re.compile("[!-~]{1,100}")
-_uid = attrgetter("uid")
+
+
+class Held:
+    """What a `View` begins with; made in a thread, if there are many.  `entries` ascend."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self.entries = entries
+        self.uids = array("q", [entry.uid for entry in entries])
+        self.sets: dict[Flags, int] = dict(Counter([entry.flags for entry in entries]))
 
 
 class View:
@@ -39,6 +47,7 @@ class View:
         self.highest_modseq = 1
         self.recent_from = 1
         self._entries: list[Entry] = []
+        self._uids = array("q")  # of the same messages: found in them without asking each
         self._lent = False
         self._sets: dict[Flags, int] = {}
         self._listeners: dict[object, Callable[[Change], None]] = {}
@@ -57,10 +66,8 @@ class View:
         return self._entries
 
     def entry(self, uid: int) -> Entry | None:
-        where = bisect_left(self._entries, uid, key=_uid)
-        if where < len(self._entries) and self._entries[where].uid == uid:
-            return self._entries[where]
-        return None
+        where = self._where(uid)
+        return None if where is None else self._entries[where]
 
     def chosen(self, uids: Collection[int]) -> list[Entry]:
         """The entries of those of `uids` that exist, ascending."""
@@ -92,7 +99,7 @@ class View:
         return claimed
 
     def recent(self) -> Collection[int]:
-        where = bisect_left(self._entries, self.recent_from, key=_uid)
+        where = bisect_left(self._uids, self.recent_from)
         return [entry.uid for entry in self._entries[where:]]
 
     def listen(self, told: Callable[[Change], None]) -> Callable[[], None]:
@@ -117,10 +124,9 @@ class View:
 
         return let_go
 
-    def fill(self, entries: list[Entry]) -> None:
-        """The messages it begins with, ascending; nobody is told."""
-        self._entries = entries
-        self._sets = dict(Counter(entry.flags for entry in entries))
+    def fill(self, held: "Held") -> None:
+        """The messages it begins with; nobody is told."""
+        self._entries, self._uids, self._sets = held.entries, held.uids, held.sets
 
     def apply(self, changes: Sequence[Change], highest_modseq: int = 0, uid_next: int = 0) -> None:
         """All of `changes` are seen here, then told one by one."""
@@ -136,26 +142,38 @@ class View:
         for change in changes:
             self._tell(change)
 
+    def _where(self, uid: int) -> int | None:
+        where = bisect_left(self._uids, uid)
+        return where if where < len(self._uids) and self._uids[where] == uid else None
+
     def _remove(self, uids: set[int]) -> None:
-        going = self.chosen(uids)
-        for entry in going:
-            self._forget(entry.flags)
+        going = sorted(where for where in map(self._where, uids) if where is not None)
+        for where in going:
+            self._forget(self._entries[where].flags)
         if len(going) == 1:
-            del self._entries[bisect_left(self._entries, going[0].uid, key=_uid)]
+            del self._entries[going[0]], self._uids[going[0]]
         elif going:
-            self._entries = [entry for entry in self._entries if entry.uid not in uids]
+            pieces = list(zip([0, *(where + 1 for where in going)], [*going, len(self._uids)], strict=True))
+            entries: list[Entry] = []
+            left = array("q")
+            for begin, end in pieces:
+                entries += self._entries[begin:end]
+                left += self._uids[begin:end]
+            self._entries, self._uids = entries, left
 
     def _put(self, entry: Entry) -> None:
         self._sets[entry.flags] = self._sets.get(entry.flags, 0) + 1
-        if not self._entries or entry.uid > self._entries[-1].uid:
+        if not self._uids or entry.uid > self._uids[-1]:
             self._entries.append(entry)
+            self._uids.append(entry.uid)
             return
-        where = bisect_left(self._entries, entry.uid, key=_uid)
-        if self._entries[where].uid == entry.uid:
+        where = bisect_left(self._uids, entry.uid)
+        if self._uids[where] == entry.uid:
             self._forget(self._entries[where].flags)
             self._entries[where] = entry
         else:
             self._entries.insert(where, entry)
+            self._uids.insert(where, entry.uid)
 
     def _forget(self, flags: Flags) -> None:
         self._sets[flags] -= 1

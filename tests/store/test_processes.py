@@ -8,7 +8,8 @@ from mailtwist.kit.spawn import started, together
 from mailtwist.kit.threads import Threads
 from mailtwist.mail.flags import DELETED, FLAGGED, SEEN
 from mailtwist.store.api import INBOX, Arrived, Flagged, Gone, OverQuota, Quota, Usage
-from mailtwist.store.maildir import MaildirStore, messages
+from mailtwist.store.maildir import MaildirStore, mailbox, messages
+from mailtwist.store.maildir import upload as upload_module
 from mailtwist.testing.messages import got, put, uids
 from mailtwist.testing.threads import AtOnce, InTurn
 from tests.store.maildirs import WithMaildir
@@ -159,6 +160,7 @@ class OneProcessTests(WithMaildir):
         self.successResultOf(stopped)
 
     async def test_an_abort_waits_for_the_block_that_is_being_written(self):
+        self.patch(upload_module, "HELD_BY_ALL", 0)
         threads, store, account = await self.in_turn()
         upload = account.upload(INBOX)
         writing = started(upload.write(b"x" * 300_000))
@@ -172,6 +174,52 @@ class OneProcessTests(WithMaildir):
         stopped = started(store.stop())
         threads.do_all()
         self.successResultOf(stopped)
+
+
+class PagesTests(WithMaildir):
+    async def test_many_changes_are_told_page_by_page_and_mod_sequences_with_the_last(self):
+        self.patch(mailbox, "PAGE", 4)
+        threads = Hops()
+        account = await self.account(threads=threads)
+        for _ in range(10):
+            await put(account)
+        here = await account.open(INBOX)
+        before, seen = here.highest_modseq, []
+        here.listen(lambda change: seen.append((change, here.highest_modseq, threads.count)))
+        threads.count = 0
+        await here.change_flags(range(1, 11), "add", frozenset({SEEN}))
+        self.assertEqual([change.entry.uid for change, _, _ in seen], list(range(1, 11)))
+        self.assertEqual([count for _, _, count in seen], [1] * 4 + [2] * 4 + [3] * 2)
+        self.assertEqual({modseq for _, modseq, count in seen if count < 3}, {before})
+        self.assertEqual({modseq for _, modseq, count in seen if count == 3}, {before + 1})
+
+    async def test_many_messages_that_come_and_go_are_there_and_gone(self):
+        self.patch(mailbox, "PAGE", 4)
+        here = await (await self.account()).open(INBOX)
+        there = await (await self.again()).open(INBOX)
+        recent = []
+        here.listen(lambda change: recent.extend(here.claim_recent()))
+        for number in range(11):
+            self.path("new", f"{number}.host").write_bytes(b"x")
+        await there.refresh()
+        await here.refresh()
+        self.assertEqual((uids(here.entries()), recent), (list(range(1, 12)), list(range(1, 12))))
+        await there.remove(range(2, 11))
+        await here.refresh()
+        self.assertEqual((uids(here.entries()), here.uid_next), ([1, 11], 12))
+        self.assertEqual(
+            [here.entry(uid) for uid in (1, 2, 11)], [here.entries()[0], None, here.entries()[1]]
+        )
+
+    async def test_a_mailbox_of_many_is_sorted_out_in_a_thread(self):
+        self.patch(mailbox, "MANY", 3)
+        account = await self.account()
+        for flags in ((), (SEEN,), (SEEN, "$Work"), ()):
+            await put(account, b"x", INBOX, *flags)
+        here = await account.open(INBOX)
+        self.assertEqual((uids(here.entries()), set(here.keywords)), ([1, 2, 3, 4], {"$Work"}))
+        await here.change_flags([3], "remove", frozenset({"$Work"}))
+        self.assertEqual(set(here.keywords), set())
 
 
 class Hops(AtOnce):

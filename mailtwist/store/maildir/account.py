@@ -77,7 +77,7 @@ class MaildirAccount:
         outcome, heard = await self.threads.run(self._blocking, do, known)
         for uid_validity, one in heard.items():
             if uid_validity in self._open:
-                self._open[uid_validity].hear(one)
+                await self._open[uid_validity].hear(one)
         return outcome()
 
     def _blocking(

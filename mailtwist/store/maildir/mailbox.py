@@ -27,10 +27,14 @@ from mailtwist.store.maildir.lock import locked
 from mailtwist.store.maildir.look import look
 from mailtwist.store.maildir.messages import change_flags, expunge, transfer
 from mailtwist.store.maildir.news import News
-from mailtwist.store.view import View, differences, settable
+from mailtwist.store.view import Held, View, differences, settable
 
 if TYPE_CHECKING:
     from mailtwist.store.maildir.account import MaildirAccount
+
+
+MANY = 2000  # messages that are sorted out in a thread
+PAGE = 300  # changes that are told without a pause
 
 
 class MaildirMailbox(View):
@@ -52,27 +56,45 @@ class MaildirMailbox(View):
     def loaded(self) -> bool:
         return self.highest_modseq >= 0
 
-    def hear(self, news: News) -> None:
-        """Listeners are told."""
+    async def hear(self, news: News) -> None:
+        """Listeners are told.  Many changes come page by page, with time for others between; mod-sequences
+        go up with the last."""
         if news.name is None:
-            self.apply([Gone(entry.uid, self.highest_modseq) for entry in self.entries()])
+            await self._tell_all([Gone(entry.uid, self.highest_modseq) for entry in self.entries()], news)
             return
         self.name, self.cur, self.known_times = news.name, news.cur, news.known_times
         self.recent_from = max(self.recent_from, news.recent_from)
+        changes: Sequence[Change] = ()
+        run = self._account.threads.run
         if not self.loaded:
-            self.fill(news.entries)
-            changes: list[Change] = []
+            many = len(news.entries) > MANY
+            self.fill(await run(Held, news.entries) if many else Held(news.entries))
         elif news.whole:
-            changes = differences(self.entries(), news.entries, news.modseq)
+            changes = await run(differences, self.entries(), news.entries, news.modseq)
         else:
-            changes = self._changes(news)
-        self.apply(changes, news.modseq, news.uid_next)
+            changes = [*(Gone(uid, news.modseq) for uid in news.gone), *map(Arrived, news.entries)]
+        await self._tell_all(changes, news)
 
-    def _changes(self, news: News) -> list[Change]:
-        changes: list[Change] = [Gone(uid, news.modseq) for uid in news.gone if self.entry(uid)]
-        for entry in news.entries:
-            changes.append(Flagged(entry) if self.entry(entry.uid) else Arrived(entry))
-        return changes
+    async def _tell_all(self, changes: Sequence[Change], news: News) -> None:
+        done = 0
+        while len(changes) - done > PAGE:
+            page = self._seen(changes[done : done + PAGE])
+            arrived = [change.entry.uid for change in page if isinstance(change, Arrived)]
+            self.apply(page, uid_next=max(arrived, default=0) + 1)
+            await self._account.threads.run(_nothing)
+            done += PAGE
+        self.apply(self._seen(changes[done:]), news.modseq, news.uid_next)
+
+    def _seen(self, changes: Sequence[Change]) -> list[Change]:
+        """What they are here: a message that is known does not arrive, one that is not cannot go."""
+        seen: list[Change] = []
+        for change in changes:
+            known = self.entry(change.uid if isinstance(change, Gone) else change.entry.uid)
+            if isinstance(change, Gone):
+                seen += [change] if known else []
+            else:
+                seen.append(Flagged(change.entry) if known else Arrived(change.entry))
+        return seen
 
     def claim_recent(self) -> Collection[int]:
         claimed = super().claim_recent()
@@ -139,6 +161,9 @@ class MaildirMailbox(View):
 
     async def close(self) -> None:
         self._account.leave(self)
+
+
+def _nothing() -> None: ...
 
 
 def _claim_recent(ground: Ground, uid_validity: int, recent_from: int) -> None:

@@ -71,15 +71,14 @@ def rows_with_letter(ground: Ground, box: Box, letter: str) -> list[Row]:
 
 def entries_since(ground: Ground, box: Box, modseq: int) -> list[Entry]:
     """The messages changed after `modseq`, ascending."""
-    flags = ground.keywords(box).flags
+    how = "" if modseq < 0 else "INDEXED BY messages_changed"  # SQLite would rather read all of them in order
     cursor = ground.index.execute(
-        "SELECT uid, letters, size, received, modseq, zone FROM messages"
+        f"SELECT uid, letters, size, received, modseq, zone FROM messages {how}"
         " WHERE mailbox = ? AND modseq > ? ORDER BY uid",
         (box.uid_validity, modseq),
     )
-    return [
-        Entry(uid, flags(letters), size, when, seq, zone) for uid, letters, size, when, seq, zone in cursor
-    ]
+    flags = ground.keywords(box).flags
+    return [Entry(uid, flags(letters), *rest) for uid, letters, *rest in cursor]
 
 
 def names_of(ground: Ground, box: Box) -> Iterator[tuple[int, str, str]]:
