@@ -1,12 +1,18 @@
-"""How a message is searched: no further than the question needs, its octets read once.  rfc3501#6.4.4"""
+"""How messages are searched: no further than the question needs, their octets read once.  rfc3501#6.4.4"""
 
+from collections.abc import Sequence
+
+from mailtwist.kit.spawn import spawn
 from mailtwist.mail import encoded_words, headers
 from mailtwist.mail.matching import Finder, folded
 from mailtwist.mail.plain_text import PlainText
 from mailtwist.mail.structure import Part, StructureParser
-from mailtwist.protocols.imap.reading import Reading
+from mailtwist.protocols.imap.door import Session
+from mailtwist.protocols.imap.reading import EACH as EACH_READ
+from mailtwist.protocols.imap.reading import Pace, Reading
 from mailtwist.protocols.imap.search_keys import Plan, Text
 from mailtwist.protocols.imap.search_some import Some
+from mailtwist.store.facts import room_for
 
 COMPARED = 4 * 1024 * 1024
 """Characters that the keys of one SEARCH, all together, are held against in one header; what is too long for
@@ -15,17 +21,104 @@ very many keys is cut."""
 EACH = 50
 """What a field costs besides its characters."""
 
+OPENED = 128
+"""Messages that are opened together."""
+
+ASKED_TOGETHER = 1_000
+"""Messages whose facts are asked for at a time."""
+
+FACT = "fields.1"
+FIELDS = frozenset((b"bcc", b"cc", b"date", b"from", b"message-id", b"subject", b"to"))
+"""Those that people search; the store keeps them as they stand in each message that was searched once."""
+
+
+class Search:
+    """The messages of one SEARCH that have to be looked into."""
+
+    def __init__(self, session: Session, plan: Plan) -> None:
+        self._plan = plan
+        self._selected = session.selected
+        self._pace = Pace(session.breathe)
+        self._learns = bool(plan.fields) and plan.fields <= FIELDS
+
+    async def fitting(self, some: Some, unsure: int) -> int:
+        """Those of the `unsure` that fit."""
+        found, places = list[int](), list(some.places(unsure))
+        if self._learns:
+            found, places = await self._out_of_facts(some, places)
+        while places:
+            count, fit = await self._in_opened(some, places)
+            found += fit
+            places = places[count:]
+        return some.at([range(place, place + 1) for place in found])
+
+    async def _in_opened(self, some: Some, places: Sequence[int]) -> tuple[int, list[int]]:
+        """How many of them were looked into, the first, and those of them that fit."""
+        found, facts, entries = list[int](), dict[int, bytes](), some.entries
+        opened = await self._selected.mailbox.open_some([entries[place].uid for place in places[:OPENED]])
+        try:
+            for place, content in zip(places, opened, strict=False):
+                if content is None:
+                    continue
+                reading = Reading(entries[place].uid, content, self._selected.structures, self._pace)
+                if await fits(self._plan, some.one(place), reading):
+                    found.append(place)
+                if self._learns:
+                    facts[entries[place].uid] = await _kept(reading)
+        finally:
+            for content in filter(None, opened):
+                content.close()
+        self._keep(facts)
+        return len(opened), found
+
+    async def _out_of_facts(self, some: Some, places: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Those that fit, and those that have to be opened."""
+        found: list[int] = []
+        others: list[int] = []
+        entries = some.entries
+        for start in range(0, len(places), ASKED_TOGETHER):
+            asked = places[start : start + ASKED_TOGETHER]
+            known = await self._selected.mailbox.known(FACT, [entries[place].uid for place in asked])
+            for place in asked:
+                fact = known.get(entries[place].uid)
+                decided = None if fact is None else _by_fields(self._plan, some.one(place), fact)
+                if decided is None:
+                    others.append(place)
+                elif decided:
+                    found.append(place)
+                await self._pace.went(EACH_READ // 4 + len(fact or b""))
+        return found, others
+
+    def _keep(self, facts: dict[int, bytes]) -> None:
+        """The store learns what is not too much; nobody waits for that."""
+        mailbox = self._selected.mailbox
+        kept = {
+            uid: fact
+            for uid, fact in facts.items()
+            if (entry := mailbox.entry(uid)) is not None and len(fact) <= room_for(entry.size) // 2
+        }
+        if kept:
+            spawn(mailbox.learn(FACT, kept), "keeping fields that were searched")
+
 
 async def fits(plan: Plan, message: Some, reading: Reading) -> bool:
     """The one `message` fits, after as much reading as that takes."""
-    if plan.fields:
-        message.header = _folded_fields(await reading.header(), plan)
-        found, possible = plan.key.sift(message)
-        if found == possible:
-            return bool(found)
+    if plan.fields and (known := _by_fields(plan, message, await reading.header())) is not None:
+        return known
     message.missing = await _missing(plan.texts, reading)
     found, _ = plan.key.sift(message)
     return bool(found)
+
+
+def _by_fields(plan: Plan, message: Some, header: bytes) -> bool | None:
+    """Whether it fits; None when more of it has to be read."""
+    message.header = _folded_fields(header, plan)
+    found, possible = plan.key.sift(message)
+    return bool(found) if found == possible else None
+
+
+async def _kept(reading: Reading) -> bytes:
+    return b"".join([raw for _, raw in headers.named(await reading.header(), FIELDS)])
 
 
 def _folded_fields(header: bytes, plan: Plan) -> dict[bytes, list[str]]:
@@ -42,7 +135,7 @@ def _folded_fields(header: bytes, plan: Plan) -> dict[bytes, list[str]]:
 
 
 async def _missing(texts: frozenset[Text], reading: Reading) -> frozenset[Text]:
-    search = _Search(texts)
+    search = _Heard(texts)
     text = PlainText(search)
     parser = StructureParser(text)
     async for _ in reading.fed(parser):
@@ -54,7 +147,7 @@ async def _missing(texts: frozenset[Text], reading: Reading) -> frozenset[Text]:
     return search.missing
 
 
-class _Search:
+class _Heard:
     """A `plain_text.Reader`.  The header of the message itself is of interest for TEXT alone; headers of its
     parts are part of its body."""
 

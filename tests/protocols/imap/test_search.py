@@ -10,7 +10,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from mailtwist.store.api import MessageGone
-from mailtwist.store.content import Octets
 from mailtwist.testing.corpus import messages
 from tests.mail.test_structure import HOSTILE
 from tests.protocols.imap.asking import Client
@@ -253,69 +252,6 @@ class TextTests(SynchronousTestCase):
         ann = Client(messages(76))
         self.assertEqual(len(ann.search(b'TEXT ""')), 76)
         self.assertGreater(len(ann.search(b"TEXT sample-1")), 5)
-
-
-class LazyTests(SynchronousTestCase):
-    """What can be decided without a message is decided without it."""
-
-    def watched(self, *messages: bytes) -> tuple[Client, list[int], list[tuple[int, int]]]:
-        ann = client(*messages)
-        opened: list[int] = []
-        reads: list[tuple[int, int]] = []
-        open = ann.mailbox.open
-
-        class Watched:
-            def __init__(self, inner: Octets) -> None:
-                self.size = inner.size
-                self._inner = inner
-
-            async def read(self, start: int, count: int) -> bytes:
-                reads.append((start, count))
-                return await self._inner.read(start, count)
-
-            def close(self) -> None:
-                opened.append(-opened[-1])
-
-        async def watched(uid: int) -> Any:
-            opened.append(uid)
-            return Watched(await open(uid))
-
-        ann.mailbox.open = watched
-        return ann, opened, reads
-
-    def test_cheap_keys_come_first_wherever_they_stand(self) -> None:
-        ann, opened, _ = self.watched()
-        for keys in (
-            b"BODY smith SEEN",
-            b"OR ALL TEXT x",
-            b"NOT (TEXT x FLAGGED)",
-            b"SMALLER 1 FROM x",
-            b"ALL",
-        ):
-            ann.search(keys)
-            self.assertEqual(opened, [], keys)
-        ann.search(b"BODY smith 2")
-        self.assertEqual(opened, [2, -2])
-
-    def test_the_header_is_enough_where_it_decides(self) -> None:
-        big = b"Subject: x\r\n\r\n" + b"y" * 1_000_000
-        for keys in (b"SUBJECT x", b"SUBJECT z BODY y", b"OR BODY z SUBJECT x", b"BODY y SENTON 1-Feb-1994"):
-            ann, _, reads = self.watched(big)
-            ann.search(keys)
-            self.assertLessEqual(sum(count for _, count in reads), 65_536, keys)
-
-    def test_each_octet_is_read_once_however_many_texts_are_looked_for(self) -> None:
-        big = b"Subject: x\r\n\r\n" + b"y" * 1_000_000
-        ann, opened, reads = self.watched(big)
-        self.assertEqual(ann.search(b"SUBJECT x BODY y NOT BODY z NOT TEXT zz OR BODY zzz TEXT x"), [1])
-        self.assertEqual(opened, [1, -1])
-        self.assertEqual(sum(count for _, count in reads), len(big))
-        self.assertLessEqual(max(count for _, count in reads), 65_536)
-
-    def test_reading_ends_when_all_is_found(self) -> None:
-        ann, _, reads = self.watched(b"\r\nneedle" + b"y" * 1_000_000)
-        self.assertEqual(ann.search(b"BODY needle"), [1])
-        self.assertLessEqual(sum(count for _, count in reads), 65_536)
 
 
 class BoundsTests(SynchronousTestCase):

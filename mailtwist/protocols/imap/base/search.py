@@ -6,17 +6,15 @@ from typing import ClassVar, Self
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.errors import Malformed
+from mailtwist.protocols.imap import searching
 from mailtwist.protocols.imap.arguments import Arguments
-from mailtwist.protocols.imap.changes import Selected
 from mailtwist.protocols.imap.command import Answer, Command, No, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
-from mailtwist.protocols.imap.reading import Pace, Reading
 from mailtwist.protocols.imap.search_keys import Key, Plan, weight
 from mailtwist.protocols.imap.search_results import Found, Result, told_of
-from mailtwist.protocols.imap.search_some import AT_A_TIME, Some, in_stretches
+from mailtwist.protocols.imap.search_some import AT_A_TIME, in_stretches
 from mailtwist.protocols.imap.search_terms import KEYS_OF_REV1, Asked, parsed
-from mailtwist.protocols.imap.searching import fits
 
 AT_A_STRETCH = 40_000
 """Keys that messages are held against before other connections have their turn."""
@@ -112,7 +110,7 @@ async def fitting(session: Session, key: Key) -> "array[int]":
     """The numbers of all messages that fit, ascending."""
     selected = session.selected
     plan = Plan(key.bound(selected, session.now()))
-    pace = Pace(session.breathe)
+    looking = searching.Search(session, plan)
     numbers = array("I")
     at_a_time = max(1, min(AT_A_TIME, AT_A_STRETCH // weight(key)))
     for stretch, some in enumerate(in_stretches(selected, at_a_time)):
@@ -120,28 +118,9 @@ async def fitting(session: Session, key: Key) -> "array[int]":
             await session.breathe()
         found, possible = plan.key.sift(some)
         if found != possible:
-            found |= await _opened(selected, plan, some, possible & ~found, pace)
+            found |= await looking.fitting(some, possible & ~found)
         numbers.extend(some.numbers_of(found))
     return numbers
-
-
-async def _opened(selected: Selected, plan: Plan, some: Some, unsure: int, pace: Pace) -> int:
-    """Those of the `unsure` that fit; they are read."""
-    places, entries = list(some.places(unsure)), some.entries
-    fitting: list[range] = []
-    while places:
-        opened = await selected.mailbox.open_some([entries[place].uid for place in places])
-        try:
-            for place, content in zip(places, opened, strict=False):
-                if content is not None:
-                    reading = Reading(entries[place].uid, content, selected.structures, pace)
-                    if await fits(plan, some.one(place), reading):
-                        fitting.append(range(place, place + 1))
-        finally:
-            for content in filter(None, opened):
-                content.close()
-        places = places[len(opened) :]
-    return some.at(fitting)
 
 
 extension = Extension(name="search", rfc=3501, commands=(Search,), search_keys=KEYS_OF_REV1)
