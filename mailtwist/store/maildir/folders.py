@@ -51,7 +51,8 @@ def folders_in(root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     with os.scandir(root) as entries:
         for entry in entries:
-            if entry.name.startswith(".") and is_mailbox(root, entry.name):
+            is_folder = entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            if is_folder and _is_folder(f"{entry.path}/cur"):
                 name = name_of(entry.name)
                 if name is not None and (name not in found or folder_of(name) == entry.name):
                     found[name] = entry.name
@@ -64,8 +65,12 @@ def is_mailbox(root: Path, folder: str) -> bool:
     """There is a mailbox in this folder of the account's folder `root`.  Links are none: they lead to other
     people's mail, or out of it.  Blocks."""
     parts = [*([root / folder] if folder else []), root / folder / "cur"]
+    return all(_is_folder(part) for part in parts)
+
+
+def _is_folder(path: str | Path) -> bool:
     try:
-        return all(stat.S_ISDIR(os.lstat(part).st_mode) for part in parts)
+        return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
 
