@@ -58,6 +58,8 @@ class Reply:
 
     def __bytes__(self) -> bytes:
         status = f"{self.status} " if self.status else ""
+        if len(self.text) <= _ROOM and self.text.isascii() and self.text.isprintable():
+            return f"{self.code} {status}{self.text}\r\n".encode("ascii")
         *lines, last = [status + self._plain(line) for line in self.text.split("\n")]
         told = [f"{self.code}-{line}\r\n" for line in lines]
         return "".join([*told, f"{self.code} {last}\r\n"]).encode("utf-8")

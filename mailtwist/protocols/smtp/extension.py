@@ -26,6 +26,7 @@ class Extension:
 
     `keywords` are told by EHLO; `telling` adds those that depend on the session.  `mail_parameters` and
     `rcpt_parameters` are what MAIL and RCPT take, by upper-case name.  `protocols` are those it is a part of.
+    Without all of the parts that it `builds_on`, by their names, it is neither told nor understood.
     """
 
     name: str
@@ -36,20 +37,25 @@ class Extension:
     mail_parameters: Mapping[str, Check] = field(default_factory=dict)
     rcpt_parameters: Mapping[str, Check] = field(default_factory=dict)
     protocols: tuple[Protocol, ...] = ("smtp", "lmtp")
+    builds_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Dialect:
-    """The parts one service speaks.  What is advertised and what is understood come from the same list."""
+    """The parts one service speaks, and their `names`.  What is advertised and what is understood come from
+    the same list."""
 
     extensions: tuple[Extension, ...]
     protocol: Protocol = "smtp"
+    names: frozenset[str] = field(init=False)
     commands: Mapping[str, type[Command]] = field(init=False)
     mail_parameters: Mapping[str, Check] = field(init=False)
     rcpt_parameters: Mapping[str, Check] = field(init=False)
 
     def __post_init__(self) -> None:
-        parts = self.extensions
+        parts = _complete(self.extensions)
+        object.__setattr__(self, "extensions", parts)
+        object.__setattr__(self, "names", frozenset(part.name for part in parts))
         rows = [(kind.name, kind) for part in parts for kind in part.commands]
         object.__setattr__(self, "commands", _table("commands", rows))
         of_mail = [row for part in parts for row in part.mail_parameters.items()]
@@ -83,6 +89,13 @@ class Dialect:
 def whole() -> Dialect:
     """All that is installed, for servers that were given nothing else."""
     return Dialect.installed()
+
+
+def _complete(parts: tuple[Extension, ...]) -> tuple[Extension, ...]:
+    """Those that have what they build on."""
+    names = {part.name for part in parts}
+    found = tuple(part for part in parts if names.issuperset(part.builds_on))
+    return found if len(found) == len(parts) else _complete(found)
 
 
 def _table(what: str, rows: Sequence[tuple[str, T]]) -> dict[str, T]:

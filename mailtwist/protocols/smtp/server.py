@@ -1,7 +1,7 @@
 """The SMTP and LMTP server: twisted.mail's class with our engine and commands in it.  rfc5321 rfc2033"""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from inspect import isawaitable
 from typing import Any
 
@@ -51,6 +51,18 @@ def _spoken(name: str) -> Callable[["ESMTPServer", bytes], None]:
 for _name in OVERRIDABLE.split():
     if _name.partition("_")[0] in ("do", "ext"):
         setattr(Spoken, _name, _spoken(_name.partition("_")[2]))
+
+
+@cache
+def _theirs(ours: type) -> dict[str, str]:
+    """The `do_X` and `ext_X` that third parties have added to the class, by X."""
+    found: dict[str, str] = {}
+    for word in ("ext_", "do_"):
+        for name in dir(ours):
+            method = getattr(ours, name) if name.startswith(word) else None
+            if method is not None and not (hasattr(method, "spoken") or hasattr(method, "stock")):
+                found[name.removeprefix(word)] = name
+    return found
 
 
 @keeps(smtp.ESMTP, KEPT, OVERRIDABLE)
@@ -141,9 +153,9 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
         if isinstance(method, partial):
             await method(rest)
         else:
-            await self._theirs(method, rest)
+            await self._their_turn(method, rest)
 
-    async def _theirs(self, method: Callable[[bytes], Any], rest: bytes) -> None:
+    async def _their_turn(self, method: Callable[[bytes], Any], rest: bytes) -> None:
         self.turns.flush()  # a third party may write to the transport
         answer = method(rest)
         if isawaitable(answer):
@@ -152,10 +164,10 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
     def lookupMethod(self, command: Any) -> Any:
         """A third party's `do_X` or `ext_X`, or else our command."""
         name = (command.decode("ascii", "replace") if isinstance(command, bytes) else command).upper()
-        for word in ("do_", "ext_"):
-            method = getattr(self, word + name, None)
-            if method is not None and not (hasattr(method, "spoken") or hasattr(method, "stock")):
-                return method
+        ours: Any = type(self)
+        theirs = _theirs(ours).get(name)
+        if theirs is not None:
+            return getattr(self, theirs)
         kind = self.dialect.commands.get(name)
         return None if kind is None else partial(self.perform, kind)
 
@@ -163,24 +175,28 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
         """One command of ours, answered."""
         self.turns.ours()
         self._said = kind.name
-        reply = self.conduct.was_useless(self.limits) if kind.useless else None
-        reply = reply or await self._answer(kind, rest)
+        reply, command = self._understood(kind, rest)
+        if command is not None:
+            try:
+                reply = await command.run(self.session)
+            except (Refusal, Trouble) as error:
+                reply = self.refused(error)
         if reply is not None:
             self.say(reply)
 
-    async def _answer(self, kind: type[Command], rest: bytes) -> Reply | None:
+    def _understood(self, kind: type[Command], rest: bytes) -> tuple[Reply | None, Command | None]:
+        """A command that may come now, or why not."""
+        if kind.useless and (enough := self.conduct.was_useless(self.limits)) is not None:
+            return enough, None
         try:
             command = kind.parse(rest)
         except Unframed:
             raise
         except Malformed as error:
-            return replies.malformed(error)
+            return replies.malformed(error), None
         if self.session.state not in kind.states:
-            return replies.out_of_order(self.session.state, self.dialect.hello)
-        try:
-            return await command.run(self.session)
-        except (Refusal, Trouble) as error:
-            return self.refused(error)
+            return replies.out_of_order(self.session.state, self.dialect.hello), None
+        return None, command
 
     def refused(self, error: Refusal | Trouble) -> Reply:
         if isinstance(error, Refusal):
@@ -221,6 +237,8 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
 
     @property
     def keywords(self) -> Sequence[str]:
+        if type(self).extensions is ESMTPServer.extensions:
+            return self.dialect.keywords(self)
         return bytes(self.listExtensions()).decode("ascii", "replace").split("\n")
 
     def extensions(self) -> dict[bytes, list[bytes] | None]:

@@ -1,19 +1,9 @@
 """BINARYMIME: a message of any octets, which lines do not divide.  rfc3030#3
 
-Its BODY parameter is 8BITMIME's, its command CHUNKING's; it is told only where both are."""
+Its command is CHUNKING's; its BODY parameter is 8BITMIME's, which takes one value more where this is."""
 
-from collections.abc import Sequence
-
-from mailtwist.protocols.smtp.door import Door
 from mailtwist.protocols.smtp.extension import Extension
 
-
-def _told(door: Door) -> Sequence[str]:
-    return ("BINARYMIME",) if _possible(door) else ()
-
-
-def _possible(door: Door) -> bool:
-    return "BDAT" in door.dialect.commands and "BODY" in door.dialect.mail_parameters
-
-
-extension = Extension(name="binarymime", rfc=3030, telling=_told)
+extension = Extension(
+    name="binarymime", rfc=3030, keywords=("BINARYMIME",), builds_on=("8bitmime", "chunking")
+)

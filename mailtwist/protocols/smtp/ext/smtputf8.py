@@ -14,4 +14,10 @@ def _utf8(value: str | None, door: Door) -> Mapping[str, Any]:
     return {"utf8": True}
 
 
-extension = Extension(name="smtputf8", rfc=6531, keywords=("SMTPUTF8",), mail_parameters={"SMTPUTF8": _utf8})
+extension = Extension(
+    name="smtputf8",
+    rfc=6531,
+    keywords=("SMTPUTF8",),
+    mail_parameters={"SMTPUTF8": _utf8},
+    builds_on=("8bitmime",),  # rfc6531#3.6
+)
