@@ -58,8 +58,9 @@ class Append(Command):
         return Answer("APPEND completed", code=code)
 
     async def _store(self, account: Account, message: Incoming) -> Stored:
-        if message.waits:
-            await account.status(self.mailbox)  # NoSuchMailbox comes before the message does
+        if message.waits:  # what cannot be is said before the message comes
+            await account.status(self.mailbox)
+            (await account.usage()).must_have_room(message.size)
         upload = account.upload(self.mailbox)
         try:
             async for chunk in message.chunks():
