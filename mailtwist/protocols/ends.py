@@ -46,18 +46,17 @@ class Output:
 
     def __init__(self, transport: Transport, resumed: Callable[[], None]) -> None:
         self.full = False
-        self.corked = False
+        self.size = 0
         self._to = transport
         self._resumed = resumed
         self._pieces: list[bytes] = []
-        self._size = 0
         self._registered = False
 
     def write(self, data: bytes) -> None:
-        """Out at once; or, while `corked`, with the rest at the next `flush`, but never more than `LIMIT`."""
+        """Out with the rest at the next `flush`; there is never more than `LIMIT`."""
         self._pieces.append(data)
-        self._size += len(data)
-        if not self.corked or self._size >= LIMIT:
+        self.size += len(data)
+        if self.size >= LIMIT:
             self.flush()
 
     def flush(self) -> None:
@@ -68,7 +67,7 @@ class Output:
 
     def drop(self) -> None:
         self._pieces.clear()
-        self._size = 0
+        self.size = 0
 
     def register(self) -> None:
         if not self._registered:

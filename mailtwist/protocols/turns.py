@@ -15,8 +15,12 @@ from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import shield as shield
 from mailtwist.protocols.ends import Output, Speaker, Transport, leaving
 from mailtwist.protocols.errors import Closed, Malformed, Unframed
-from mailtwist.protocols.patience import SLOWEST, Patience, Stretch
-from mailtwist.protocols.received import Block, Received
+from mailtwist.protocols.patience import Patience, Stretch
+from mailtwist.protocols.reads import Reads
+from mailtwist.protocols.received import Received
+
+ENOUGH = 32 * 1024
+"""Octets that are worth a write of their own."""
 
 TURN_FAILED = Event("turn.failed", "a turn failed", "critical")
 
@@ -41,6 +45,7 @@ class Turns:
         self._patience = Patience(speaker.callLater, self._too_slow)
         self._stretch = Stretch(speaker.clock.seconds)
         self._in = Received()
+        self._reads = Reads(self._in, self._patience, self._more, self._let_go, self._was_told)
         self._out = Output(transport, self._resumed)
         self._more_came: Deferred[None] | None = None
         self._has_room: Deferred[None] | None = None
@@ -56,12 +61,10 @@ class Turns:
             return
         self._in.add(data)
         self._patience.came(len(data))
-        self._out.corked = True
         self._stretch.begin()
         try:
             self._wake()
         finally:
-            self._out.corked = False
             self._out.flush()
         if self._in.full and not (self._held or self.over):
             self._held = True
@@ -158,7 +161,7 @@ class Turns:
         if not self.over and leaving(self._to):  # a third party's transport.loseConnection()
             self.close()
         self.ours()
-        if self._out.full or not self._out.corked:
+        if self._out.full:
             await self.drained()
 
     def _last_words(self, say: Callable[[], None]) -> None:
@@ -203,55 +206,24 @@ class Turns:
             self._listens = False
 
     async def _line(self, limit: int | None, patience: float | None) -> bytes | None:
-        self._patience.begin(self.progress)
-        try:
-            while (line := self._in.line(limit or self.limit)) is None:
-                if self._listens and self._told:
-                    self._told = False
-                    return None
-                if self._in:
-                    self._patience.go_on()
-                else:
-                    self._patience.watch(patience or self.idle)
-                    self._patience.begin(self.progress)
-                await self._more()
-        finally:
-            self._let_go()
-        return line
+        return await self._reads.line(limit or self.limit, self.progress, patience or self.idle)
+
+    def _was_told(self) -> bool:
+        """Once for each time."""
+        told = self._listens and self._told
+        self._told = self._told and not told
+        return told
 
     def literal(self, count: int) -> AsyncIterator[bytes]:
         """The next `count` octets, as they come.  What the turn leaves of them is dropped."""
-        self._owed = self._literal(count)
+        self._owed = self._reads.literal(count, self.progress)
         return self._owed
-
-    async def _literal(self, count: int) -> AsyncIterator[bytes]:
-        self._patience.begin(self.progress, SLOWEST)
-        while count:
-            if chunk := self._in.take(count):
-                count -= len(chunk)
-                self._let_go()
-                yield chunk
-            else:
-                self._patience.go_on()
-                await self._more()
 
     def block(self) -> AsyncIterator[bytes]:
         """The octets up to a dot on a line of its own, as `received.Block` gives them.  What the turn leaves
         of them is dropped."""
-        self._owed = self._block()
+        self._owed = self._reads.block(self.progress)
         return self._owed
-
-    async def _block(self) -> AsyncIterator[bytes]:
-        self._patience.begin(self.progress, SLOWEST)
-        block = Block(self._in)
-        while not block.over:
-            piece = block.piece()
-            self._let_go()
-            if piece:
-                yield piece
-            elif not block.over:
-                self._patience.go_on()
-                await self._more()
 
     async def drained(self) -> None:
         """What was written has gone out, but for what the transport likes to hold."""
@@ -266,10 +238,15 @@ class Turns:
                 self._rest()
 
     def write(self, data: bytes) -> None:
-        """`data` goes to the peer, together with other replies where they are given at once.  Who writes to
-        the transport as well calls `flush` first."""
+        """`data` goes to the peer, with whatever else is written before somebody waits: for the peer, for
+        room (`drained`) or for others' turn.  Who writes to the transport as well calls `flush` first."""
         if not self.over:
             self._out.write(data)
+
+    @property
+    def much(self) -> bool:
+        """More was written than should wait; it is time for `drained`."""
+        return self._out.full or self._out.size >= ENOUGH
 
     def flush(self) -> None:
         """All that `write` took is with the transport."""

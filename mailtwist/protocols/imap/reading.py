@@ -80,7 +80,7 @@ class Reading:
 
     async def blocks(self, start: int, end: int, step: int = BLOCK) -> AsyncIterator[bytes]:
         """From `start` to `end`, which lie in the message; not much more than `step` at a time."""
-        if start < min(end, BLOCK) and not self._head:
+        if step == BLOCK and start < min(end, BLOCK) and not self._head:
             await self._read_head()
         if start < len(self._head):
             piece = self._head[start:end]

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 from mailtwist.protocols.pop3.command import No, NoSuchMessage
+from mailtwist.protocols.pop3.read_ahead import ReadAhead
 from mailtwist.store.api import INBOX, Account, Content, Entry, Mailbox, octets
 
 FETCHED = "$POP3Fetched"
@@ -88,6 +89,7 @@ class StoreMaildrop:
         self._validity = mailbox.uid_validity
         self._deleted: set[int] = set()
         self._fetched: set[int] = set()
+        self._ahead = ReadAhead(mailbox, self._entries)
         self._closed = False
 
     async def sizes(self) -> Sequence[int | None]:
@@ -103,7 +105,7 @@ class StoreMaildrop:
         return self._name(self._entry(number))
 
     async def open(self, number: int) -> Message:
-        return _Opened(await self._mailbox.open(self._entry(number).uid))
+        return _Opened(await self._ahead.open(number, self._entry(number)))
 
     def fetched(self, number: int) -> None:
         self._fetched.add(self._entry(number).uid)
@@ -127,6 +129,7 @@ class StoreMaildrop:
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._ahead.close()
             self._unlock()
             await self._mailbox.close()
 

@@ -166,7 +166,8 @@ class POP3Server(TakesTurns, pop3.POP3):
         async with aclosing(body):
             async for chunk in body:
                 self.turns.write(stuffing.stuffed(chunk))
-                await self.turns.drained()
+                if self.turns.much:
+                    await self.turns.drained()
         self.turns.write(stuffing.end())
 
     def _cut(self, error: Exception) -> NoReturn:
