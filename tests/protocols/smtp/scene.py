@@ -39,7 +39,11 @@ class Checker:
             await self.gate
         if user == b"away":
             raise LoginUnavailable("away")
-        if (user, password) not in ((b"ann", b"sesame"), (b"bob", b"p@123456")):
+        if user == b"weak":
+            raise Trouble("5.7.9", "This mechanism is too weak")
+        if user == b"old":
+            raise Trouble("4.7.12", "A password transition is needed")
+        if (user, password) not in ((b"ann", b"sesame"), (b"bob", b"p@123456"), (b"test", b"1234")):
             raise LoginRefused("wrong")
         return user
 
