@@ -40,16 +40,23 @@ class Found:
     in_circles: list[str] = field(default_factory=list)
 
 
+class Names:
+    """What the names of directories lead to.  `detail` is what divides `user+detail`, '' for nothing."""
+
+    def __init__(self, directories: Sequence[Directory], detail: str = "") -> None:
+        self.directories = tuple(directories)
+        self.aliasing = tuple(one for one in directories if isinstance(one, SupportsAliases))
+        self.detail = detail
+
+
 class Expansion:
-    """Of one address.  `detail` is what divides `user+detail`, '' for nothing.
+    """Of one address.
 
     An alias that is met on the way to itself is the person of that name: `ann@` may stand for `ann@` and
     `bob@`, and Ann keeps her mail."""
 
-    def __init__(self, directories: Sequence[Directory], detail: str) -> None:
-        self._directories = directories
-        self._aliasing = [one for one in directories if isinstance(one, SupportsAliases)]
-        self._detail = detail
+    def __init__(self, names: Names) -> None:
+        self._names = names
         self._seen: set[str] = set()
         self._asked = 0
         self.found = Found()
@@ -74,7 +81,8 @@ class Expansion:
         local, at, domain = name.rpartition("@")
         if not at:
             return
-        user, divided, detail = local.partition(self._detail) if self._detail else (local, "", "")
+        divider = self._names.detail
+        user, divided, detail = local.partition(divider) if divider else (local, "", "")
         if user and divided:
             yield f"{user}@{domain}", detail
         yield f"@{domain}", ""
@@ -84,7 +92,7 @@ class Expansion:
             return False
         if key in self._seen:
             return True
-        for directory in self._aliasing:
+        for directory in self._names.aliasing:
             if targets := await told(directory.alias(key)):
                 self._seen.add(key)
                 for target in targets:
@@ -93,10 +101,10 @@ class Expansion:
         return False
 
     async def _is_person(self, key: str, detail: str) -> bool:
-        return self._met(await first(self._directories, lambda one: one.recipient(key)), detail)
+        return self._met(await first(self._names.directories, lambda one: one.recipient(key)), detail)
 
     async def _is_login(self, name: str) -> bool:
-        return self._met(await first(self._directories, lambda one: one.find(name)), "")
+        return self._met(await first(self._names.directories, lambda one: one.find(name)), "")
 
     def _met(self, person: Person | None, detail: str) -> bool:
         """It is somebody.  Who is met twice, with different details, is met with none."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from mailtwist.auth.api import Alias, Directory, Person, SupportsDomains
 from mailtwist.auth.names import BadName, canonical
 from mailtwist.delivery.api import Place
-from mailtwist.delivery.expansion import Astray, Expansion, Found, first, told
+from mailtwist.delivery.expansion import Astray, Expansion, Found, Names, first, told
 from mailtwist.kit.events import Event
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
@@ -41,16 +41,15 @@ class Recipients:
         postmaster: str = "",
         detail: str = "",
     ) -> None:
-        self._directories = tuple(directories)
+        self._names = Names(directories, detail)
         self._domains = frozenset(domains)
         self._postmaster = postmaster
-        self._detail = detail
         self._serving = [one for one in directories if isinstance(one, SupportsDomains)]
 
     def trying(self, alias: Alias) -> "Recipients":
         """As if there were this alias, in the place of another one of that address."""
-        directories = (_Trying(alias), *self._directories)
-        return Recipients(directories, self._domains, self._postmaster, self._detail)
+        directories = (_Trying(alias), *self._names.directories)
+        return Recipients(directories, self._domains, self._postmaster, self._names.detail)
 
     async def serves(self, domain: str) -> bool:
         """`domain` (lower case, A-labels) is ours."""
@@ -89,11 +88,11 @@ class Recipients:
     async def person(self, address: Address) -> Person | None:
         """Whose own address that is, whatever aliases say."""
         name = _name(address)
-        return await first(self._directories, lambda one: one.recipient(name)) if name else None
+        return await first(self._names.directories, lambda one: one.recipient(name)) if name else None
 
     async def expanded(self, name: str, path: tuple[str, ...] = ()) -> Found:
         """Whoever is behind a name; `path` says by whose words (`Expansion.add`).  '' is nobody's."""
-        expansion = Expansion(self._directories, self._detail)
+        expansion = Expansion(self._names)
         if name:
             await expansion.add(name, path)
         return expansion.found

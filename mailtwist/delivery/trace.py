@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope
@@ -42,9 +43,13 @@ def delivered_to(address: Address) -> bytes:
 
 def received(envelope: Envelope, *, by: str, protocol: str, id: str, now: float) -> bytes:
     """Who brought it, to whom, and how.  The name the client gave itself cannot say more than a name does."""
-    at = format_datetime(datetime.fromtimestamp(now, UTC).replace(microsecond=0))
     words = [*_clauses(envelope, by, protocol, id)]
-    return _folded("Received:", [*words[:-1], f"{words[-1]};", at])
+    return _folded("Received:", [*words[:-1], f"{words[-1]};", _date(int(now))])
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 def _clauses(envelope: Envelope, by: str, protocol: str, id: str) -> Iterator[str]:
