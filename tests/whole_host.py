@@ -1,7 +1,7 @@
 """The config of a host with every door, for tests that speak to a real process."""
 
 DOMAIN = "example.test"
-SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
+SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "lmtp")
 TLS = "[tls:public]\ntype = self_signed\n"
 
 PARTS = """
@@ -28,7 +28,7 @@ def whole_host(server: str = "", tls: str = TLS) -> str:
 def _service(name: str) -> str:
     kind = name.removesuffix("s")
     lines = [f"[service:{name}]", f"type = {kind}", "listen = 127.0.0.1:0", "tls = public"]
-    lines.append("target = local" if kind in ("smtp", "submission") else "store = mail")
+    lines.append("target = local" if kind in ("smtp", "submission", "lmtp") else "store = mail")
     if name != kind:
         lines.append("tls_mode = implicit")
     return "\n".join(lines) + "\n"

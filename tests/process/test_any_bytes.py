@@ -77,6 +77,19 @@ Subject: x\r\n\r\n..x\r\n.
 AUTH LOGIN\r\nbm9ib2R5\r\neA==
 VRFY <ann@example.test>
 NOOP x""",
+    "lmtp": b"""\
+LHLO front.example.net
+MAIL FROM:<a.b@example.net> SIZE=999 BODY=8BITMIME SMTPUTF8
+MAIL FROM:<>
+RCPT TO:<ann+detail@example.test> NOTIFY=NEVER
+RCPT TO:<"ann+/../x"@example.test>
+RCPT TO:<\xc3\xa4nn+\xc3\xa4@EXAMPLE.test>
+RCPT TO:<+@example.test>
+RCPT TO:<postmaster>
+DATA
+Return-Path: <x>\r\n y\r\nReceived: x\r\n\r\n..x\r\n.
+BDAT 5 LAST\r\nx: y\r
+RSET""",
 }
 MESSAGE = b"""\
 Subject: =?utf-8?q?=C3=A4?= 1\r
@@ -142,10 +155,16 @@ class AnyBytes(SynchronousTestCase):
             return imap
         if service == "pop3":
             return self.site.pop3()
-        smtp = self.site.smtp()
+        smtp = self.site.smtp() if service == "smtp" else self.lmtp()
         smtp.smtp(b"MAIL FROM:<a@example.net>")
         smtp.smtp(b"RCPT TO:<ann@example.test>")
         return smtp
+
+    def lmtp(self) -> Talker:
+        lmtp = self.site.connect("lmtp")
+        lmtp.smtp()
+        lmtp.smtp(b"LHLO front.example.net")
+        return lmtp
 
     def test_imap_before_login(self) -> None:
         self.sends_anything("imap", "imap", False)
@@ -170,6 +189,9 @@ class AnyBytes(SynchronousTestCase):
 
     def test_submission(self) -> None:
         self.sends_anything("submission", "smtp", False)
+
+    def test_lmtp(self) -> None:
+        self.sends_anything("lmtp", "lmtp", True)
 
 
 def drink(talker: Talker) -> None:
