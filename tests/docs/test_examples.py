@@ -44,6 +44,29 @@ class Examples(SynchronousTestCase):
         self.assertEqual((ok[:4], bad[:5]), (b"a OK", b"b BAD"))
         self.assertIn(b"XRECEIVED", capability.split())
 
+    def test_a_search_key_and_enable(self) -> None:
+        scene = IMAPScene()
+        scene.factory.dialect = dialect(imap, "xweekend")
+        wire = scene.logged_in(b"s SELECT INBOX")  # 9 September 2001 was a Sunday
+        wire.send(b"a SEARCH RETURN (COUNT) XWEEKEND UNSEEN\r\nb SEARCH NOT XWEEKEND\r\n")
+        said = wire.read().split(b"\r\n")
+        self.assertEqual((said[0], said[2]), (b'* ESEARCH (TAG "a") COUNT 2', b"* SEARCH"))
+        wire.send(b"c ENABLE XWEEKEND\r\nb SEARCH RETURN (COUNT) XWEEKEND UNSEEN\r\nd CAPABILITY\r\n")
+        said = wire.read().split(b"\r\n")
+        self.assertEqual(
+            said[:4],
+            [
+                b"* ENABLED XWEEKEND",
+                b"c OK ENABLE completed",
+                b'* ESEARCH (TAG "b") COUNT 2 XOCTETS 90',
+                b"b OK SEARCH completed",
+            ],
+        )
+        self.assertIn(b"XWEEKEND", said[4].split())
+        less = imap.Dialect.installed(without=["esearch"]).extensions
+        alone = imap.Dialect((*less, example("xweekend").extension)).fitting(scene.account)
+        self.assertNotIn("XWEEKEND", alone.search_keys)
+
     def test_an_smtp_extension(self) -> None:
         scene = SMTPScene()
         wire = scene.connect(dialect=dialect(smtp, "xpurpose"), tls=True)

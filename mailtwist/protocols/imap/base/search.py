@@ -7,7 +7,9 @@ from typing import ClassVar, Self
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap import searching
+from mailtwist.protocols.imap.abilities import SupportsSearch
 from mailtwist.protocols.imap.arguments import Arguments
+from mailtwist.protocols.imap.changes import Selected
 from mailtwist.protocols.imap.command import Answer, Command, No, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
@@ -22,7 +24,8 @@ AT_A_STRETCH = 40_000
 
 @dataclass(frozen=True, slots=True)
 class Search(Command):
-    """`results` None: those of rev1.  `refused`: the texts cannot be read."""
+    """`results` None: those of rev1.  `refused`: the texts cannot be read.  `written` is what was asked, for
+    a mailbox that searches by itself."""
 
     name: ClassVar[str] = "SEARCH"
     states: ClassVar[State] = State.SELECTED
@@ -31,18 +34,20 @@ class Search(Command):
     asked: Asked | None
     results: tuple[Result, ...] | None
     by_uid: bool
+    written: Arguments
     refused: No | None = None
 
     @classmethod
     def parse(cls, arguments: Arguments, *, by_uid: bool) -> Self:
         arguments.space()
         results = _results(arguments)
+        written = arguments.again()
         try:
             asked = parsed(arguments)
         except No as refused:
-            return cls(None, results, by_uid, refused)
+            return cls(None, results, by_uid, written, refused)
         arguments.end()
-        return cls(asked, results, by_uid)
+        return cls(asked, results, by_uid, written)
 
     async def run(self, session: Session) -> Answer:
         saves = any(one.saves for one in self.results or ())
@@ -66,12 +71,28 @@ class Search(Command):
             raise self.refused
         for begin in self.asked.begins:
             begin(session)
-        numbers = await fitting(session, self.asked.key)
+        numbers = await self._found_by_mailbox(session.selected)
+        if numbers is None:
+            numbers = await fitting(session, self.asked.key)
         return Found(session.selected, self.by_uid, numbers)
+
+    async def _found_by_mailbox(self, selected: Selected) -> "array[int] | None":
+        """None: we are to look."""
+        if not isinstance(selected.mailbox, SupportsSearch):
+            return None
+        written = self.written.again()
+        if written.take(b"CHARSET "):
+            written.astring()
+            written.space()
+        words = written.words()
+        uids = await selected.mailbox.search(words, by_uid=self.by_uid)
+        if uids is None:
+            return None
+        return array("I", sorted(filter(None, map(selected.number, uids))))
 
     def _tell(self, session: Session, found: Found, about: Found) -> None:
         assert self.asked is not None
-        also = [words(session, about) for words in self.asked.also] if about else []
+        also = list(filter(None, [words(session, about) for words in self.asked.also])) if about else []
         results = self.results
         if results is None and session.rev2:
             results = (session.dialect.search_returns["ALL"].parse(Arguments(b"")),)
