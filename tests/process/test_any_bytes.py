@@ -74,8 +74,14 @@ RCPT TO:<ann@example.test> NOTIFY=NEVER
 RCPT TO:<postmaster>
 DATA
 Subject: x\r\n\r\n..x\r\n.
+BDAT 9\r\nSubject: \r\nBDAT 4 LAST\r\nx\r\n\r
+BDAT 0 LAST
+MAIL FROM:<m\xc3\xbcller@b\xc3\xbccher.example> SMTPUTF8 BODY=BINARYMIME RET=HDRS ENVID=a+20b AUTH=<>
+RCPT TO:<ann@example.test> NOTIFY=SUCCESS,DELAY ORCPT=utf-8;\\x{FC}@x
 AUTH LOGIN\r\nbm9ib2R5\r\neA==
 VRFY <ann@example.test>
+EXPN staff SMTPUTF8
+HELP MAIL
 NOOP x""",
     "lmtp": b"""\
 LHLO front.example.net
