@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 
 @runtime_checkable
@@ -11,6 +11,15 @@ class SupportsReadOnly(Protocol):
 
     @property
     def read_only(self) -> bool: ...
+
+
+@runtime_checkable
+class SupportsSearch(Protocol):
+    """A mailbox that may have an index of its own."""
+
+    async def search(self, words: Sequence[Any], *, by_uid: bool) -> Collection[int] | None:
+        """The UIDs of all that fit; None when it does not know and we are to look.  `words` are those of the
+        command behind CHARSET: octets, and sequences of what stands in parentheses."""
 
 
 Namespace = Sequence[tuple[str, str]]

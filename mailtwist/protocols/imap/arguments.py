@@ -4,8 +4,9 @@ import re
 from calendar import timegm
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailtwist.mail import flags
 from mailtwist.protocols.errors import Malformed
@@ -25,6 +26,7 @@ HIGHEST_LONG = 2**63 - 1
 
 _ATOM = re.compile(rb"[^\x00-\x20(){%*\"\\\]\x7f-\xff]+")
 _ASTRING = re.compile(rb"[^\x00-\x20(){%*\"\\\x7f-\xff]+")
+_WORD = re.compile(rb"[^\x00-\x20()\"\x7f-\xff]+")
 _PATTERN = re.compile(rb"[^\x00-\x20(){\"\\\x7f-\xff]+")
 _QUOTED = re.compile(rb'"([^"\\\x00\r\n]*(?:\\["\\][^"\\\x00\r\n]*)*)"')
 _ESCAPED = re.compile(rb"\\(.)")
@@ -102,6 +104,10 @@ class Arguments:
         """All that is left is taken."""
         left, self._at = self._text[self._at :], len(self._text)
         return left
+
+    def again(self) -> "Arguments":
+        """Another cursor at the same place."""
+        return copy(self)
 
     # -- words
     def atom(self) -> str:
@@ -192,6 +198,22 @@ class Arguments:
         return float(timegm(when.timetuple()) + leap - zone * 60), zone
 
     # -- lists
+    def words(self) -> list[Any]:
+        """All that is left, up to `)`: octets of words and strings, and lists of what stands in
+        parentheses."""
+        found: list[Any] = []
+        while not self.peek(b")") and self._at < len(self._text):
+            if found:
+                self.space()
+            if self.peek(b"("):
+                with self.parentheses():
+                    found.append(self.words())
+            elif (one := self._string()) is not None:
+                found.append(one)
+            else:
+                found.append(self._expect(_WORD, "Expected a word")[0])
+        return found
+
     def list_of(self, item: Callable[[], T], least: int = 1, most: int = 65536) -> list[T]:
         """`(item item ...)`."""
         found: list[T] = []

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -31,6 +31,7 @@ from mailtwist.store.api import (
     Stored,
     Usage,
 )
+from mailtwist.store.content import Octets
 from mailtwist.store.view import View, differences
 
 IN_MEMORY = 1024 * 1024
@@ -70,11 +71,12 @@ async def _ask(call: Callable[..., Any], *args: Any, **kw: Any) -> Any:
 class LegacyAccount:
     """An `IAccountIMAP` as an `Account`.
 
-    It cannot say which UID a new message got, nor expunge some messages only, nor what has changed since:
-    MOVE, UIDPLUS and CONDSTORE are not for it.  `listener` hears what its mailboxes tell.
+    It cannot say which UID a new message got, nor expunge some messages only, nor what has changed since, nor
+    how large all messages are, and it knows no special uses: what `lacks` names is not for it.  `listener`
+    hears what its mailboxes tell.
     """
 
-    lacks = frozenset({"condstore", "move", "uidplus"})
+    lacks = frozenset({"condstore", "move", "special_use", "status_size", "uidplus"})
 
     def __init__(self, stock: Any, listener: Any) -> None:
         self.stock = stock
@@ -244,8 +246,8 @@ class LegacyMailbox(View):
         changes = differences(self.entries(), after, modseq)
         self.apply(changes, modseq if changes else 0, uid_next)
 
-    async def open(self, uid: int) -> "LegacyContent":
-        return LegacyContent(_octets(await self._message(uid)))
+    async def open(self, uid: int) -> "Octets":
+        return Octets(_octets(await self._message(uid)))
 
     async def _message(self, uid: int) -> Any:
         for _, message in await _ask(self.stock.fetch, imap4.MessageSet(uid), True):
@@ -274,15 +276,32 @@ class LegacyMailbox(View):
     async def remove(self, uids: Collection[int]) -> Sequence[int]:
         raise CannotDo("This mailbox can only expunge everything")
 
+    async def search(self, words: Sequence[Any], *, by_uid: bool) -> Collection[int] | None:
+        searchable: Any = imap4.ISearchableMailbox(self.stock, None)
+        if searchable is None:
+            return None
+        try:
+            found = await maybeDeferred(searchable.search, words, by_uid)
+        except (imap4.IllegalQueryError, imap4.IllegalOperation):
+            return None  # there is more to ask for than it knows
+        if by_uid:
+            return [int(uid) for uid in found]
+        entries = self.entries()
+        return [entries[int(number) - 1].uid for number in found if 0 < int(number) <= len(entries)]
+
     async def copy(self, uids: Collection[int], target: str) -> Copied:
         other = await self._account.select(target)
+        first = int(await _ask(other.getUIDNext))
         pairs = []
-        for entry in self.chosen(uids):
-            uid = await _copy(await self._message(entry.uid), other)
-            if uid:
-                pairs.append((entry.uid, uid))
-        await self._account.changed(other)
-        return Copied(int(other.getUIDValidity()), tuple(pairs))
+        try:
+            for entry in self.chosen(uids):
+                pairs.append((entry.uid, await _copy(await self._message(entry.uid), other)))
+        except Exception:
+            await _take_back(other, first, len(pairs))
+            raise
+        finally:
+            await self._account.changed(other)
+        return Copied(int(other.getUIDValidity()), tuple(pair for pair in pairs if pair[1]))
 
     async def move(self, uids: Collection[int], target: str) -> Copied:
         raise CannotDo("This mailbox cannot move messages")
@@ -291,22 +310,6 @@ class LegacyMailbox(View):
         closeable: Any = imap4.ICloseableMailbox(self.stock, None)
         if self._account.closed(self) and closeable is not None:
             await _ask(closeable.close)
-
-
-@dataclass(frozen=True, slots=True)
-class LegacyContent:
-    """One message, in memory: a stock mailbox does not say what a seek would cost."""
-
-    octets: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.octets)
-
-    async def read(self, start: int, count: int) -> bytes:
-        return self.octets[start : start + count]
-
-    def close(self) -> None: ...
 
 
 class LegacyUpload:
@@ -345,6 +348,17 @@ async def _copy(message: Any, other: Any) -> int:
     flags = [flag for flag in map(text, message.getFlags()) if canonical(flag) != RECENT]
     await _ask(other.addMessage, BytesIO(_octets(message)), flags, message.getInternalDate())
     return 0
+
+
+async def _take_back(other: Any, first: int, count: int) -> None:
+    """The `count` messages from the UID `first` on are gone, unless others might go with them."""
+    messages = int(await _ask(other.getMessageCount))
+    found = [one for _, one in await _ask(other.fetch, imap4.MessageSet(1, messages), False)] if count else []
+    new = [int(one.getUID()) for one in found if int(one.getUID()) >= first]
+    deleted = any(canonical(text(flag)) == DELETED for one in found for flag in one.getFlags())
+    if len(new) == count > 0 and not deleted:
+        await _ask(other.store, _set(new), [DELETED], 1, uid=True)
+        await _ask(other.expunge)
 
 
 def _octets(message: Any) -> bytes:

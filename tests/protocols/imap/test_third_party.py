@@ -2,11 +2,14 @@
 
 import imaplib
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
+from twisted.internet import defer
 from twisted.internet.threads import deferToThread
 from twisted.mail import imap4
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import directlyProvides, providedBy
 
 from mailtwist.protocols.imap.factory import IMAP4Factory
 from mailtwist.protocols.imap.server import IMAP4Server
@@ -189,7 +192,8 @@ class OursTests(SynchronousTestCase):
     def test_what_it_cannot_do_is_not_offered(self) -> None:
         capabilities = self.say(b"a CAPABILITY")[0].split()
         self.assertNotIn(b"MOVE", capabilities)
-        self.assertNotIn(b"UIDPLUS", capabilities)
+        for name in (b"UIDPLUS", b"CONDSTORE", b"SPECIAL-USE", b"STATUS=SIZE", b"IMAP4rev2"):
+            self.assertNotIn(name, capabilities)
         self.assertIn(b"IDLE", capabilities)
         self.say(b"b SELECT INBOX")
         self.assertEqual(self.say(b"c MOVE 1 SENT"), [b"c BAD Unknown command, or not in this state"])
@@ -253,6 +257,54 @@ class OursTests(SynchronousTestCase):
         self.account.addMailbox("A.B")
         self.assertIn(b'* LIST (\\HasNoChildren) "/" "A/B"', self.say(b'a LIST "" *'))
         self.assertEqual(self.say(b"b STATUS A/B (MESSAGES)")[0], b'* STATUS "A/B" (MESSAGES 0)')
+
+    def test_a_mailbox_that_can_search_is_asked(self) -> None:
+        asked: list[Any] = []
+
+        def search(query: Any, uid: Any) -> Any:
+            if b"FUZZY" in query:
+                raise imap4.IllegalQueryError("no such key")
+            asked.append((query, uid))
+            return defer.succeed([2, 7])
+
+        directlyProvides(self.inbox, providedBy(self.inbox), imap4.ISearchableMailbox)
+        self.inbox.search = search
+        self.say(b"a SELECT INBOX")
+        query = b'CHARSET utf-8 OR (SUBJECT "a b" 1:*) TEXT {4+}\r\nx (y NOT SEEN'
+        self.assertEqual(self.say(b"b SEARCH " + query), [b"* SEARCH 2", b"b OK SEARCH completed"])
+        self.assertEqual(self.say(b"c UID SEARCH (SEEN)"), [b"* SEARCH 2", b"c OK SEARCH completed"])
+        words = [b"OR", [b"SUBJECT", b"a b", b"1:*"], b"TEXT", b"x (y", b"NOT", b"SEEN"]
+        self.assertEqual(asked, [(words, False), ([[b"SEEN"]], True)])
+        self.assertEqual(self.say(b"d SEARCH SUBJECT FUZZY"), [b"* SEARCH", b"d OK SEARCH completed"])
+
+    def test_of_a_copy_that_fails_nothing_is_left(self) -> None:
+        sent: ListMailbox = self.account.select("SENT")
+        add = sent.addMessage
+
+        def add_one(message: Any, flags: Any, date: Any = None) -> Any:
+            if len(sent.messages) > 0:
+                return defer.fail(imap4.MailboxException("The disk is full"))
+            return add(message, flags, date)
+
+        sent.addMessage = add_one
+        self.say(b"a SELECT INBOX")
+        self.assertEqual(self.say(b"b COPY 1:2 SENT"), [b"b NO [CANNOT] The disk is full"])
+        self.assertEqual(sent.messages, [])
+
+    def test_what_others_deleted_is_never_expunged_to_take_a_copy_back(self) -> None:
+        sent: ListMailbox = self.account.select("SENT")
+        sent.addMessage(BytesIO(b"old"), ["\\Deleted"])
+        add = sent.addMessage
+
+        def add_one(message: Any, flags: Any, date: Any = None) -> Any:
+            if len(sent.messages) > 1:
+                return defer.fail(imap4.MailboxException("The disk is full"))
+            return add(message, flags, date)
+
+        sent.addMessage = add_one
+        self.say(b"a SELECT INBOX")
+        self.assertEqual(self.say(b"b COPY 1:2 SENT"), [b"b NO [CANNOT] The disk is full"])
+        self.assertEqual([message.uid for message in sent.messages], [1, 2])
 
     def test_bare_line_feeds_become_line_ends(self) -> None:
         self.inbox.messages[0].octets = b"a: b\n\nc\n"

@@ -38,7 +38,6 @@ ITEMS = (
     number("UIDNEXT", lambda status: status.uid_next),
     number("UIDVALIDITY", lambda status: status.uid_validity),
     number("UNSEEN", lambda status: status.unseen),
-    number("DELETED", lambda status: status.deleted),
 )
 
 extension = Extension(name="status", rfc=3501, commands=(Status,), status_items=ITEMS)

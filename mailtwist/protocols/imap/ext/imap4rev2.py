@@ -2,12 +2,14 @@
 
 from mailtwist.protocols.imap.changes import REV2
 from mailtwist.protocols.imap.extension import Enables, Extension
+from mailtwist.protocols.imap.status_items import number
 
 extension = Extension(
     name="imap4rev2",
     rfc=9051,
     capabilities=("IMAP4rev2",),
     enables=(Enables(REV2, written="IMAP4rev2"),),
+    status_items=(number("DELETED", lambda status: status.deleted),),
     builds_on=(
         "binary",
         "enable",
