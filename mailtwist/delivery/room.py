@@ -32,8 +32,8 @@ class Room:
         self._known: OrderedDict[str, tuple[float, Usage]] = OrderedDict()
 
     async def must_be(self, places: Sequence[Place], size: int) -> None:
-        """`Full` when one of them has no room for so many octets."""
-        now = self._clock.seconds()
+        """`Full` when one of them has no room for so many octets; for 0, which says nothing, for one."""
+        now, size = self._clock.seconds(), size or 1
         unknown = [place.account for place in places if not self._is_known(place.account, size, now)]
         if unknown:
             await together(*(self._look(account, size, now) for account in unknown))

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mailtwist.delivery.api import Place
 from mailtwist.delivery.copies import FolderGone
 from mailtwist.delivery.folders import Folders
-from mailtwist.delivery.mailbox import MailboxTarget
+from mailtwist.delivery.mailbox import MailboxTarget, Settings
 from mailtwist.delivery.recipients import Recipients
 from mailtwist.delivery.room import FRESH, Full
 from mailtwist.kit.spawn import started
@@ -225,6 +225,10 @@ class Space(SynchronousTestCase):
             error = self.failureResultOf(self.ask(1001, target=self.made(over_quota)), Full).value
             self.assertEqual(error.status, status)
 
+    def test_who_has_not_an_octet_left_is_full_whatever_comes(self):
+        self.store_one(1000)
+        self.failureResultOf(self.ask(0), Full)
+
     def test_one_of_several_is_enough(self):
         self.store_one(600, "b")
         self.successResultOf(self.ask(500, "a"))
@@ -253,6 +257,15 @@ class Space(SynchronousTestCase):
 
         self.successResultOf(started(remove()))
         self.successResultOf(self.ask(500))
+
+
+class Dividing(SynchronousTestCase):
+    def test_a_divider_is_one_mark_that_an_address_may_have(self):
+        for mark in "+-_.=#":
+            self.assertEqual(Settings(store="x", detail=mark).divider, mark)
+        self.assertEqual(Settings(store="x", detail="none").divider, "")
+        for mark in ("", "++", "a", "@", " ", '"', "\x00", "\n", "None"):
+            self.assertRaises(ValueError, Settings, store="x", detail=mark)
 
 
 class ByDetail(SynchronousTestCase):
