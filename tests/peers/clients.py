@@ -197,9 +197,22 @@ def curl_said(login: Login, path: str, *, scheme: str = "imaps") -> str:
 def mutt(login: Login, folder: Path, *, program: str = "mutt") -> list[bytes]:
     """All messages of INBOX that have a body, copied by mutt (or neomutt) to a Maildir (it cannot copy
     others)."""
-    fresh(folder / "Mail")  # else it asks
     out = maildir(folder / "out")
+    keys = f"<tag-pattern>~z 1-<enter><tag-prefix><copy-message><kill-line>{out}<enter><quit>"
+    _mutt(login, folder, keys, program)
+    return messages(out)
+
+
+def mutt_change(login: Login, folder: Path, *, program: str = "mutt") -> None:
+    """Of the messages 0 to 3 in INBOX, 0 gets flagged, 1 is deleted, 2 is moved to Archive."""
+    keys = "<first-entry><flag-message><delete-message><save-message><kill-line>=Archive<enter><quit>"
+    _mutt(login, folder, keys, program, "set delete=yes\nset sort=mailbox-order\n")
+
+
+def _mutt(login: Login, folder: Path, keys: str, program: str, more: str = "") -> None:
+    fresh(folder / "Mail")  # else it asks
     secret = login.secret.replace("\\", "\\\\").replace('"', '\\"')
+    url = f"imaps://{login.host}:{login.ports['imaps']}/"
     (folder / "muttrc").write_text(
         f"""\
 set imap_user="{login.user}"
@@ -207,6 +220,7 @@ set imap_pass="{secret}"
 set certificate_file="{login.certificate}"
 set ssl_verify_host=no
 set ssl_force_tls=yes
+set folder={url}
 set mbox_type=Maildir
 set confirmappend=no
 set confirmcreate=no
@@ -214,12 +228,10 @@ set auto_tag=yes
 set delete=no
 set quit=yes
 set sleep_time=0
-push "<tag-pattern>~z 1-<enter><tag-prefix><copy-message><kill-line>{out}<enter><quit>"
+{more}push "{keys}"
 """
     )
-    url = f"imaps://{login.host}:{login.ports['imaps']}/INBOX"
-    run_in_terminal(program, "-F", folder / "muttrc", "-f", url, env={"HOME": str(folder)})
-    return messages(out)
+    run_in_terminal(program, "-F", folder / "muttrc", "-f", f"{url}INBOX", env={"HOME": str(folder)})
 
 
 # -- sending

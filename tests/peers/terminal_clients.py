@@ -36,7 +36,7 @@ def _settled(file: Path, timeout: float = 60) -> bytes:
 
 @contextmanager
 def aerc(login: Login, folder: Path, *, body: str = "") -> Iterator[Screen]:
-    """aerc with the list of INBOX on the screen.  `body` is what its editor writes into every message."""
+    """aerc with INBOX open.  `body` is what its editor writes into every message."""
     config = fresh(folder / "config" / "aerc")
     who = f"{quote(login.user, safe='')}:{quote(login.secret, safe='')}@localhost"
     accounts = config / "accounts.conf"
@@ -59,20 +59,31 @@ copy-to = Sent
     homes = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("CONFIG", "DATA", "CACHE")}
     env = {"HOME": str(folder), "SSL_CERT_FILE": str(login.certificate), **homes}
     with Screen("aerc", env=env) as screen:
-        screen.until("INBOX   ")
-        screen.until("1994-", "2026-", "2027-", "(no messages)")
+        screen.until("INBOX")
         yield screen
         screen.type(":quit\n")
         screen.until_over()
 
 
 def aerc_read(login: Login, folder: Path) -> list[bytes]:
-    """All messages of INBOX, with LF lines."""
+    """All messages of INBOX (those of `testing.corpus`), with LF lines."""
     out = folder / "out.mbox"
     with aerc(login, folder) as screen:
+        screen.until("sample-")
         screen.type(f":export-mbox {out}\n")
         found = divided(_settled(out), rb"From \?\?\?@\?\?\? .*")
     return [message.removesuffix(b"\n\n") for message in found]
+
+
+def aerc_change(login: Login, folder: Path) -> None:
+    """Of the messages 0 to 3 in INBOX, 3 gets flagged, 2 is deleted, 1 is moved to Archive."""
+    with aerc(login, folder) as screen:
+        screen.until("number 3")
+        screen.type(":flag -x Flagged\n")
+        screen.type(":next\n:delete\n")
+        screen.until("Messages deleted")
+        screen.type(":move Archive\n")
+        screen.until("Messages moved to Archive")
 
 
 def aerc_send(login: Login, to: str, subject: str, body: str, folder: Path) -> None:
@@ -81,8 +92,7 @@ def aerc_send(login: Login, to: str, subject: str, body: str, folder: Path) -> N
         screen.type(f":compose -H 'To: <{to}>' -H 'Subject: {subject}'\n")
         screen.until("Send this email?")
         screen.type("y")
-        screen.until(" INBOX", "INBOX ")
-        time.sleep(2)
+        screen.until("Message sent")
 
 
 # -- alpine
@@ -95,12 +105,11 @@ def alpine(login: Login, folder: Path) -> Iterator[Screen]:
     there = f"localhost:{{}}/{{}}ssl/user={login.user}"
     config.write_text(
         f"""\
-personal-name=
-user-domain={login.user.partition("@")[2]}
+customized-hdrs=From: <{login.user}>
 smtp-server={there.format(login.ports["submissions"], "")}
 inbox-path={{{there.format(login.ports["imaps"], "imap/")}}}INBOX
 folder-collections=Mail {fresh(folder / "mail")}/[]
-feature-list=save-will-not-delete,quit-without-confirm,expunge-without-confirm,enable-flag-cmd
+feature-list=save-will-not-delete,quit-without-confirm,expunge-without-confirm,enable-flag-cmd,quell-flowed-text
 default-fcc=""
 last-version-used=6.26
 """
@@ -144,3 +153,40 @@ def alpine_read(login: Login, folder: Path) -> list[bytes]:
     return [
         own.sub(b"", message, count=1).removesuffix(b"\n") for message in saved[1:]
     ]  # the first is alpine's own
+
+
+def alpine_change(login: Login, folder: Path) -> None:
+    """Of the messages 0 to 3 in INBOX, 0 gets flagged, 1 is deleted, 2 is moved to Archive."""
+    with alpine(login, folder) as screen:
+        screen.type("*")
+        screen.until("[Important]")
+        screen.type("\n")
+        screen.until("Flagged message 1")
+        screen.type("nd")
+        screen.until("Message 2 marked")
+        screen.type("s")
+        screen.until("SAVE")
+        screen.keys("C-u")
+        screen.type(f"{{localhost:{login.ports['imaps']}/imap/ssl/user={login.user}}}Archive\n")
+        screen.until("Message 3 copied")
+        screen.type("d")
+        screen.until("Message 3 marked")
+        screen.type("x")
+        screen.until("2 messages expunged")
+
+
+def alpine_send(login: Login, to: str, subject: str, body: str, folder: Path) -> None:
+    """Sends, and keeps no copy."""
+    with alpine(login, folder) as screen:
+        screen.type("c")
+        screen.until("COMPOSE MESSAGE")
+        screen.type(f"{to}\n\n\n{subject}\n{body}")
+        screen.keys("C-x")
+        screen.until("Send message")
+        screen.type("y")
+        sent = ("Message sent", "100%")
+        if screen.until("ENTER PASSWORD", *sent) == "ENTER PASSWORD":
+            screen.type(login.secret + "\n")
+            if screen.until("Preserve password", *sent) == "Preserve password":
+                screen.type("n")
+        screen.until(*sent)

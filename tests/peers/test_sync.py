@@ -9,23 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.peers import clients
 from tests.peers.host import shared_host
+from tests.peers.mailboxes import name_of, named
 from tests.peers.programs import needs
 
 Side = dict[str, frozenset[str]]
 LETTERS = {"S": "\\Seen", "R": "\\Answered", "F": "\\Flagged"}
-
-
-def named(number: int) -> bytes:
-    """A message that both sides can be asked for by its Message-Id."""
-    return b"Message-Id: <round-%d@sync.example>\r\nSubject: number %d\r\n\r\ntext %d\r\n" % (
-        number,
-        number,
-        number,
-    )
-
-
-def name_of(message: bytes) -> str:
-    return message.split(b"<", 1)[1].split(b">", 1)[0].decode()
 
 
 def files(folder: Path) -> list[Path]:
