@@ -97,6 +97,11 @@ class Command(ABC):
             raise Malformed(f"{cls.name} takes no arguments")
         return cls()
 
+    @property
+    def vain(self) -> bool:
+        """This one brings no mail nearer."""
+        return self.useless
+
     @abstractmethod
     async def run(self, session: "Session") -> Reply | None:
         """None: nothing is said.  `Refusal` and `Trouble` are answers too; `errors.Unframed` ends the

@@ -171,14 +171,15 @@ class Door(Protocol):
 @dataclass(slots=True)
 class Mail:
     """A transaction: what MAIL and RCPT have said.  `facts` is what the parameters of MAIL mean, fields of
-    the envelope; `takers` is what the door made of the recipients; `incoming` is the message, while it comes
-    in chunks."""
+    the envelope; `takers` is what the door made of the recipients, `beyond` how often there were too many;
+    `incoming` is the message, while it comes in chunks."""
 
     sender: Address
     parameters: Mapping[str, str | None]
     facts: Mapping[str, Any] = field(default_factory=dict)
     recipients: list[Recipient] = field(default_factory=list)
     takers: list[Any] = field(default_factory=list)
+    beyond: int = 0
     incoming: "Incoming | None" = None
 
     @property

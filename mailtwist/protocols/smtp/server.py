@@ -186,14 +186,14 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
 
     def _understood(self, kind: type[Command], rest: bytes) -> tuple[Reply | None, Command | None]:
         """A command that may come now, or why not."""
-        if kind.useless and (enough := self.conduct.was_useless(self.limits)) is not None:
-            return enough, None
         try:
             command = kind.parse(rest)
         except Unframed:
             raise
         except Malformed as error:
             return replies.malformed(error), None
+        if command.vain and (enough := self.conduct.was_useless(self.limits)) is not None:
+            return enough, None
         if self.session.state not in kind.states:
             return replies.out_of_order(self.session.state, self.dialect.hello), None
         return None, command

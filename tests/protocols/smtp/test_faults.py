@@ -189,6 +189,9 @@ class Faults(SynchronousTestCase):
             (Limits(errors=2), b"RCPT\r\n" * 3, b"421"),
             (Limits(unknown=2), b"WHAT\r\n" * 3, b"421"),
             (Limits(useless=3), b"NOOP\r\n" * 3, b"421"),
+            (Limits(useless=3), MAIL + b"BDAT 0\r\n" * 3, b"421"),
+            (Limits(useless=3), MAIL + b"BDAT 1\r\nx" * 3, b"421"),
+            (Limits(recipients=2), b"MAIL FROM:<a@b>\r\n" + b"RCPT TO:<c@d>\r\n" * 5, b"421"),
             (Limits(mails=2), b"MAIL FROM:<a@b>\r\nRSET\r\n" * 2 + b"MAIL FROM:<a@b>\r\n", b"421"),
             (Limits(message=100), MAIL + b"DATA\r\n" + b"x" * 99 + b"\r\n.\r\n", b"552"),
         ):

@@ -37,7 +37,8 @@ class Rcpt(Command):
         assert mail is not None
         full = _full(mail, self.address.domain, door.limits)
         if full is not None:
-            return full
+            mail.beyond += 1
+            return full if mail.beyond <= door.limits.recipients else replies.TOO_MANY_ERRORS
         meant = checked(self.parameters, door.dialect.rcpt_parameters, door) if self.parameters else {}
         if not (self.ascii or mail.utf8):
             return replies.NOT_ASCII

@@ -15,6 +15,9 @@ from mailtwist.protocols.smtp.incoming import Incoming
 from mailtwist.protocols.smtp.measure import ChunkMeasure, Measure
 
 _ARGUMENTS = re.compile(rb"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE)
+SMALL = 512
+"""Octets of a chunk; of those that are not even as long, a client may send only so many."""
+
 FAILED = Reply(503, "5.5.1", "A chunk was refused; say RSET")
 
 
@@ -35,6 +38,10 @@ class Bdat(Command):
         if found is None:
             raise Unframed("Expected the size of a chunk")
         return cls(int(found[1]), found[2] is not None)
+
+    @property
+    def vain(self) -> bool:
+        return self.size < SMALL and not self.last
 
     async def run(self, session: Session) -> Reply | None:
         chunk, mail = session.door.chunk(self.size), session.mail
