@@ -196,10 +196,15 @@ class Selected:
 
     def flags_told(self, entries: Iterable[Entry]) -> None:
         """The client has these flags already: its own STORE, the \\Seen of its own FETCH."""
-        for entry in entries:
-            now = self.mailbox.entry(entry.uid)
-            if now is not None and now.modseq == entry.modseq:
-                self._flagged.uids.discard(entry.uid)
+        told = {entry.uid: entry.modseq for entry in entries}
+        if self._flagged.many:  # all of them are these, if nobody has changed anything since
+            if self._since == max(told.values(), default=0) == self.mailbox.highest_modseq:
+                self._flagged.forget()
+            return
+        for uid in [uid for uid in self._flagged.uids if uid in told]:
+            now = self.mailbox.entry(uid)
+            if now is not None and now.modseq == told[uid]:
+                self._flagged.uids.discard(uid)
 
     # -- underneath
     def _hear(self, change: Change) -> None:

@@ -131,6 +131,22 @@ class SelectedTests(SynchronousTestCase):
         later = Selected(self.mailbox, read_only=True, changed=lambda: None)
         self.assertEqual((reader.recent_count, later.recent_count), (2, 0))
 
+    def test_ones_own_changes_are_not_told_however_many(self) -> None:
+        for few in (0, 3):
+            self.patch(changes, "REMEMBERED", few)
+            selected = self.select(5)
+            entries = now(self.mailbox.change_flags([1, 2, 3, 4], "add", frozenset([SEEN])))
+            selected.flags_told(entries)
+            self.assertEqual(list(selected.changes(expunged=True)), [])
+            entries = now(self.mailbox.change_flags([1, 2, 3, 4], "add", frozenset([FLAGGED])))
+            self.flag([2], SEEN)  # somebody else was faster than the answer
+            selected.flags_told(entries)
+            self.assertIn(b"2 FETCH (FLAGS (\\Recent \\Seen))", list(selected.changes(expunged=True)))
+            self.flag([5], SEEN)
+            entries = now(self.mailbox.change_flags([1, 2, 3, 4], "remove", frozenset([FLAGGED])))
+            selected.flags_told(entries)
+            self.assertIn(b"5 FETCH (FLAGS (\\Recent \\Seen))", list(selected.changes(expunged=True)))
+
     def test_who_has_left_hears_nothing(self) -> None:
         selected = self.select(1)
         selected.leave()
