@@ -122,7 +122,8 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
         if self._greeting is not None and self._greeting.active():
             self._greeting.cancel()
         super().connectionLost(reason)
-        if self.session.mail is not None:
+        mail = self.session.mail
+        if mail is not None and mail.incoming is not None:
             spawn(self.session.forget(), "dropping half a message")
 
     def greeting(self) -> bytes:
