@@ -69,7 +69,7 @@ def line(
 async def tell_name(session: Session, said: str, *, renamed: str = "") -> None:
     """A client that knows rev2 is told what the mailbox is called, if not what it `said`, or what it said it
     `renamed` from (rfc9051#6.3.9.7)."""
-    if "IMAP4REV2" in session.enabled and {_normal(said), _normal(renamed)} != {said, renamed}:
+    if session.rev2 and {_normal(said), _normal(renamed)} != {said, renamed}:
         session.untagged(await now(session, said, renamed or said))
 
 

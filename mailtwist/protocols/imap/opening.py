@@ -35,9 +35,9 @@ class Open(Command):
         if session.state is State.SELECTED:
             await session.unselect()  # also when the next one cannot be opened
             session.untagged(b"OK [CLOSED] Nothing more about the mailbox before")  # rfc9051#7.1
+        listed = await now(session, self.mailbox) if session.rev2 else b""
         mailbox = await session.account.open(self.mailbox)
         read_only = self.read_only or (isinstance(mailbox, SupportsReadOnly) and mailbox.read_only)
-        listed = await now(session, self.mailbox) if session.rev2 else b""
         selected = await session.select(mailbox, read_only=read_only)
         session.untagged(b"FLAGS " + selected.all_flags())
         session.untagged(b"%d EXISTS" % selected.exists)
