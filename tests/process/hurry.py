@@ -28,6 +28,9 @@ class Hurried:
         self._pace = pace
         self.active, self.cancel = call.active, call.cancel
 
+    def getTime(self) -> float:
+        return float(self._call.getTime() * self._pace)
+
     def reset(self, seconds: float) -> None:
         self._call.reset(seconds / self._pace)
 
