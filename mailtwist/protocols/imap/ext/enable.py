@@ -43,6 +43,5 @@ class Enable(Command):
         return Answer("ENABLE completed")
 
 
-extension = Extension(
-    name="enable", rfc=5161, capabilities=("ENABLE",), commands=(Enable,), told_in=State.LOGGED_IN
-)
+# Told before login too: imaplib, for one, does not ask again afterwards.
+extension = Extension(name="enable", rfc=5161, capabilities=("ENABLE",), commands=(Enable,))
