@@ -25,7 +25,7 @@ class Person:
 
     def __init__(self, host: "Host", name: str, password: str) -> None:
         self.host = host
-        self.address = f"{name}@{DOMAIN}"
+        self.address = name if "@" in name else f"{name}@{DOMAIN}"
         self.password = password
         host.server.command("user", "add", self.address, "--password-stdin", typed=self.password + "\n")
         enrolled = json.loads(host.server.command("otp", "enroll", self.address, "--json"))
@@ -91,7 +91,8 @@ class Host:
         draft.rename(self._clock)
 
     def person(self, name: str, fill: Sequence[bytes] = (), password: str = "it's a pass% w@rd+") -> Person:
-        """The account `name`, made at first; `fill` are the messages of its INBOX then."""
+        """The account `name` (a whole address for another domain), made at first; `fill` are the messages of
+        its INBOX then."""
         if name not in self._people:
             person = Person(self, name, password)
             if fill:
