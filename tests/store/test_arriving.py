@@ -10,7 +10,7 @@ from mailtwist.kit.spawn import started, together
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import SEEN
 from mailtwist.store.api import INBOX, CannotDo, NoSuchMailbox
-from mailtwist.store.maildir import MaildirStore, counter, ground, index
+from mailtwist.store.maildir import MaildirStore, counter, index
 from mailtwist.store.maildir import upload as uploads
 from mailtwist.testing.files import FullDisk, RecordingFiles
 from mailtwist.testing.messages import got, put, uids
@@ -174,13 +174,12 @@ class OtherBootTests(WithMaildir):
     def unsynced(self):
         database = sqlite3.connect(self.path("mailtwist-index"))
         self.addCleanup(database.close)
-        return database.execute("SELECT unsynced FROM mailboxes").fetchone()[0]
+        return database.execute("SELECT unsynced FROM account").fetchone()[0]
 
     def boot(self, name):
-        for module in (ground, index):
-            self.patch(module, "THIS_BOOT", name)
+        self.patch(index, "THIS_BOOT", name)
 
-    async def test_a_mailbox_says_since_when_its_index_may_be_behind(self):
+    async def test_an_index_says_since_when_it_may_be_behind(self):
         self.boot("one")
         store = await self.make_store()
         account = await store.account("ann")
@@ -210,12 +209,12 @@ class OtherBootTests(WithMaildir):
         self.assertEqual((await put(await self.again())).uid, 2)
 
     async def test_where_the_system_does_not_tell_the_index_is_synced_each_time(self):
-        self.boot("")
-        account = await self.account()
-        seen = []
-        self.patch(index.Index, "transaction", self.watched(seen, index.Index.transaction))
-        await put(account)
-        self.assertEqual((seen, self.unsynced()), ([True], ""))
+        for boot, synchronous, unsynced in (("", 2, ""), ("one", 1, "one")):
+            self.boot(boot)
+            account = await self.account()
+            await put(account)
+            found = account._ground.index.execute("PRAGMA synchronous").fetchone()
+            self.assertEqual((found, self.unsynced()), ((synchronous,), unsynced))
 
     async def test_only_the_first_message_waits_for_a_sync_of_the_index(self):
         self.boot("one")
@@ -225,6 +224,32 @@ class OtherBootTests(WithMaildir):
         await put(account)
         await put(account)
         self.assertEqual(seen, [False, True, False])
+
+    async def test_the_word_is_there_before_what_it_is_said_of(self):
+        self.boot("one")
+        account = await self.account()
+        before = []
+        execute = account._ground.index.execute
+
+        def watched(statement, *args):
+            if statement == "COMMIT":
+                before.append(self.unsynced())
+            return execute(statement, *args)
+
+        self.patch(account._ground.index, "execute", watched)
+        await put(account)
+        self.assertEqual(before, ["", "one"])
+
+    async def test_the_word_that_another_process_took_back_is_said_again(self):
+        self.boot("one")
+        account = await self.account()
+        store = await self.make_store(self.folder)
+        await put(account)
+        await put(await store.account("ann"))
+        await store.stop()
+        self.assertEqual(self.unsynced(), "")
+        await put(account)
+        self.assertEqual(self.unsynced(), "one")
 
     def watched(self, seen, transaction):
         def watched(self, lasting=True):

@@ -131,10 +131,9 @@ class OtherIndexTests(WithMaildir):
         with sqlite3.connect(self.path(INDEX)) as index:
             for table in ("facts", "keywords"):
                 index.execute(f"DROP TABLE {table}")
-            index.execute("ALTER TABLE mailboxes DROP COLUMN unsynced")
             for trigger in ("added", "dropped", "measured"):
                 index.execute(f"DROP TRIGGER message_{trigger}")
-            for column in ("octets", "messages"):
+            for column in ("octets", "messages", "unsynced"):
                 index.execute(f"ALTER TABLE account DROP COLUMN {column}")
             index.execute("PRAGMA user_version = 1")
         index.close()

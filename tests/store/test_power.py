@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.kit.spawn import together
 from mailtwist.mail.flags import DELETED, FLAGGED, SEEN
-from mailtwist.store.maildir import MaildirStore, ground, index
+from mailtwist.store.maildir import MaildirStore, index
 from mailtwist.store.maildir.index import Index
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.messages import got, put
@@ -84,8 +84,7 @@ class PowerCutTests(TestCase):
 
     def boot(self, name):
         """From now on it is another run of the system."""
-        for module in (ground, index):
-            self.patch(module, "THIS_BOOT", name)
+        self.patch(index, "THIS_BOOT", name)
 
     async def on(self, account, name, method, *args):
         mailbox = await account.open(name)

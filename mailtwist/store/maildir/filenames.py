@@ -93,10 +93,12 @@ def maker_of(base: str, now: float) -> str:
     return maker if _SANE.fullmatch(maker) else new_maker(now)
 
 
-def age(name: str) -> tuple[int, str]:
-    """Sorts names by the time they begin with: the order in which the messages came."""
+def age(name: str) -> tuple[int, list[int], str]:
+    """Sorts names by the time they begin with, then by their other numbers: the order in which the messages
+    came."""
     started = _STARTED.match(name)
-    return int(started[0]) if started else 0, name
+    numbers = [int(number) for number in _STARTED.findall(name, 0, 64)]
+    return int(started[0]) if started else 0, numbers, name
 
 
 def _number(text: str) -> int | None:

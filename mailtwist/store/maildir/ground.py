@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from pathlib import Path
 
-from mailtwist.kit.boot import THIS_BOOT
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.files import Files, write_whole
 from mailtwist.kit.trouble import Trouble
@@ -30,8 +29,7 @@ _LARGEST = 0xFFFFFFFF
 class Box:
     """A mailbox's row in the index.  `uid_mark`: what the mailbox file promises, no UID from there on was
     ever given.  `seen_mtime`: of `cur` when the index last told the same; `unsure_since`: when it began to be
-    possible that it does not.  `gone_floor`: the modseq up to which expunged UIDs are forgotten.  `unsynced`:
-    since which boot of the machine the index may have what is not on the disk yet, or nothing."""
+    possible that it does not.  `gone_floor`: the modseq up to which expunged UIDs are forgotten."""
 
     uid_validity: int
     folder: str
@@ -44,13 +42,11 @@ class Box:
     rebuilding: int
     seen_mtime: int
     unsure_since: float
-    unsynced: str = ""
 
 
 _COLUMNS = [field.name for field in fields(Box)]
 _VALUES = attrgetter(*_COLUMNS)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM mailboxes"
-_MARK = "UPDATE mailboxes SET unsynced = ? WHERE uid_validity = ?"
 _REMEMBER = (
     "INSERT INTO keywords (mailbox, letter, name) VALUES (?, ?, ?)"
     " ON CONFLICT (mailbox, letter) DO UPDATE SET name = excluded.name WHERE name <> excluded.name"
@@ -80,8 +76,6 @@ class Ground:
         self.useless: set[Path] = set()
         self._keywords: dict[str, Keywords] = {}
         self._remembered: dict[int, Mapping[str, str]] = {}
-        self._lasting = True
-        self._unmarked: set[int] = set()
 
     def path(self, box: Box) -> Path:
         return self.root / box.folder if box.folder else self.root
@@ -97,34 +91,28 @@ class Ground:
 
     @contextmanager
     def transaction(self, lasting: bool = True) -> Iterator[list[Callable[[], object]]]:
-        """See `Index.transaction`.  Not `lasting`: the files tell the same, and are synced; the power may go
-        then, since each mailbox that it changes is known to be `unsynced`.  Files that are known to be gone
-        are not doomed any more."""
-        self._lasting = lasting or not THIS_BOOT
-        self._unmarked.clear()
-        with self.index.transaction(self._lasting) as undo:
+        """See `Index.transaction`; what need not be `lasting` is told by files that are synced.  Files that
+        are known to be gone are not doomed any more."""
+        with self.index.transaction(lasting) as undo:
             if self.buried:
                 self.index.executemany("DELETE FROM doomed WHERE mailbox = ? AND base = ?", self.buried)
             yield undo
         self.buried = []
-        if self._unmarked:
-            with self.index.transaction():
-                self.index.executemany(_MARK, [(THIS_BOOT, uid_validity) for uid_validity in self._unmarked])
 
     def recover(self) -> None:
         """What a power cut may have taken out of the index is found in the folders, with the next look.  UIDs
         and mod-sequences go on after all that were ever told."""
         self._remembered.clear()  # it may be another index
-        stale = [box for box in self.boxes() if box.unsynced not in ("", THIS_BOOT)]
-        if not stale:
+        if not self.index.may_be_behind:
             return
         with self.index.transaction():
-            for box in stale:
+            for box in self.boxes():
                 _, mark, _ = read_mailbox_file(self.path(box) / MAILBOX_FILE)
                 box.uid_next = box.uid_mark = max(box.uid_mark, mark)
                 box.modseq = max(box.modseq + MODSEQ_STEP, int(self.clock.now() * 1000))
-                box.rebuilding, box.seen_mtime, box.unsynced = 1, 0, ""
+                box.rebuilding, box.seen_mtime = 1, 0
                 self.save(box)
+            self.index.mark("")
 
     def box(self, uid_validity: int) -> Box | None:
         row = self.index.execute(f"{_SELECT} WHERE uid_validity = ?", (uid_validity,)).fetchone()
@@ -134,8 +122,6 @@ class Ground:
         return [Box(*row) for row in self.index.execute(_SELECT)]
 
     def save(self, box: Box) -> None:
-        if not self._lasting and box.unsynced != THIS_BOOT:
-            self._unmarked.add(box.uid_validity)
         self.index.execute(_INSERT, _VALUES(box))
         self._remember_keywords(box)
 

@@ -80,7 +80,7 @@ MIGRATIONS = (
         """CREATE TRIGGER message_measured AFTER UPDATE OF size ON messages BEGIN
             UPDATE account SET octets = octets + new.size - old.size; END""",
     ),
-    ("ALTER TABLE mailboxes ADD COLUMN unsynced TEXT NOT NULL DEFAULT ''",),
+    ("ALTER TABLE account ADD COLUMN unsynced TEXT NOT NULL DEFAULT ''",),
     (
         """CREATE TABLE keywords (
             mailbox INTEGER NOT NULL,
@@ -142,12 +142,9 @@ class Index:
     def transaction(self, lasting: bool = True) -> Iterator[list[Callable[[], object]]]:
         """All of it is on the disk at the end, or nothing; alone among all processes.  What was done to
         files is taken back by the calls put on the list, last first, when something fails.  What need not
-        be `lasting` is on the disk with the next that is."""
+        be `lasting` is on the disk with the next that is; until then a power cut may take it."""
         undo: list[Callable[[], object]] = []
-        if lasting != self._lasting:
-            self.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
-            self._lasting = lasting
-        self.execute("BEGIN IMMEDIATE")
+        self._begin(lasting or not THIS_BOOT)
         try:
             yield undo
             self.execute("COMMIT")
@@ -159,6 +156,35 @@ class Index:
                 self.execute("ROLLBACK")
             raise
 
+    def _begin(self, lasting: bool) -> None:
+        """Before the first that need not last, it is synced that there may be such."""
+        self._sync_each(lasting)
+        self.execute("BEGIN IMMEDIATE")
+        while not lasting and not self._marked():
+            self.execute("ROLLBACK")
+            with self.transaction():
+                self.mark(THIS_BOOT)
+            self._sync_each(False)
+            self.execute("BEGIN IMMEDIATE")
+
+    def _sync_each(self, lasting: bool) -> None:
+        if lasting != self._lasting:
+            self.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+            self._lasting = lasting
+
+    def mark(self, boot: str) -> None:
+        """Since that boot of the system a power cut may take away what is here; empty: it may not."""
+        self.execute("UPDATE account SET unsynced = ?", (boot,))
+
+    def _marked(self) -> str:
+        (boot,) = self.execute("SELECT unsynced FROM account").fetchone()
+        return str(boot)
+
+    @property
+    def may_be_behind(self) -> bool:
+        """The system was booted since: the files know more."""
+        return self._marked() not in ("", THIS_BOOT)
+
     @property
     def changes(self) -> int:
         """A number that is another one after each change by this connection."""
@@ -167,7 +193,8 @@ class Index:
     def close(self) -> None:
         """Whoever is the last one to close it syncs it, after the word that it is synced."""
         with suppress(sqlite3.Error):
-            self.execute("UPDATE mailboxes SET unsynced = '' WHERE unsynced = ?", (THIS_BOOT,))
+            if self._marked() == THIS_BOOT:
+                self.mark("")
         self._db.close()
 
 

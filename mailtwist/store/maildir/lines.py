@@ -30,11 +30,12 @@ def with_crlf(block: bytes, after_cr: bool = False) -> bytes:
 
 
 def bare_in(read: Callable[[int, int], bytes]) -> int:
-    """The LFs without CR of a whole file; `read(start, count)` gives its octets."""
+    """The LFs without CR of a whole file; `read(start, count)` gives its octets, fewer at the end only."""
     lines, at = LineCount(), 0
-    while block := read(at, BLOCK):
+    while len(block := read(at, BLOCK)) == BLOCK:
         lines.feed(block)
-        at += len(block)
+        at += BLOCK
+    lines.feed(block)
     return lines.bare
 
 

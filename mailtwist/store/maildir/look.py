@@ -72,8 +72,10 @@ def _look(ground: Ground, box: Box) -> bool:
         return False
     began, mtime = ground.clock.now(), _mtime(ground.cur(box))
     found_before = ground.strange.pop(box.uid_validity, None)
-    strange = _compare(ground, box) if found_before is None else found_before
-    left = _take_in(ground, box, strange)
+    if found_before is None:
+        left = _take_in(ground, box, _take_in_ours(ground, box, _compare(ground, box)))
+    else:
+        left = _take_in(ground, box, found_before)
     if left:
         ground.strange[box.uid_validity] = left
     elif found_before is None:
@@ -143,18 +145,25 @@ def _without_doomed(ground: Ground, box: Box, names: list[str]) -> list[str]:
     return kept
 
 
-def _take_in(ground: Ground, box: Box, strange: list[Strange]) -> list[Strange]:
-    """The files have a UID and a name that tells it; those that are too many for one look are left."""
+def _take_in_ours(ground: Ground, box: Box, strange: list[Strange]) -> list[Strange]:
+    """The files whose name tells their UID are in the index; the others."""
     mine, others = _sorted_out(ground, box, strange)
-    box.modseq += bool(strange)
+    box.modseq += bool(mine)
     add(ground, box, [row for row in (_known(ground, box, *one) for one in mine) if row])
+    return others
+
+
+def _take_in(ground: Ground, box: Box, others: list[Strange]) -> list[Strange]:
+    """The files have a UID and a name that tells it; those that are too many for one look are left."""
     if not others:
         return []
+    box.modseq += 1
     ground.reserve(box, min(len(others), BATCH))
     rows: list[Row] = []
+    folders = {name: ground.path(box) / name for name in ("cur", "new")}
     done, octets = 0, 0
     for folder, name in others[:BATCH]:
-        row = _adopted(ground, box, folder, name)
+        row = _adopted(ground, box, folders[folder], name)
         done += 1
         if row is not None:
             rows.append(row)
@@ -201,23 +210,23 @@ def _known(ground: Ground, box: Box, name: str, facts: Facts) -> Row | None:
     return _row(box, base, letters, true, received)
 
 
-def _adopted(ground: Ground, box: Box, folder: str, name: str) -> Row | None:
+def _adopted(ground: Ground, box: Box, folder: Path, name: str) -> Row | None:
     """A row for a file of somebody else's, now in cur and with its UID in its name; None when it is gone, or
     nothing that we may read."""
-    path = ground.path(box) / folder / name
+    path, cur = folder / name, ground.cur(box)
     base, letters = split(name)
     try:
         true, received = measured(path, facts_of(base))
         facts = replace(true, uid_validity=box.uid_validity, uid=box.uid_next)
         base = base_of(maker_of(base, ground.clock.now()), facts)
-        ground.files.rename(path, ground.cur(box) / joined(base, letters))
+        ground.files.rename(path, cur / joined(base, letters))
     except FileNotFoundError:
         return None
     except PermissionError:
         ground.useless.add(path)
         return None
     box.uid_next += 1
-    if box.rebuilding and folder == "cur":
+    if box.rebuilding and folder == cur:
         box.recent_from = box.uid_next
     return _row(box, base, letters, facts, received)
 
@@ -237,8 +246,11 @@ def measured(path: Path, facts: Facts) -> tuple[Facts, float]:
     size = status.st_size
     if facts.size == size and facts.crlf_size is not None and size <= facts.crlf_size <= 2 * size:
         return facts, status.st_mtime
-    with path.open("rb", buffering=0) as file:
-        bare = bare_in(lambda start, count: os.pread(file.fileno(), count, start))
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        bare = bare_in(lambda start, count: os.pread(fd, count, start))
+    finally:
+        os.close(fd)
     return replace(facts, size=size, crlf_size=size + bare), status.st_mtime
 
 
