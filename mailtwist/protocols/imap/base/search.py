@@ -122,7 +122,7 @@ def _results(arguments: Arguments) -> tuple[Result, ...] | None:
 
     arguments.list_of(one, least=0)
     arguments.space()
-    if not found:
+    if not found and "ALL" in table:
         found["ALL"] = table["ALL"].parse(arguments)
     return tuple(found[name] for name in table if name in found)
 

@@ -10,6 +10,7 @@ from mailtwist.protocols.imap.command import State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Enables, Extension
 from mailtwist.protocols.imap.fetch_items import MODSEQ, FetchItem, Listed
+from mailtwist.protocols.imap.fetched import by_uid
 from mailtwist.protocols.imap.mod_sequences import aware, needed, tell_highest
 from mailtwist.protocols.imap.modifiers import (
     Choice,
@@ -42,10 +43,8 @@ def _changed_since(arguments: Arguments) -> Choice:
     since = arguments.long_number()
 
     async def choose(session: Session, wanted: Wanted) -> Wanted:
-        selected = session.selected
-        entries = selected.mailbox.entries()
-        changed = {entry.uid for entry in entries if entry.modseq > since}
-        return [(number, uid) for number, uid in wanted if uid in changed]
+        known = by_uid(session.selected, wanted)
+        return [one for one in wanted if one[1] in known and known[one[1]].modseq > since]
 
     return Choice(choose, (_ITEM,))
 
