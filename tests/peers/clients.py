@@ -40,7 +40,7 @@ def messages(folder: Path) -> list[bytes]:
 # -- reading
 
 
-def mbsync(login: Login, folder: Path, *, ok: Sequence[int] = (0,)) -> Path:
+def mbsync(login: Login, folder: Path, *, ok: Sequence[int] = (0,), patience: int = 120) -> Path:
     """Two-way sync of all mailboxes with Maildirs under `folder`/mail; call it again for the next round."""
     fresh(folder)
     maildir(folder / "mail" / "INBOX")
@@ -52,6 +52,7 @@ Host {login.host}
 Port {login.ports["imaps"]}
 User "{login.user}"
 Pass "{login.secret}"
+Timeout {patience}
 SSLType IMAPS
 SystemCertificates no
 CertificateFile {login.certificate}
@@ -74,7 +75,7 @@ Sync All
 SyncState *
 """
     )
-    run("mbsync", "-c", config, "all", env={"HOME": str(folder)}, ok=ok)
+    run("mbsync", "-c", config, "all", env={"HOME": str(folder)}, ok=ok, timeout=patience)
     return folder / "mail" / "INBOX"
 
 
