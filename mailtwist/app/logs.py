@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import floor
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -67,7 +69,7 @@ def as_text(event: LogEvent, level: str) -> str:
     parts = [_time(event), level, str(event.get("event_id") or event.get("log_namespace", "-"))]
     if ids:
         parts.append(f"[{ids}]")
-    lines = [" ".join([*parts, _one_line(formatEvent(event))])]
+    lines = [" ".join([*parts, _one_line(_words(event))])]
     lines += [f"    {line}" for line in _traceback(event)]
     return "\n".join(lines) + "\n"
 
@@ -78,7 +80,7 @@ def as_json(event: LogEvent, level: str) -> str:
         "time": _time(event),
         "level": level,
         "event": event.get("event_id") or event.get("log_namespace", "-"),
-        "message": formatEvent(event),
+        "message": _words(event),
     }
     for key, value in event.items():
         if not key.startswith("log_") and key not in (*told, "event_id", "isError") and value != "":
@@ -91,10 +93,25 @@ def as_json(event: LogEvent, level: str) -> str:
 _SHAPES: dict[str, Callable[[LogEvent, str], str]] = {"text": as_text, "json": as_json}
 
 
+def _words(event: LogEvent) -> str:
+    """What Twisted makes of it; for our own events by a shorter way, which knows no calls in a format."""
+    if "event_id" in event:
+        try:
+            return cast(str, event["log_format"]).format_map(event)
+        except Exception:
+            pass  # something in it cannot be written; Twisted says so in its words
+    return formatEvent(event)
+
+
 def _time(event: LogEvent) -> str:
     seconds = cast(float, event.get("log_time") or 0.0)
-    at = datetime.fromtimestamp(seconds, UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    whole = floor(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _one_line(text: str) -> str:

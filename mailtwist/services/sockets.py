@@ -5,6 +5,7 @@ from typing import Any
 
 from OpenSSL.SSL import Error, WantReadError
 from twisted.internet import tcp
+from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -17,7 +18,17 @@ class Prompt(tcp.Server):
     for the reactor as before."""
 
     SEND_LIMIT = 512 * 1024
+    READ_LIMIT = 128 * 1024
     _sending = False
+
+    def doRead(self) -> Any:
+        try:
+            octets = self.socket.recv(self.READ_LIMIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        return self._dataReceived(octets)
 
     def startWriting(self) -> None:
         if self._tempDataLen and not (self.dataBuffer or self._sending) and self._sent():
