@@ -4,6 +4,7 @@ import imaplib
 import ssl
 from typing import Any
 
+import imapclient
 from twisted.internet import reactor
 from twisted.internet import ssl as tls
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
@@ -88,6 +89,39 @@ class Real(TestCase):
             return self.story(client)
 
         self.assertTrue(await deferToThread(day) == BIG)
+
+    async def test_names_are_in_utf_8_for_a_client_that_enables_it(self) -> None:
+        port = self.listening(implicit=True)
+
+        def day() -> Any:
+            with imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=unchecked(), timeout=60) as client:
+                client.login("ann", "secret")
+                self.assertEqual(client.enable("UTF8=ACCEPT")[0], "OK")
+                self.assertEqual(client.create('"Entwürfe & mehr"')[0], "OK")
+                self.assertEqual(client.select('"Entwürfe & mehr"'), ("OK", [b"0"]))
+                self.assertEqual(client.search(None, 'SUBJECT "Grüße"')[0], "OK")
+                return client.list('""', '"Entw*"')[1]
+
+        self.assertEqual(await deferToThread(day), ['(\\HasNoChildren) "/" "Entwürfe & mehr"'.encode()])
+
+    async def test_imapclient_speaks_of_folders_and_parts(self) -> None:
+        port = self.listening(implicit=True)
+
+        def day() -> Any:
+            with imapclient.IMAPClient("127.0.0.1", port, ssl_context=unchecked(), timeout=60) as client:
+                client.login("ann", "secret")
+                client.create_folder("Entwürfe & mehr")
+                client.subscribe_folder("Entwürfe & mehr")
+                self.assertEqual(client.list_sub_folders()[0][2], "Entwürfe & mehr")
+                self.assertEqual(client.find_special_folder(b"\\Sent"), "Sent")
+                self.assertEqual(client.namespace().personal, (("", "/"),))
+                self.assertEqual(client.folder_status("INBOX", ["MESSAGES"]), {b"MESSAGES": 3})
+                client.select_folder("INBOX")
+                found = client.fetch([2, 4, 5], ["BINARY.PEEK[1]", "BINARY.SIZE[1]"])
+                return {uid: (got[b"BINARY[1]"], got[b"BINARY.SIZE[1]"]) for uid, got in found.items()}
+
+        expected = {uid: (b"body %d\r\n" % uid, 8) for uid in (2, 4, 5)}
+        self.assertEqual(await deferToThread(day), expected)
 
     async def test_what_came_behind_starttls_is_never_run(self) -> None:
         client = await self.secured(self.listening(), behind=b"e LOGIN ann secret\r\n")
