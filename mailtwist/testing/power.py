@@ -1,9 +1,10 @@
 """A disk whose power goes: what can be found on it afterwards, for every moment of a run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from random import Random
 
 from mailtwist.testing.files import WatchedFiles
 
@@ -25,23 +26,34 @@ class _Step:
     gone: tuple[Path, ...]
     come: tuple[tuple[Path, _Node], ...]
 
+    def lasts_with(self, folder: Path) -> bool:
+        """It is on the disk when `folder` was synced: also a folder's own move when the place it left was."""
+        left = {path.parent for path in self.gone} if self.come and self.come[0][1].is_folder else set()
+        return folder == self.folder or folder in left
+
+    @property
+    def is_between_folders(self) -> bool:
+        """A file got a name in one folder and lost that in another: two writes."""
+        return len(self.gone) == 1 and self.gone[0].parent != self.folder and not self.come[0][1].is_folder
+
 
 @dataclass(frozen=True)
 class _Moment:
-    """So many steps were made, of which these last; so much of each file does; what may lie beside; how often
-    somebody had been told that something is done."""
+    """So many steps were made, of which these last; the octets of each file, and how many of them do; what
+    may lie beside; how often somebody had been told that something is done."""
 
     steps: int
     lasting: frozenset[int]
-    contents: dict[_Node, bytes]
+    contents: dict[_Node, tuple[bytes, int]]
     beside: tuple[dict[Path, bytes], ...]
     told: int
 
 
 class PowerCut(WatchedFiles):
     """`Files` below `root`.  Names last once their folder was synced, contents once the file was; of the
-    names that were not, any prefix may have come through.  `beside` are names of files that something else
-    writes (SQLite): they are as at that moment, or as at any since they were `synced_beside`.
+    names that were not, any prefix may have come through: that is what file systems with a journal promise.
+    `beside` are names of files that something else writes (SQLite): they are as at that moment, or as at any
+    since they were `synced_beside`.
 
     A test calls `tell()` whenever a client hears that something is done, and `remains` in the end.  One
     thread at a time."""
@@ -80,20 +92,48 @@ class PowerCut(WatchedFiles):
             case "make_folder":
                 self._made(paths[0])
             case "sync_folder":
-                self._lasting |= {n for n, step in enumerate(self._steps) if step.folder == paths[0]}
+                self._lasting |= {n for n, step in enumerate(self._steps) if step.lasts_with(paths[0])}
         self._remember()
 
-    def remains(self, into: Path) -> Iterator[tuple[int, Path]]:
-        """(how many `tell` came before, a copy of what is left): each possible one, once."""
+    def remains(self, into: Path, by: Random | None = None, share: float = 1.0) -> Iterator[tuple[int, Path]]:
+        """(how many `tell` came before, a copy of what is left): each possible one, once; or a `share` of
+        them, chosen `by` chance."""
         seen: set[tuple[int, int]] = set()
         for moment in self._moments:
             unsure = [n for n in range(moment.steps) if n not in moment.lasting]
             for lucky, beside in product(range(len(unsure) + 1), moment.beside):
-                left = {**self._left(moment, moment.lasting.union(unsure[:lucky])), **beside}
+                named = self._named(moment.lasting.union(unsure[:lucky]))
+                left = {**{path: _synced(moment, node) for path, node in named.items()}, **beside}
                 key = (moment.told, hash(frozenset(left.items())))
                 if key not in seen:
                     seen.add(key)
+                    if by is not None and by.random() >= share:
+                        continue
                     yield moment.told, self._restored(left, into / str(len(seen)))
+
+    def chances(self, into: Path, by: Random, share: float = 1.0) -> Iterator[tuple[int, Path]]:
+        """The same where nothing is promised, one chance at each moment, or at a `share` of them. Of what was
+        not synced, any names have come through, in any order; a file that moved between folders has one of
+        its names or both; of unsynced octets some are there, or none, or zeros; of what lies beside, the last
+        write has come through in part."""
+        for number, moment in enumerate(self._moments):
+            if by.random() < share:
+                yield moment.told, self._restored(self._chance(moment, by), into / str(number))
+
+    def _chance(self, moment: _Moment, by: Random) -> dict[Path, bytes | None]:
+        lasting = set(moment.lasting)
+        luck = by.random()
+        lasting.update(n for n in range(moment.steps) if by.random() < luck)
+        named = self._named(lasting, both={n for n in lasting if by.random() < 0.3})
+        left = {path: _lucky(moment, node, by) for path, node in named.items()}
+        version = by.randrange(len(moment.beside))
+        beside = dict(moment.beside[version])
+        if version + 1 < len(moment.beside):
+            beside = {
+                path: _torn(octets, moment.beside[version + 1].get(path, octets), by)
+                for path, octets in beside.items()
+            }
+        return {**left, **beside}
 
     def _written(self, path: Path, synced: bool) -> None:
         octets = path.read_bytes()
@@ -124,7 +164,7 @@ class PowerCut(WatchedFiles):
 
     def _remember(self) -> None:
         files = (node for node in self._nodes.values() if not node.is_folder)
-        contents = {node: node.octets[: node.synced] for node in files}
+        contents = {node: (node.octets, node.synced) for node in files}
         beside = {path: path.read_bytes() for name in self._beside for path in self._root.rglob(name)}
         if beside not in self._versions:
             self._versions.append(beside)
@@ -132,15 +172,14 @@ class PowerCut(WatchedFiles):
         moment = _Moment(len(self._steps), frozenset(self._lasting), contents, versions, self.told)
         self._moments.append(moment)
 
-    def _left(self, moment: _Moment, lasting: Iterable[int]) -> dict[Path, bytes | None]:
-        """The octets of each file; None for a folder."""
-        names: dict[Path, bytes | None] = {}
+    def _named(self, lasting: Iterable[int], both: Collection[int] = ()) -> dict[Path, _Node]:
+        """What has which name.  Steps of `both` took no name away from another folder."""
+        names: dict[Path, _Node] = {}
         for number in sorted(lasting):
-            for path in self._steps[number].gone:
+            step = self._steps[number]
+            for path in () if number in both and step.is_between_folders else step.gone:
                 names.pop(path, None)
-            for path, node in self._steps[number].come:
-                lost = node.octets[: node.synced]  # of a file that is gone nothing was written later
-                names[path] = None if node.is_folder else moment.contents.get(node, lost)
+            names.update(step.come)
         return names
 
     def _restored(self, left: dict[Path, bytes | None], into: Path) -> Path:
@@ -151,3 +190,26 @@ class PowerCut(WatchedFiles):
             if octets is not None:
                 place.write_bytes(octets)
         return into
+
+
+def _synced(moment: _Moment, node: _Node) -> bytes | None:
+    """The octets that are sure to be there; None for a folder.  To a file that is gone nothing was written
+    later."""
+    octets, synced = moment.contents.get(node, (node.octets, node.synced))
+    return None if node.is_folder else octets[:synced]
+
+
+def _lucky(moment: _Moment, node: _Node, by: Random) -> bytes | None:
+    """And perhaps others."""
+    octets, synced = moment.contents.get(node, (node.octets, node.synced))
+    if node.is_folder:
+        return None
+    more = octets[synced:]
+    return octets[:synced] + by.choice((b"", more[: by.randint(0, len(more))], bytes(len(more)), more))
+
+
+def _torn(before: bytes, after: bytes, by: Random) -> bytes:
+    """A file that only grew has some of its new octets; another one is as it was before."""
+    if not after.startswith(before):
+        return before
+    return after[: by.randint(len(before), len(after))]

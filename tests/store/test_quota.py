@@ -1,5 +1,7 @@
 """What an account may have: the file that says so, and what others do to the Maildir."""
 
+import shutil
+
 from mailtwist.store.api import DEFAULT, INBOX, OverQuota, Quota, Usage
 from mailtwist.testing.messages import put
 from tests.store.maildirs import WithMaildir
@@ -42,6 +44,19 @@ class QuotaTests(WithMaildir):
         await account.status(INBOX)
         self.assertEqual(await account.usage(), Usage(50, 1, 100, None))
         await put(account, b"x")
+
+    async def test_a_mailbox_that_others_take_away_counts_no_more(self):
+        store = await self.make_store()
+        account = await store.account("ann")
+        for name in ("Work", "Old"):
+            await account.create(name)
+            await put(account, b"x" * 50, name)
+        shutil.rmtree(self.path(".Work"))
+        await account.mailboxes()
+        self.assertEqual(await account.usage(), Usage(50, 1))
+        await store.stop()
+        shutil.rmtree(self.path(".Old"))
+        self.assertEqual(await (await self.again()).usage(), Usage(0, 0))
 
     async def test_a_new_index_counts_again(self):
         store = await self.make_store()

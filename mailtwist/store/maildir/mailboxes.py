@@ -1,6 +1,6 @@
 """Mailboxes made, listed, renamed, deleted: folders of one account.  Blocks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from mailtwist.kit.files import Files
 from mailtwist.mail.flags import DELETED, SEEN
 from mailtwist.store.api import INBOX, CannotDo, HasChildren, Listed, MailboxExists, NoSuchMailbox, Status
 from mailtwist.store.maildir.filenames import LETTER_OF_FLAG, new_maker
-from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in
+from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in, is_mailbox
 from mailtwist.store.maildir.ground import MAILBOX_FILE, Box, Ground, write_mailbox_file
 from mailtwist.store.maildir.subscriptions import subscribe, subscribed
 from mailtwist.store.names import (
@@ -37,15 +37,24 @@ def begin(ground: Ground, first_mailboxes: Sequence[str]) -> None:
     for part in PARTS:
         ground.files.make_folder(ground.root / part)
     with ground.transaction() as undo:
-        known = {box.folder for box in ground.boxes()}
-        for folder in folders_in(ground.root).values():
-            if folder not in known and folder != INBOX_FOLDER:
-                ground.take_in(folder)
+        _follow_folders(ground, folders_in(ground.root))
         if fresh:
             for name in first_mailboxes:
                 _make_first(ground, canonical(name), undo)
-        if INBOX_FOLDER not in known:
+        if INBOX_FOLDER not in {box.folder for box in ground.boxes()}:
             ground.take_in(INBOX_FOLDER)  # its file comes last: until then the account is fresh
+
+
+def _follow_folders(ground: Ground, folders: Mapping[str, str]) -> None:
+    """Mailboxes that others made are in the index, and then those that they took away are not: one of these
+    may be one of those, renamed.  Within a transaction."""
+    known = {box.folder for box in ground.boxes()}
+    for folder in folders.values():
+        if folder not in known and folder != INBOX_FOLDER:
+            ground.take_in(folder)
+    for box in ground.boxes():
+        if box.folder != INBOX_FOLDER and not is_mailbox(ground.root, box.folder):
+            ground.forget(box)
 
 
 def _make_first(ground: Ground, name: str, undo: Undo) -> None:
@@ -64,6 +73,9 @@ def _make_first(ground: Ground, name: str, undo: Undo) -> None:
 
 def listing(ground: Ground) -> list[Listed]:
     folders = folders_in(ground.root)
+    if not {box.folder for box in ground.boxes()} <= {INBOX_FOLDER, *folders.values()}:
+        with ground.transaction():
+            _follow_folders(ground, folders)
     uses = {box.folder: box.special_use for box in ground.boxes()}
     wanted = subscribed(ground.root)
     return [
