@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _CHARSET = re.compile(rb"charset[ \t]*=[ \t]*[\"']?(?:us-ascii|utf-8|iso-8859-[0-9]{1,2}|windows-125[0-9])\b")
+_BLANKS = (b" ", b"\t")
+"""With one a field goes on that was folded."""
+
 _HIDING = (b"=?", b"base64", b"quoted-printable")
 
 
@@ -26,5 +29,6 @@ def _may_be_in(lower: bytes, text: str) -> bool:
     if not text.isascii():
         return False
     sought = text.encode("ascii")
-    # where a field was folded, its text goes on with a blank
-    return sought in lower or ((b" " in sought or b"\t" in sought) and sought in _FOLD.sub(b"", lower))
+    return sought in lower or any(
+        blank in sought and b"\n" + blank in lower and sought in _FOLD.sub(b"", lower) for blank in _BLANKS
+    )
