@@ -10,7 +10,8 @@ Decode = Callable[[bytes], bytes]
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BLANKS = (b" \r\n", b"\t\r\n", b" \n", b"\t\n")
 _TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
-# What is no escape: binascii would leave out what stands behind some.  While more may come, the end says nothing.
+# What is no escape: binascii would leave out what stands behind some.  While more may come, the end says
+# nothing.
 _ODD = re.compile(rb"(?s)=(?![0-9A-Fa-f]{2}|\r?\n|.?[ \t\r]*+\Z)")
 _LAST_ODD = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\Z)")
 _RUN = 1_000  # blanks that are kept for the next block to say whether a line ends behind them
