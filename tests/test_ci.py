@@ -28,7 +28,7 @@ class CITests(SynchronousTestCase):
         """The exit code and the output of `.ci/run` in a copy whose tests are `tests`."""
         tree = copied(Path(self.mktemp()).resolve(), tests=False)
         for name, text in tests.items():
-            (tree / "tests" / name).parent.mkdir(exist_ok=True)
+            (tree / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / "tests" / name).write_text(text)
         environment = {
             k: v for k, v in os.environ.items() if k not in ("TESTS", "PYTHONPATH", "MAKEFLAGS", "SOAK")
@@ -60,4 +60,15 @@ class CITests(SynchronousTestCase):
         peers = "no-such-command no-such-package-in-debian\n"
         code, said = self.ran({"test_planted.py": PASSING.format("pass"), "peers/peers.txt": peers})
         self.assertIn("missing for the tests (Debian packages): no-such-package-in-debian", said)
+        self.assertNotEqual(code, 0)
+
+    def test_missing_npm_modules_are_red(self) -> None:
+        planted = {
+            "test_planted.py": PASSING.format("pass"),
+            "peers/peers.txt": "",
+            "peers/node/package.json": '{"dependencies": {"no-such": "file:./nowhere"}}',
+            "peers/node/package-lock.json": "{}",
+        }
+        code, said = self.ran(planted)
+        self.assertIn("missing for the tests (npm): ", said)
         self.assertNotEqual(code, 0)
