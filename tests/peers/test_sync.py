@@ -1,7 +1,8 @@
-"""mbsync keeps two sides in step for ten rounds, each longer than a code's life, on one saved string."""
+"""Programs keep two sides in step for ten rounds, each longer than a code's life, on one saved string."""
 
 import imaplib
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -71,25 +72,38 @@ class Far:
         return found
 
 
-@needs("mbsync")
-class SyncTests(SynchronousTestCase):
+class Rounds(SynchronousTestCase):
+    """What the tests of one program share."""
+
     timeout = 600
 
-    def test_ten_rounds_both_ways_with_one_saved_code(self) -> None:
+    def rounds(self, count: int, name: str, sync: Callable[[clients.Login, Path], Path]) -> None:
         host = shared_host()
-        login = host.person("sync").login()
+        login = host.person(name).login()
         folder = Path(self.mktemp()).resolve()
         near = folder / "mail" / "INBOX"
         dice = Random(31)
         far = Far(login, self)
-        for _ in range(10):
+        for _ in range(count):
             far.change(dice)
             if near.exists():
                 change_near(near, dice)
-            clients.mbsync(login, folder)
+            sync(login, folder)
             self.assertEqual(near_side(near), far.side())
             host.advance(32)
-        self.assertGreater(len(far.side()), 10)
+        self.assertGreater(len(far.side()), count)
+
+
+@needs("offlineimap")
+class OfflineimapTests(Rounds):
+    def test_ten_rounds_both_ways_with_one_saved_code(self) -> None:
+        self.rounds(10, "offline-sync", clients.offlineimap)
+
+
+@needs("mbsync")
+class MbsyncTests(Rounds):
+    def test_ten_rounds_both_ways_with_one_saved_code(self) -> None:
+        self.rounds(10, "sync", clients.mbsync)
 
     def test_a_big_mailbox_goes_both_ways(self) -> None:
         host = shared_host()
