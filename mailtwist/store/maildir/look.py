@@ -99,7 +99,9 @@ def _compare(ground: Ground, box: Box) -> list[Strange]:
     strange = _without_doomed(ground, box, found.unknown)
     if found.relettered or found.missing:
         box.modseq += 1
-        relettered = [(letters, box.modseq, uid) for letters, uid in found.relettered]
+        for name, _ in found.relettered:
+            _spell(ground, box, name)
+        relettered = [(split(name)[1], box.modseq, uid) for name, uid in found.relettered]
         reletter(ground, box, relettered)
         drop(ground, box, found.missing.values(), box.modseq)
     in_cur, in_new = sorted(strange, key=age), sorted(_new(ground, box), key=age)
@@ -108,8 +110,8 @@ def _compare(ground: Ground, box: Box) -> list[Strange]:
 
 @dataclass
 class _Differences:
-    """`missing`: base and UID of files that are not there; `relettered`: letters and UID of those that are
-    there under another name; `unknown`: names the index has nothing of."""
+    """`missing`: base and UID of files that are not there; `relettered`: name and UID of those that are there
+    under another name; `unknown`: names the index has nothing of."""
 
     missing: dict[str, int]
     relettered: list[tuple[str, int]]
@@ -119,14 +121,21 @@ class _Differences:
 def _differences(expected: dict[str, tuple[int, str]], names: set[str]) -> _Differences:
     missing = {base: uid for name, (uid, base) in expected.items() if name not in names}
     relettered, unknown = [], []
-    for name in names - expected.keys():
-        base, letters = split(name)
-        uid = missing.pop(base, None)
+    for name in sorted(names - expected.keys(), key=lambda name: name != joined(*split(name))):
+        uid = missing.pop(split(name)[0], None)
         if uid is None:
             unknown.append(name)
         else:
-            relettered.append((letters, uid))
+            relettered.append((name, uid))
     return _Differences(missing, relettered, unknown)
+
+
+def _spell(ground: Ground, box: Box, name: str) -> None:
+    """The file's name is as the index will write it: others write letters in another order, or none."""
+    cur, right = ground.cur(box), joined(*split(name))
+    if name != right:
+        with suppress(FileNotFoundError):
+            ground.files.rename(cur / name, cur / right)
 
 
 def _without_doomed(ground: Ground, box: Box, names: list[str]) -> list[str]:
@@ -206,6 +215,7 @@ def _known(ground: Ground, box: Box, name: str, facts: Facts) -> Row | None:
         true, received = measured(ground.cur(box) / name, facts)
     except (FileNotFoundError, PermissionError):
         return None
+    _spell(ground, box, name)
     box.uid_next = max(box.uid_next, (facts.uid or 0) + 1)
     return _row(box, base, letters, true, received)
 

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from mailtwist.store.maildir.filenames import facts_of, split
+from mailtwist.store.maildir.filenames import facts_of, joined, split
 from mailtwist.store.maildir.lines import bare_in
 from mailtwist.store.maildir.snapshot import Boxed, Known, Snapshot
 from mailtwist.store.repair import Problem, Progress
@@ -78,6 +78,9 @@ class Messages:
         known = self._known.pop(base, None)
         if known is not None:
             self._seen[base] = known.uid
+            if entry.name != joined(base, letters):
+                words = "its flags are not written as Maildir asks"
+                yield Problem("flags", where, words, "writes them so", note=True)
             yield from self._known_file(where, Path(entry.path), base, letters, known, status.st_size)
         elif base in self._doomed:
             words = "the message was expunged, and its file is still there"
