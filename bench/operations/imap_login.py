@@ -23,9 +23,9 @@ def _codes(server: Server) -> Sample:
 def _known_devices(server: Server, *, tls: bool) -> Sample:
     known = _known.setdefault(server, [])
     if not known:
-        known += [(name, server.secret_of(name)) for name in server.people(SESSIONS * EACH * ROUNDS)]
-        for name, secret in known:
-            _come_and_go(server, name, secret, tls=False)
+        for name in server.people(SESSIONS * EACH * ROUNDS):
+            known.append((name, server.secret_of(name)))
+            _come_and_go(server, *known[-1], tls=False)
         server.again()
     now, _known[server] = known[: SESSIONS * EACH], known[SESSIONS * EACH :]
     return _logged_in(server, now, tls=tls)

@@ -19,6 +19,10 @@ async def work(inside: Inside, chosen: Namespace) -> int:
     for _ in range(chosen.count):
         person = await directory.add(f"{uuid4().hex}@example.test", chosen.password.encode(), [], [])
         enrolment = await factor.enroll(person.account, person.name, "")
+        if (
+            time.time() % 30 > 27
+        ):  # a token whose clock seems to be two steps late would not take a code of now
+            time.sleep(3)
         before = pyotp.TOTP(enrolment.secret).at(int(time.time()) - 30)  # the codes of now are for logins
         assert await factor.confirm(person.account, before, "")
         made.append((person.name, enrolment.secret))
