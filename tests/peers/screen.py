@@ -63,12 +63,13 @@ class Screen:
         return self._tmux("capture-pane", "-p", ok=(0, 1))
 
     def until(self, *texts: str, timeout: float = 60) -> str:
-        """The first of `texts` that is to be seen."""
+        """The first of `texts` that is to be seen, however wide its gaps are."""
         deadline = time.monotonic() + timeout
         last = ""
         while time.monotonic() < deadline:
             last = self.shown() or last
-            found = next((text for text in texts if text in last), None)
+            narrow = re.sub(" +", " ", last)
+            found = next((text for text in texts if text in narrow), None)
             if found is not None:
                 return found
             time.sleep(0.05)

@@ -120,7 +120,7 @@ last-version-used=6.26
         screen.type(login.secret + "\n")
         screen.until("Preserve password")
         screen.type("n")
-        screen.until("Message 1 of", "Message   1 of", "opened with")
+        screen.until("Message 1 of", "opened with")
         yield screen
         screen.type("q")
         screen.until_over()
