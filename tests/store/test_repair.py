@@ -3,6 +3,7 @@
 import os
 import sqlite3
 
+from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import FLAGGED, SEEN
 from mailtwist.store.api import INBOX, Arrived, Gone
 from mailtwist.store.maildir import verify
@@ -140,6 +141,18 @@ class IndexTests(WithDamage):
             await self.store.stop()
             self.flushLoggedErrors()
 
+    async def test_an_index_with_words_that_are_none(self):
+        await self.store.stop()
+        with sqlite3.connect(self.path("mailtwist-index")) as index:
+            index.execute("UPDATE messages SET letters = CAST(x'FFFE' AS TEXT)")
+        index.close()
+        with self.assertRaises(Trouble) as caught:
+            await (await self.again()).open(INBOX)
+        self.assertEqual(caught.exception.status, "4.3.0")
+        self.assertEqual(len(self.flushLoggedErrors()), 0)
+        await self.is_whole()
+        self.assertTrue(self.path("mailtwist-index.damaged").exists())
+
     async def test_an_index_that_is_a_folder_or_a_link(self):
         await self.lost()
         self.path("mailtwist-index").mkdir()
@@ -234,6 +247,19 @@ class FileTests(WithDamage):
         await self.mended()
         await self.is_whole()
         self.assertEqual(await self.verified(), [])
+
+    async def test_a_name_that_lies_and_an_index_that_believes_it(self):
+        file = self.file(3)
+        os.rename(file, file.with_name(file.name.replace(",S=", ",S=9").replace(",W=", ",W=7")))
+        await self.store.stop()
+        for path in self.path().glob("mailtwist-index*"):
+            path.unlink()
+        for name in (INBOX, "Work"):
+            await (await self.again()).status(name)
+        self.assertEqual(await self.kinds(), {"name"})
+        await self.mended()
+        await self.is_whole()
+        self.assertEqual(self.file(3).name.split(",")[1:3], [f"S={len(TEXTS[2])}", f"W={len(TEXTS[2])}"])
 
     async def test_a_file_that_lost_its_makers_name(self):
         file = self.file(3)

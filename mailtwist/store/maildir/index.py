@@ -216,7 +216,7 @@ class Indexes:
             index.close()
             index = None
         try:
-            index = index or Index(path)
+            index = index or _opened(path)
             yield index
         except sqlite3.Error as error:
             if index is not None:
@@ -245,13 +245,20 @@ class Indexes:
             other.close()
 
 
+def _opened(path: Path) -> Index:
+    try:
+        return Index(path)
+    except UnicodeDecodeError as error:  # of what SQLite says about a schema that is damaged
+        raise sqlite3.DatabaseError(f"Could not decode what is in it: {error}") from error
+
+
 def _trouble(path: Path, error: sqlite3.Error) -> Exception:
     code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
     if code in _FULL_OR_BROKEN:
         return Trouble("4.3.1", "Insufficient system storage, try again later", f"{path}: {error}")
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return Trouble("4.3.0", "The mailbox is busy, try again later", f"{path}: {error}")
-    if code in _DAMAGED:
+    if code in _DAMAGED or str(error).startswith("Could not decode"):
         set_aside(path)
         return IndexDamaged(f"{path}: {error}")
     return error

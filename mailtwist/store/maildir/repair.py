@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from mailtwist.kit.files import Files
@@ -85,20 +86,20 @@ def _mailbox_of(root: Path, problem: Problem) -> Path:
 
 
 def _mend_mailbox(ground: Ground, uid_validity: int, found: Sequence[Problem]) -> None:
-    renamed, changed = (
+    renamed, misnamed, changed = (
         [ground.root / problem.where for problem in found if problem.kind == kind]
-        for kind in ("renamed", "size")
+        for kind in ("renamed", "name", "size")
     )
     with ground.transaction():
         box = ground.box(uid_validity)
         if box is None:
             return
         _mend_keywords(ground, box)
-        for path in renamed:
-            _rename(ground, box, path)
+        for path in (*renamed, *misnamed):
+            _name(ground, box, path)
         for path in changed:
             _make_strange(ground, box, path)
-        if renamed or changed:
+        if renamed or misnamed or changed:
             ground.files.sync_folder(ground.cur(box))
         _uid_next(ground, box)
         ground.save(box)
@@ -120,8 +121,9 @@ def _mend_keywords(ground: Ground, box: Box) -> None:
         box.modseq += 1
 
 
-def _rename(ground: Ground, box: Box, path: Path) -> None:
-    """The file is the message that its name tells; the index believes it, the name says what is true."""
+def _name(ground: Ground, box: Box, path: Path) -> None:
+    """The file is the message whose UID it tells: it gets a name that tells the truth, which the index
+    believes."""
     base, letters = split(path.name)
     facts = facts_of(base)
     rows = rows_of(ground, box, [facts.uid or 0])
@@ -129,9 +131,9 @@ def _rename(ground: Ground, box: Box, path: Path) -> None:
         return
     (row,) = rows
     try:
-        if (ground.cur(box) / joined(row.base, row.letters)).exists():
-            return  # it has come back
-        true, _ = measured(path, facts)
+        if row.base != base and (ground.cur(box) / joined(row.base, row.letters)).exists():
+            return  # that one has come back
+        true, _ = measured(path, replace(facts, size=None))
     except OSError:
         return
     shown = (true.size if true.exact else true.crlf_size) or 0
@@ -160,7 +162,7 @@ def _make_strange(ground: Ground, box: Box, path: Path) -> None:
     try:
         true, _ = measured(path, Facts(exact=facts.exact))
         shown = true.size if facts.exact else true.crlf_size
-        if (facts.uid, true.size, shown) == (uid, stored, size) and facts.crlf_size == true.crlf_size:
+        if (facts.uid, true.size, shown) == (uid, stored, size):
             return  # it was for a moment only
         ground.files.rename(path, ground.cur(box) / joined(new_maker(ground.clock.now()), letters))
     except OSError:

@@ -110,13 +110,14 @@ def snapshot(path: Path) -> Snapshot:
     except sqlite3.Error as error:
         raise Unreadable(str(error), "") from error
     try:
+        db.text_factory = lambda octets: octets.decode("utf-8", "replace")
         found = Snapshot(db)
         damage = found.damage()
         if found.is_newer:
             raise Unreadable("a newer mailtwist has made it", "")
         if damage:
             raise Unreadable(damage)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         db.close()
         raise Unreadable(str(error)) from error
     except BaseException:

@@ -95,31 +95,28 @@ class Messages:
         self, where: str, path: Path, base: str, letters: str, known: Known, size: int
     ) -> Iterator[Problem]:
         try:
-            words = self._named_wrongly(base, known, size) or self._lines(path, base, known, size)
+            crlf_size = None if self._quick or size != known.stored else size + _bare(path)
         except FileNotFoundError:
             return
         except OSError as error:
             yield Problem("unreadable", where, f"it cannot be read: {error.strerror}")
             return
-        if words:
+        if words := self._changed(base, known, size, crlf_size):
             yield Problem("size", where, words, _ANEW)
+        elif words := _misnamed(base, size, crlf_size):
+            yield Problem("name", where, words, "corrects its name")
         elif letters != known.letters:
             yield Problem("flags", where, "others have changed its flags", "sees them", note=True)
 
-    def _named_wrongly(self, base: str, known: Known, size: int) -> str:
+    def _changed(self, base: str, known: Known, size: int, crlf_size: int | None) -> str:
         facts = facts_of(base)
         if self._box is None or (facts.uid_validity, facts.uid) != (self._box.uid_validity, known.uid):
             return f"its name does not tell the UID {known.uid} that the index knows"
-        if facts.size != size or known.stored != size:
-            return f"it has {size} octets, its name says {facts.size} and the index {known.stored}"
-        return ""
-
-    def _lines(self, path: Path, base: str, known: Known, size: int) -> str:
-        if self._quick:
-            return ""
-        facts, crlf_size = facts_of(base), size + _bare(path)
-        if facts.crlf_size != crlf_size or known.size != (size if facts.exact else crlf_size):
-            return f"with CRLF it has {crlf_size} octets, its name says {facts.crlf_size}"
+        if known.stored != size:
+            return f"it has {size} octets, and had {known.stored}"
+        shown = size if facts.exact else crlf_size
+        if shown not in (None, known.size):
+            return f"with CRLF it has {shown} octets, and had {known.size}"
         return ""
 
     def _missing(self) -> Iterator[Problem]:
@@ -159,6 +156,13 @@ class Messages:
 
 
 _NOTES = ("foreign", "flags", "unknown")
+
+
+def _misnamed(base: str, size: int, crlf_size: int | None) -> str:
+    facts = facts_of(base)
+    if facts.size != size or crlf_size not in (None, facts.crlf_size):
+        return f"its name says {facts.size} octets, {facts.crlf_size} with CRLF, which is not so"
+    return ""
 
 
 def _bare(path: Path) -> int:
