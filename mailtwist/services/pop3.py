@@ -12,7 +12,7 @@ from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, Duration, Names, PartName
 from mailtwist.protocols.pop3.delays import Delays
 from mailtwist.protocols.pop3.extension import GROUP, Dialect
-from mailtwist.protocols.pop3.language import Language
+from mailtwist.protocols.pop3.language import ENGLISH, Language
 from mailtwist.protocols.pop3.limits import Limits
 from mailtwist.protocols.pop3.server import POP3Server
 from mailtwist.services.door import Guest
@@ -62,16 +62,18 @@ class Server(Guest, POP3Server):
 
 
 def preferred(tag: str, dialect: Dialect) -> Language:
-    """ValueError names those there are."""
-    there = {one.tag: one for one in dialect.languages}
+    """ValueError says what is not installed."""
+    there = {one.tag: one for one in (ENGLISH, *dialect.languages)}
     if tag not in there:
         raise ValueError(f'language: no language "{shown(tag)}" is installed{hint(tag, there)}')
     return there[tag]
 
 
 def retention(expire: Duration | None, store: object) -> float | None:
-    """None: mailboxes of somebody else's making, of which we cannot say."""
+    """None: mailboxes of somebody else's making, of which we cannot say.  ValueError when we are to."""
     if IRealm.providedBy(store):
+        if expire is not None:
+            raise ValueError("expire: a store of type realm removes messages by itself; leave it out")
         return None
     return math.inf if expire is None else expire
 

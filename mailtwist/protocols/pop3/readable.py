@@ -29,7 +29,8 @@ class Unreadable(Trouble):
 
 
 class Readable:
-    """A `Message` whose header is in ASCII."""
+    """A `Message` whose header is in ASCII.  LIST tells the size of the message itself: to know better
+    (rfc6856#2.1 says SHOULD) all headers would have to be read."""
 
     def __init__(self, size: int, header: bytes, rest: AsyncGenerator[bytes, None]) -> None:
         self.size = size
