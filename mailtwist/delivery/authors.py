@@ -7,6 +7,7 @@ from mailtwist.mail.address import Address
 from mailtwist.mail.correspondents import Correspondent, parsed
 from mailtwist.mail.headers import values
 from mailtwist.mail.lexical import Words
+from mailtwist.protocols.received import framed
 
 MOST = 10
 LONGEST = 4096  # octets of the field
@@ -15,8 +16,10 @@ _OTHER = re.compile(rb"[^\"(@ \t\r\n]++|[@(]")
 
 
 def authors(header: bytes) -> list[Address] | None:
-    """The addresses of the one From field; None when there are several fields or none, or more in it than
-    addresses: another program might see somebody else there."""
+    """The addresses of the one From field; None when there are several fields or none, more in it than
+    addresses, or other line ends than CRLF: another program might see somebody else there."""
+    if not framed(header):
+        return None
     found = values(header, [b"from"]).get(b"from", [])
     if len(found) != 1 or len(found[0]) > LONGEST:
         return None

@@ -97,6 +97,17 @@ class Authors(SynchronousTestCase):
         self.assertIsNone(self.named("From: ann@example.org", "FROM: boss@example.org"))
         self.assertIsNone(self.named("From: ann@example.org", "From : boss@example.org"))
 
+    def test_lines_end_in_one_way(self) -> None:
+        """Others end a line or the header where we do not, and see another author (BODY=BINARYMIME)."""
+        own = b"From: ann@example.org\r\n"
+        for header in (
+            b"X: y\rFrom: boss@example.net\r\n" + own,
+            b"From: ann@example.org\n\nFrom: boss@example.net\r\n",
+            own + b"X: y\n\n",
+            b"\r" + own,
+        ):
+            self.assertIsNone(authors(header + b"\r\n"), header)
+
     @settings(deadline=None)
     @given(st.binary(max_size=200))
     def test_any_octets_are_somebody_or_nobody(self, octets: bytes) -> None:

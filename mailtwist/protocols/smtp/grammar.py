@@ -29,7 +29,8 @@ _PLAIN = re.compile(rb"[^!-*,-<>-~]")
 _UNQUOTE = re.compile(r"\\(.)")
 
 LONGEST_LOCAL = 255
-"""rfc5321#4.5.3.1.1 asks for 64, and better for no limit; addresses made for one message are long."""
+"""Octets.  rfc5321#4.5.3.1.1 asks for 64, rfc5321#4.5.3.1 for no limit where that can be; addresses made for one
+message are long.  With this one, a line of the header that names an address stays below 998."""
 
 LONGEST_DOMAIN = 255
 
@@ -158,7 +159,7 @@ def _path(arguments: str) -> tuple[Address, str]:
     local = found["local"]
     if local.startswith('"'):
         local = _UNQUOTE.sub(r"\1", local[1:-1])
-    if not local or len(local) > LONGEST_LOCAL:
+    if not local or len(local.encode()) > LONGEST_LOCAL:
         raise Malformed("Not a local part")
     its_domain = "" if found["domain"] is None else domain(found["domain"])
     return Address(local, its_domain), arguments[found.end() :]

@@ -167,7 +167,7 @@ class StockTransfer:
             await asked(message.lineReceived, line)
 
     async def write(self, chunk: bytes) -> None:
-        if b"\r\n" not in chunk:
+        if b"\n" not in chunk:  # a chunk may begin with the half of a CRLF
             self._line.append(chunk)
             return
         *lines, rest = b"".join([*self._line, chunk]).split(b"\r\n")
@@ -259,7 +259,10 @@ async def outcomes(transfer: Transfer, count: int, apart: bool) -> Sequence[Any]
     `Trouble` or `Refusal` that says why not.  Unless they are told `apart`, they share one fate."""
     try:
         if apart and isinstance(transfer, SupportsOutcomes):
-            return await transfer.commit_each()
+            found = await transfer.commit_each()
+            if len(found) != count:  # the client would take an answer for that to its next command
+                raise ValueError(f"{len(found)} outcomes for {count} recipients")
+            return found
         return [await transfer.commit()] * count
     except (Trouble, Refusal) as refusal:
         await transfer.abort()

@@ -224,6 +224,15 @@ class OutcomeTests(Case):
         self.patch(Reception, "begin", begun)
         self.assertEqual(self.said(self.scene.connect(**self.lmtp)), [b"250 2.0.0 Taken as m1"] * 3)
 
+    def test_who_answers_for_too_few_has_a_bug_and_nobody_hears_anothers_answer(self) -> None:
+        async def one(transfer: Transfer) -> list[str]:
+            return [await transfer.commit()]
+
+        self.patch(Transfer, "commit_each", one)
+        told = self.said(self.scene.connect(**self.lmtp))
+        self.assertEqual(told, [b"421 4.3.0 Internal error, try again later"])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_third_parties_and_ours_are_put_in_order(self) -> None:
         box: list[Any] = []
 

@@ -47,6 +47,8 @@ ADDRESSES = {
     b"<a@" + b"x." * 128 + b"x>": None,
     b"<" + b"x" * 255 + b"@b>": ("x" * 255, "b"),
     b"<" + b"x" * 256 + b"@b>": None,
+    b"<x" + "\u00fc".encode() * 127 + b"@b>": ("x" + "\u00fc" * 127, "b"),
+    b"<" + "\u00fc".encode() * 128 + b"@b>": None,
     b"<a@my_host.b>": ("a", "my_host.b"),
     b"<@one,@two:a@b>": ("a", "b"),
     b"<@one:>": None,

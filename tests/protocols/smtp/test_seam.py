@@ -116,6 +116,15 @@ class OverrideTests(SynchronousTestCase):
         (header,) = self.server.box[0]
         self.assertRegex(header, rb"^Received: from me \(\[192\.0\.2\.1\]\) by mx\.example; ")
 
+    def test_lines_are_whole_wherever_chunks_are_cut(self):
+        text = b"S: x\r\n\r\n.\r\n\r\nlast\r\n"
+        for cut in range(1, len(text)):
+            wire = self.up()
+            wire.send(b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n")
+            wire.send(b"BDAT %d\r\n%bBDAT %d LAST\r\n%b" % (cut, text[:cut], len(text) - cut, text[cut:]))
+            self.assertEqual(codes(wire), [b"250"] * 4)
+            self.assertEqual(self.server.box[0][1:], [b"S: x", b"", b".", b"", b"last"], cut)
+
     def test_a_message_that_does_not_want_its_header(self):
         class Picky(Message):
             def lineReceived(self, line):
