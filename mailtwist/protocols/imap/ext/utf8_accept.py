@@ -16,4 +16,5 @@ extension = Extension(
     told_in=State.LOGGED_IN,
     append_data=(AppendData("UTF8", before=b"UTF8 (~", after=b")"),),
     enables=(Enables("UTF8=ACCEPT"),),
+    builds_on=("enable",),
 )
