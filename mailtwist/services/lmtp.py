@@ -34,6 +34,11 @@ class Settings(ReceivingSettings):
         words="Who may connect to a Unix socket: the user of this process, its group too, or everybody.",
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(place.port == 25 for place in self.listen):
+            raise ValueError("listen: LMTP is never spoken on port 25 (rfc2033#5); write another, such as 24")
+
 
 def build(settings: Settings, assembly: Assembly) -> MailService:
     return receiving(

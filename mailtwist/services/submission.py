@@ -30,6 +30,13 @@ class Settings(ReceivingSettings):
         3, words="After so many failed logins the connection ends."
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.from_header == "own" and self.store is not None:
+            raise ValueError(
+                f"from_header: what [store:{self.store}] takes is not looked at; leave one of the two out"
+            )
+
 
 def build(settings: Settings, assembly: Assembly) -> MailService:
     return receiving(

@@ -53,6 +53,17 @@ class Services(TestCase):
                 section = self.assembled(self.section(type, *lines)).config.section("service", "x")
                 self.assertEqual(str(places(section.settings, ports)), str(expected))
 
+    def test_lmtp_is_never_on_port_25(self) -> None:
+        for listen in ("25", "127.0.0.1:24, [::1]:25"):
+            words = self.refused(self.section("lmtp", f"listen = {listen}"))
+            self.assertIn("listen: LMTP is never spoken on port 25", words)
+        self.assembled(self.section("lmtp", "listen = 127.0.0.1:0, unix:/nowhere/lmtp"))
+
+    def test_the_from_field_is_ours_to_look_at_or_it_is_not_promised(self) -> None:
+        lines = ("from_header = own", "store = memory")
+        words = self.refused(self.section("submission", *lines))
+        self.assertIn("from_header: what [store:memory] takes is not looked at", words)
+
     def test_an_extension_that_is_not_there_cannot_be_left_out(self) -> None:
         for type, near in (("imap", "idle"), ("pop3", "top"), ("smtp", "size"), ("submission", "size")):
             words = self.refused(self.section(type, f"without = {near}x"))

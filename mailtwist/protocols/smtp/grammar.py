@@ -29,8 +29,8 @@ _PLAIN = re.compile(rb"[^!-*,-<>-~]")
 _UNQUOTE = re.compile(r"\\(.)")
 
 LONGEST_LOCAL = 255
-"""Octets.  rfc5321#4.5.3.1.1 asks for 64, rfc5321#4.5.3.1 for no limit where that can be; addresses made for one
-message are long.  With this one, a line of the header that names an address stays below 998."""
+"""Octets.  rfc5321#4.5.3.1.1 asks for 64, and rfc5321#4.5.3.1 for no limit; addresses made for one message
+are long.  With this one, a line of the header that names an address stays below 998."""
 
 LONGEST_DOMAIN = 255
 
