@@ -12,6 +12,9 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope
 
+TRACE = 4096
+"""More octets than the lines have that we put on top of a message."""
+
 
 class NoRelaying(Trouble):
     def __init__(self, address: Address) -> None:
@@ -22,6 +25,14 @@ class NoQueueYet(Trouble):
     def __init__(self, address: Address) -> None:
         words = "Mail for other domains cannot be sent yet: this server delivers to its own mailboxes only"
         super().__init__("5.7.1", words, str(address))
+
+
+class OnItsOwn(Trouble):
+    """Who may have no room shares no mail with others: they would never get it either, however often the
+    client came again with it for all (rfc5321#4.5.3.1.10)."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__("4.5.3", "There is little room here, send this one a mail of its own", str(address))
 
 
 class NotYours(Trouble):
@@ -35,11 +46,12 @@ class NotYours(Trouble):
 class Rules:
     """Those of one service.  Who logged in may send under his own addresses only (`own_sender`), also in the
     From field of the message (`own_from`).  Recipients get it each for himself (`one_by_one`, LMTP), or all
-    or none."""
+    or none.  No message has more octets than the `largest`."""
 
     own_sender: bool = True
     own_from: bool = False
     one_by_one: bool = False
+    largest: int = 50 << 20
 
 
 @dataclass(frozen=True)
@@ -73,25 +85,41 @@ class Reception:
         self._pipeline = pipeline
         self._rules = rules
         self._size = 0
+        self._tight = False
         self._routes: dict[Address, _Route] = {}
 
     async def sender(self, address: Address, size: int = 0) -> None:
         """A new mail, from `address`, of `size` octets or of unknown size; `NotYours`."""
         self._routes.clear()
-        self._size = size
+        self._size, self._tight = size, False
         if address.null or not (self.login and self._rules.own_sender):
             return
         if not await self._pipeline.owns(self.login, address):
             raise NotYours(address)
 
     async def recipient(self, address: Address) -> None:
-        """It can be for `address` too.  5.1.1 when that is nobody, x.2.2 when there is no room; `NoRelaying`,
-        `NoQueueYet`."""
+        """It can be for `address` too.  5.1.1 when that is nobody, x.2.2 when there is no room; `OnItsOwn`,
+        `NoRelaying`, `NoQueueYet`."""
         if address in self._routes:
             return
         route = await self._route(address)
         await route.target.must_have_room(route.places, self._size)
+        tight = not (self._rules.one_by_one or await self._has_room_for_sure(route))
+        if self._routes and (tight or self._tight):
+            raise OnItsOwn(address)
+        self._tight = tight
         self._routes[address] = route
+
+    async def _has_room_for_sure(self, route: "_Route") -> bool:
+        """Whatever size the message turns out to have, it fits."""
+        most = (self._size or self._rules.largest) + TRACE
+        try:
+            await route.target.must_have_room(route.places, most)
+        except Trouble as trouble:
+            if trouble.status not in ("4.2.2", "5.2.2"):
+                raise
+            return False
+        return True
 
     async def begin(self, envelope: Envelope, protocol: str) -> Mail:
         """The message is about to come; `protocol` is a word for its Received line (rfc3848)."""

@@ -53,10 +53,10 @@ class Room:
             usage = await opened.usage()
         finally:
             await opened.close()
-        try:
-            usage.must_have_room(size)
-        except OverQuota as over:
-            raise self.full(account, over) from over
         self._known[account] = now + FRESH, usage
         if len(self._known) > MOST:
             self._known.popitem(last=False)
+        try:
+            usage.must_have_room(size)
+        except OverQuota as over:
+            raise Full(account, self._for_good, over.detail) from over

@@ -1,6 +1,6 @@
 """What the services that take mail have in common: port 25, submission and LMTP."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from twisted.cred.portal import IRealm
@@ -99,7 +99,8 @@ def receiving(
     """A service that takes mail: from people who log in, or from everybody.  `clients` and `socket_mode` are
     those of `mail_service`."""
     pipeline = Pipeline(_targets(settings, assembly), assembly.hostname, assembly.clock)
-    opened = realm(_theirs(settings, assembly), lambda login: Reception(pipeline, login, rules))
+    its = replace(rules, largest=settings.message)
+    opened = realm(_theirs(settings, assembly), lambda login: Reception(pipeline, login, its))
     limits = Limits(
         message=settings.message,
         recipients=settings.recipients,

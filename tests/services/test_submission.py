@@ -6,7 +6,7 @@ from pathlib import Path
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from mailtwist.store.api import INBOX, octets
+from mailtwist.store.api import INBOX, Quota, octets
 from mailtwist.testing.inside import ServerInside
 
 INI = """
@@ -89,6 +89,24 @@ class OwnAddresses(Submitting):
         self.assertIn("\r\nDelivered-To: zo\xeb@example.org\r\n", first)
         self.assertRegex(first, r"\swith UTF8SMTPA\s+id \S+\s+for <zo\xeb@example.org>;")
         self.assertIn("\r\nDelivered-To: ZOE\u0308+caf\xe9@example.org\r\n", second)
+
+
+class WithLittleRoom(Submitting):
+    more = "message = 64 KiB"
+
+    async def test_who_may_be_full_has_a_mail_of_his_own(self) -> None:
+        store = self.server.part("store", "memory")
+        for account, size in ((self.ann, 70_000), (self.zoe, 69_000)):
+            await (await store.account(account.account)).set_quota(Quota(size, None))
+
+        def talk() -> list[int]:
+            with smtplib.SMTP("127.0.0.1", self.server.port("submission"), timeout=30) as client:
+                client.ehlo("laptop.example")
+                client.login("ann@example.org", "secret")
+                client.mail("ann@example.org", ["SMTPUTF8"])
+                return [client.rcpt(to)[0] for to in ("ann@example.org", "zo\xeb@example.org")]
+
+        self.assertEqual(await deferToThread(talk), [250, 452])
 
 
 class AnyAddress(Submitting):
