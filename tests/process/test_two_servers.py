@@ -59,6 +59,16 @@ class TwoServers(SynchronousTestCase):
         imap.send(b"DONE\r\n")
         self.assertTrue(imap.answer(b"i")[-1].startswith(b"OK "))
 
+    def test_what_fsck_mends_is_heard_by_who_is_at_work(self) -> None:
+        self.delivered_there()
+        imap = self.idling()
+        (file,) = (self.here.maildir / "cur").iterdir()
+        file.write_bytes(b"cut off")
+        self.here.server.command("store", "fsck")
+        self.hears(imap, b"1 EXPUNGE")
+        self.hears(imap, b"1 EXISTS")
+        self.assertIn("0 problems", self.here.server.command("store", "verify", USER))
+
     def test_what_others_deliver_is_heard_here(self) -> None:
         imap = self.idling()
         maildir = self.here.maildir
