@@ -165,6 +165,15 @@ class ChunkTests(Case):
         self.assertEqual((self.scene.mails, len(self.scene.dropped)), ([], 1))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_what_is_refused_for_now_is_never_refused_for_good(self) -> None:
+        """Who pipelines, or speaks LMTP, looks at the last answer."""
+        for protocol, hello in (("smtp", b"EHLO"), ("lmtp", b"LHLO")):
+            for to, first in ((b"busy", b"No room"), (b"c", b"DISK FULL")):
+                wire = self.scene.connect(dialect=Dialect.installed(protocol=protocol))
+                wire.send(hello + b" me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<%b@d>\r\n" % to)
+                wire.send(b"BDAT %d\r\n%bBDAT 2\r\nxxBDAT 4 LAST\r\nxx\r\nNOOP\r\n" % (len(first), first))
+                self.assertEqual(codes(wire)[-4:], [b"452", b"452", b"452", b"250"])
+
     def test_a_chunk_waits_for_whoever_takes_it(self) -> None:
         """Nothing is heaped up while the one before is written."""
         wire = self.scene.greeted()

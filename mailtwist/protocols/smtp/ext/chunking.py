@@ -61,7 +61,9 @@ class Bdat(Command):
         if incoming.refused is None:
             return Reply(250, "2.0.0", f"{self.size} octets received")
         await incoming.abort()
-        refused, incoming.refused = incoming.refused, FAILED  # of which the pipeline may be full
+        refused = incoming.refused
+        if refused.code >= 500:  # else the client, who may look at the last answer alone, shall come again
+            incoming.refused = FAILED
         return refused
 
     async def _unwanted(self, chunk: AsyncIterator[bytes], session: Session) -> Reply | None:
