@@ -97,6 +97,7 @@ class FolderTests(WithDamage):
 
     async def test_what_was_left_in_tmp_goes(self):
         self.path("tmp", "left").write_bytes(b"x")
+        self.path(".Work", ".mailtwist-mailbox.5eb1").write_bytes(b"x")
         self.path("tmp", "grave").mkdir()
         self.path("tmp", "grave", "cur").mkdir()
         self.patch(verify, "STALE", 10**10)
@@ -105,6 +106,7 @@ class FolderTests(WithDamage):
         self.assertEqual(await self.kinds(), {"leftover"})
         await self.mended()
         self.assertEqual(list(self.path("tmp").iterdir()), [])
+        self.assertFalse(self.path(".Work", ".mailtwist-mailbox.5eb1").exists())
 
 
 class AtWorkTests(WithDamage):

@@ -3,7 +3,7 @@
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ TOLD = 100
 SETTLED = 0.5  # seconds after which what is wrong for a moment, because somebody works on it, is right again
 _FILES = (BELL, QUOTA, subscriptions.FILE)
 _OURS = {*_FILES, *(f"{INDEX}{more}" for more in ("", "-wal", "-shm")), *PARTS}
+_WRITTEN_WHOLE = (MAILBOX_FILE, keywords.FILE, subscriptions.FILE, QUOTA)
 _OF_MAILBOX = {MAILBOX_FILE, LOCK, keywords.FILE, "maildirfolder"}
 _ASIDE = "it is set aside as {name}.damaged"
 
@@ -100,8 +101,8 @@ class Inspection:
             yield Problem("quota", QUOTA, words, "")
         for name in sorted(os.listdir(self.root)):
             path = self.root / name
-            ours = name in _OURS or name in _OF_MAILBOX or name.startswith((f".{QUOTA}.", ".mailtwist-"))
-            if not ours and not name.startswith(".") and not name.endswith(".damaged"):
+            ours = name in _OURS or name in _OF_MAILBOX or name.endswith(".damaged")
+            if not ours and not name.startswith("."):
                 words = "it is nothing that belongs to a mailbox, and left alone"
                 yield Problem("foreign", name, words, note=True)
             elif path.is_symlink() and name.startswith("."):
@@ -132,7 +133,7 @@ class Inspection:
         yield from (self._no_folder(path / part) for part in missing)
         box = self.index.box(folder) if self.index is not None else None
         yield from self._mailbox_file(path, box)
-        yield from self._leftovers(path / "tmp")
+        yield from self._leftovers(path)
         if "cur" not in missing:
             messages = Messages(self.root, path, box, self.index, self.progress, self.quick)
             yield from messages.problems(self.most)
@@ -163,10 +164,12 @@ class Inspection:
             words = f"it promises that no UID from {said[1]} on was given, but {box.uid_next - 1} was"
             yield Problem("mailbox-file", where, words, again)
 
-    def _leftovers(self, tmp: Path) -> Iterator[Problem]:
+    def _leftovers(self, path: Path) -> Iterator[Problem]:
+        """What a crash has left: messages on their way, and our files before they got their names."""
         now = self.clock.now()
+        drafts = [draft for name in _WRITTEN_WHOLE for draft in path.glob(f".{name}.*")]
         with suppress(OSError):
-            for entry in sorted(tmp.iterdir()):
+            for entry in sorted([*drafts, *(path / "tmp").iterdir()]):
                 if now - entry.lstat().st_ctime > STALE:
                     yield Problem("leftover", self._where(entry), "somebody left it there", "removes it")
 
@@ -198,8 +201,8 @@ def _not_a_file(path: Path, where: str) -> Iterator[Problem]:
         yield Problem("not-a-file", where, words, _ASIDE.format(name=path.name))
 
 
-def _is(path: Path, kind: object) -> bool:
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
     try:
-        return bool(kind(os.lstat(path).st_mode))  # type: ignore[operator]
+        return kind(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
