@@ -168,11 +168,15 @@ class ChunkTests(Case):
     def test_what_is_refused_for_now_is_never_refused_for_good(self) -> None:
         """Who pipelines, or speaks LMTP, looks at the last answer."""
         for protocol, hello in (("smtp", b"EHLO"), ("lmtp", b"LHLO")):
-            for to, first in ((b"busy", b"No room"), (b"c", b"DISK FULL")):
+            for to, first, told in (
+                (b"busy", b"No room", [b"452", b"452", b"452"]),
+                (b"c", b"DISK FULL", [b"452", b"452", b"452"]),
+                (b"c", b"half\ra line end", [b"554", b"503", b"503"]),
+            ):
                 wire = self.scene.connect(dialect=Dialect.installed(protocol=protocol))
                 wire.send(hello + b" me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<%b@d>\r\n" % to)
                 wire.send(b"BDAT %d\r\n%bBDAT 2\r\nxxBDAT 4 LAST\r\nxx\r\nNOOP\r\n" % (len(first), first))
-                self.assertEqual(codes(wire)[-4:], [b"452", b"452", b"452", b"250"])
+                self.assertEqual(codes(wire)[-4:], [*told, b"250"])
 
     def test_a_chunk_waits_for_whoever_takes_it(self) -> None:
         """Nothing is heaped up while the one before is written."""
