@@ -131,8 +131,8 @@ class MailboxTransfer:
 
     async def _leave(self) -> None:
         for copy in self._copies:
-            try:
-                await copy.upload.abort()
-                await copy.account.close()
-            except Exception:
-                NOT_LEFT.failure(account=copy.account.id)
+            for end in (copy.upload.abort, copy.account.close):
+                try:
+                    await end()
+                except Exception:
+                    NOT_LEFT.failure(account=copy.account.id)

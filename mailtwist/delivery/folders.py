@@ -29,20 +29,22 @@ class Folders:
         if self._by_detail == "none" or not _may_be_named(detail):
             return self._mailbox
         found = _named(await account.mailboxes(), detail)
-        if found is not None:
-            return self._mailbox if found.special_use else found.name
-        if self._by_detail == "create":
-            return await self._made(account, detail)
-        return self._mailbox
+        if found is None and self._by_detail == "create":
+            found = await self._made(account, detail)
+        return self._mailbox if found is None or found.special_use else found.name
 
-    async def _made(self, account: Account, name: str) -> str:
+    async def _made(self, account: Account, name: str) -> Listed | None:
+        """The new one, whether this mail made it or another one at the same time."""
+        reason = ""
         try:
             await account.create(name)
             await account.subscribe(name, True)
         except Trouble as trouble:
-            NOT_MADE.log(account=account.id, mailbox=self._mailbox, reason=str(trouble))
-            return self._mailbox
-        return name
+            reason = str(trouble)
+        found = _named(await account.mailboxes(), name)
+        if found is None:
+            NOT_MADE.log(account=account.id, mailbox=self._mailbox, reason=reason)
+        return found
 
 
 def _may_be_named(detail: str) -> bool:

@@ -99,12 +99,20 @@ class MailboxTarget:
         transfer = MailboxTransfer(self._store, self._finish, self._room)
         try:
             for place in places:
-                account = await self._store.account(place.account)
-                await transfer.add(account, await self._folders.of(account, place.detail), place.head)
+                await self._add(transfer, place)
         except BaseException:
             await transfer.abort()
             raise
         return transfer
+
+    async def _add(self, transfer: MailboxTransfer, place: Place) -> None:
+        account = await self._store.account(place.account)
+        try:
+            mailbox = await self._folders.of(account, place.detail)
+        except BaseException:
+            await account.close()
+            raise
+        await transfer.add(account, mailbox, place.head)
 
     async def stop(self) -> None:
         """What is being committed, whether or not the sender still waits for it, is committed."""

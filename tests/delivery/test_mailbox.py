@@ -347,6 +347,33 @@ class ByDetail(SynchronousTestCase):
         self.put("create", "inbox")
         self.assertEqual(self.found(), {"INBOX": 1})
 
+    def test_one_that_another_mail_makes_at_the_same_time_is_the_one(self):
+        account = self.successResultOf(started(self.store.account("a")))
+        create = account.create
+
+        async def made_by_both(name):
+            await create(name)
+            await create(name)
+
+        self.patch(account, "create", made_by_both)
+        self.put("create", "shop")
+        self.assertEqual(self.found(), {"shop": 1})
+
+    def test_an_account_whose_mailboxes_cannot_be_seen_is_closed_again(self):
+        account, closed = self.successResultOf(started(self.store.account("a"))), []
+
+        async def fail():
+            raise FULL
+
+        async def close():
+            closed.append(account)
+
+        self.patch(account, "mailboxes", fail)
+        self.patch(account, "close", close)
+        begun = started(mailboxes(self.store, folders=Folders(INBOX, "existing")).begin([Place("a", "shop")]))
+        self.assertIs(self.failureResultOf(begun, Trouble).value, FULL)
+        self.assertEqual(closed, [account])
+
     def test_a_mailbox_that_cannot_be_made_loses_nothing(self):
         for n in range(3):
             self.make(f"m{n}")
