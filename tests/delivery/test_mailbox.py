@@ -144,6 +144,12 @@ class Delivery(SynchronousTestCase):
         self.assertIs(self.refused(transfer), FULL)
         self.assertEqual([self.inbox(account) for account in "abc"], [[], [], []])
 
+    def test_what_cannot_be_cleaned_up_is_told_and_the_mail_is_taken(self):
+        transfer = self.begin(self.target(a={"abort": RuntimeError("planted")}), "a", "b")
+        self.successResultOf(started(transfer.commit()))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual((len(self.inbox("a")), len(self.inbox("b"))), (1, 1))
+
     def test_who_does_not_wait_does_not_stop_it_half_way(self):
         gate = Deferred()
         target = self.target(b={"commit": gate})

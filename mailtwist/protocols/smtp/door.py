@@ -171,7 +171,7 @@ class Door(Protocol):
 @dataclass(slots=True)
 class Mail:
     """A transaction: what MAIL and RCPT have said.  `facts` is what the parameters of MAIL mean, fields of
-    the envelope; `takers` is what the door made of the recipients, `beyond` how often there were too many;
+    the envelope; `takers` is what the door made of the recipients, `put_off` how many were not taken for now;
     `incoming` is the message, while it comes in chunks."""
 
     sender: Address
@@ -179,7 +179,7 @@ class Mail:
     facts: Mapping[str, Any] = field(default_factory=dict)
     recipients: list[Recipient] = field(default_factory=list)
     takers: list[Any] = field(default_factory=list)
-    beyond: int = 0
+    put_off: int = 0
     incoming: "Incoming | None" = None
 
     @property

@@ -294,6 +294,11 @@ class EndTests(Case):
         self.assertEqual(codes(wire), [b"500"])
         self.assertEqual(self.scene.mails, [])
 
+    def test_recipients_who_are_refused_for_now_have_an_end_too(self):
+        wire = self.scene.greeted(limits=Limits(recipients=3))
+        wire.send(b"MAIL FROM:<a@b>\r\n" + b"RCPT TO:<full@d>\r\n" * 9)
+        self.assertEqual(codes(wire), [b"250", b"452", b"452", b"452", b"421"])
+
     def test_accepted_mail_forgives_errors(self):
         wire = self.scene.greeted(limits=Limits(errors=3))
         for _ in range(3):

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Recipient
 from mailtwist.protocols.smtp import replies
-from mailtwist.protocols.smtp.command import Command, Reply, State
-from mailtwist.protocols.smtp.door import Mail, Session
+from mailtwist.protocols.smtp.command import Command, Refusal, Reply, State
+from mailtwist.protocols.smtp.door import Door, Mail, Session
 from mailtwist.protocols.smtp.extension import Extension
 from mailtwist.protocols.smtp.grammar import forward_path
 from mailtwist.protocols.smtp.limits import Limits
@@ -35,10 +36,16 @@ class Rcpt(Command):
     async def run(self, session: Session) -> Reply:
         mail, door = session.mail, session.door
         assert mail is not None
-        full = _full(mail, self.address.domain, door.limits)
-        if full is not None:
-            mail.beyond += 1
-            return full if mail.beyond <= door.limits.recipients else replies.TOO_MANY_ERRORS
+        refused = _full(mail, self.address.domain, door.limits)
+        if refused is None:
+            try:
+                return await self._taken(mail, door)
+            except (Refusal, Trouble) as error:
+                refused = door.refused(error)
+        mail.put_off += refused.code < 500  # those that are refused for good count as errors
+        return refused if mail.put_off <= door.limits.recipients else replies.TOO_MANY_ERRORS
+
+    async def _taken(self, mail: Mail, door: Door) -> Reply:
         meant = checked(self.parameters, door.dialect.rcpt_parameters, door) if self.parameters else {}
         if not (self.ascii or mail.utf8):
             return replies.NOT_ASCII
