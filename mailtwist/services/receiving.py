@@ -129,6 +129,7 @@ def receiving(
             "dialect": Dialect.installed(known(GROUP, settings.without), protocol),
             "trusted": assembly.trusted.contains,
             "vrfy": settings.vrfy,
+            "reports": False,  # nor would a third party hear what was asked for
             "login_required": login_required,
             "auth_offered": login_required,
         },

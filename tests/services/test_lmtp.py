@@ -171,6 +171,19 @@ class Answers(Behind):
         self.assertEqual(await self.with_client(self.path, talk), ["500", "500"])
 
 
+class Promises(Behind):
+    async def test_reports_that_nobody_writes_are_not_offered(self) -> None:
+        """So the server in front writes them itself."""
+
+        def words(client: Client) -> list[str]:
+            client.answer()
+            return [line[4:] for line in client.answer(b"LHLO front.example.org")]
+
+        told = await self.with_client(self.path, words)
+        self.assertIn("CHUNKING", told)
+        self.assertNotIn("DSN", told)
+
+
 class Refusing(Behind):
     over_quota = "refuse"
 

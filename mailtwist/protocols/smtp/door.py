@@ -125,6 +125,10 @@ class Door(Protocol):
     def vrfy(self) -> Asker:
         """Who may ask who exists."""
 
+    @property
+    def reports(self) -> bool:
+        """Whoever takes the mail sends the reports that DSN asks for."""
+
     def say(self, reply: Reply, *, blames: bool = True) -> None:
         """An answer before the answer: 354.  One that `blames` counts as an error, where it is one."""
 

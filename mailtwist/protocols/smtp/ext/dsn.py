@@ -1,7 +1,9 @@
-"""DSN: when the sender wants to be told what became of the mail, and under which names.  rfc3461#4"""
+"""DSN: when the sender wants to be told what became of the mail, and under which names.  rfc3461#4
+
+Who is told DSN leaves the reports to us (rfc3461#5), so it is told only where they are sent."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mailtwist.mail.envelope import OriginalRecipient
@@ -71,6 +73,10 @@ def _of_utf8(value: str) -> str:
     return text
 
 
+def _told(door: Door) -> Sequence[str]:
+    return ("DSN",) if door.reports else ()
+
+
 def _character(found: re.Match[str]) -> str:
     point = int(found[1], 16)
     if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:
@@ -81,7 +87,7 @@ def _character(found: re.Match[str]) -> str:
 extension = Extension(
     name="dsn",
     rfc=3461,
-    keywords=("DSN",),
+    telling=_told,
     mail_parameters={"RET": _ret, "ENVID": _envid},
     rcpt_parameters={"NOTIFY": _notify, "ORCPT": _orcpt},
 )
