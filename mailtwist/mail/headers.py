@@ -14,7 +14,6 @@ FIELDS = 10_000
 FEW = 500
 """Octets of names that a pattern is made of."""
 
-_END = re.compile(rb"(?:\A|(?<=\n))\r?\n")
 _FIELD = re.compile(rb"(?:([^\x00-\x20:\x7f][^:\r\n]*+):)?[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)")
 _NAME = re.compile(rb"[^\x00-\x20:\x7f](?:[^:\r\n]*[^: \t\r\n])?")
 _LINE_END = re.compile(rb"\r?\n")
@@ -23,8 +22,14 @@ _LINE_END = re.compile(rb"\r?\n")
 def end(octets: bytes, start: int = 0) -> int:
     """Behind the empty line that ends the header, or -1 when there is none; looked for from `start`, which is
     at least two octets before what was not looked through yet."""
-    found = _END.search(octets, start)
-    return -1 if found is None else found.end()
+    if start == 0 and (octets.startswith(b"\n") or octets.startswith(b"\r\n")):
+        return octets.index(b"\n") + 1
+    before = max(0, start - 1)  # the line end of the last field
+    crlf = octets.find(b"\n\r\n", before)
+    lf = octets.find(b"\n\n", before, None if crlf < 0 else crlf + 1)
+    if lf >= 0:
+        return lf + 2
+    return crlf + 3 if crlf >= 0 else -1
 
 
 def fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -47,8 +52,8 @@ def named(header: bytes, names: frozenset[bytes]) -> Iterator[tuple[bytes, bytes
 
 
 def _fields_end(header: bytes) -> int:
-    found = _END.search(header)
-    return len(header) if found is None else found.start()
+    found = end(header)
+    return len(header) if found < 0 else found - 1
 
 
 @lru_cache(maxsize=256)

@@ -25,6 +25,9 @@ ENOUGH = 64 * 1024
 EASY = 8
 """An octet that is only handed on costs so much less than one that is looked at."""
 
+FEW = 8
+"""Items that one message is asked for without a look at the clock."""
+
 
 class Learning(Protocol):
     """Where facts are kept: a mailbox of a store."""
@@ -65,7 +68,8 @@ class Answers:
         asked = {one.label for one in self.items}
         extra = [one for one in unasked(self._selected) if one.label not in asked]
         self._and_unasked = self._labelled + _labelled(extra, first=False)
-        self._easy = all(isinstance(one, Listed) or one.at_once is not None for one in self.items)
+        at_once = all(isinstance(one, Listed) or one.at_once is not None for one in self.items)
+        self._easy = at_once and len(self.items) <= FEW
 
     async def out_of_facts(self, wanted: Wanted) -> tuple[int, Wanted]:
         """How many could be answered without opening them, and the others."""
@@ -146,6 +150,7 @@ class Answers:
                 pieces.append(item.words(self._selected, entry))
                 continue
             found = await item.answer(reading)
+            await self._pace.went(EACH)
             pieces += found
             if item.fact:
                 self.lesson.add(item.fact, entry, found)

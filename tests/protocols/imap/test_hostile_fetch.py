@@ -1,0 +1,37 @@
+"""Commands that are short to say and long to answer: others have their turn meanwhile."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.protocols.turns import Turns
+from tests.protocols.imap.asking import Client
+
+LONG = b"a" * 120_000 + b"\r\n"  # a header without an end
+
+
+class VeryManyItems(SynchronousTestCase):
+    def breathed(self, item: bytes, message: bytes = LONG, many: int = 900) -> int:
+        """How often others have had their turn while `many` items were answered of one message."""
+        ann = Client([message])
+        breaths: list[float] = []
+        pause = Turns.pause
+
+        async def counted(turns: Turns, seconds: float) -> None:
+            breaths.append(seconds)
+            await pause(turns, seconds)
+
+        self.patch(Turns, "pause", counted)
+        heard = ann.ask(b"FETCH 1 (%b)" % b" ".join(item % n for n in range(1, many + 1)))
+        self.assertEqual(heard.count(item.partition(b"[")[0].replace(b".PEEK", b"") + b"["), many)
+        self.assertIn(b"OK FETCH completed", heard)
+        return len(breaths)
+
+    def test_parts_of_a_message_in_memory(self) -> None:
+        for item in (b"BODY.PEEK[TEXT]<%d.1>", b"BODY.PEEK[HEADER]<%d.1>", b"BODY.PEEK[]<%d.1>"):
+            self.assertGreater(self.breathed(item), 20, item)
+
+    def test_parts_that_are_not_there(self) -> None:
+        for item in (b"BODY.PEEK[9.%d]", b"BINARY.SIZE[9.%d]", b"BINARY.PEEK[9.%d]"):
+            self.assertGreater(self.breathed(item, b"To: ann\r\n\r\nx\r\n"), 20, item)
+
+    def test_names_of_fields(self) -> None:
+        self.assertGreater(self.breathed(b"BODY.PEEK[HEADER.FIELDS (x%d)]", b"To: a\r\n\r\n", 300), 5)
