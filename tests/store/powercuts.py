@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import TestCase
 
 from mailtwist.store.api import Quota
-from mailtwist.store.maildir import MaildirStore, index
+from mailtwist.store.maildir import MaildirStore, ground, index
 from mailtwist.store.maildir.index import Index
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.messages import got, put
@@ -32,6 +32,11 @@ async def contents(account):
     return found
 
 
+def uid_of(path):
+    """What the name of a message's file says."""
+    return int(path.name.split(":")[0].rsplit(".", 1)[1])
+
+
 def syncing(cut, transaction):
     """`Index.transaction` that tells `cut` what it has synced."""
 
@@ -51,6 +56,7 @@ class WithPowerCuts(TestCase):
     async def begin(self):
         self.root = Path(self.mktemp())
         self.cut = PowerCut(self.root, INDEX)
+        self.patch(ground, "MARK_STEP", 2)  # so that `uids-below` matters in a short life
         self.boot("before")
         self.patch(Index, "transaction", syncing(self.cut, Index.transaction))
         store = MaildirStore(self.root, AtOnce(), self.cut, ManualClock())
@@ -89,7 +95,7 @@ class WithPowerCuts(TestCase):
     async def removed_by_others(self, cut, root):
         """The message that came last."""
         cur = root / "ann" / "cur"
-        cut.unlink(max(cur.iterdir(), key=lambda path: int(path.name.split(":")[0].rsplit(".", 1)[1])))
+        cut.unlink(max(cur.iterdir(), key=uid_of))
         cut.sync_folder(cur)
 
     async def modseqs_now(self, account):

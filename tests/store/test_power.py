@@ -6,7 +6,7 @@ from mailtwist.kit.spawn import together
 from mailtwist.mail.flags import DELETED, FLAGGED, SEEN
 from mailtwist.store.api import Quota
 from mailtwist.testing.messages import put
-from tests.store.powercuts import INDEX, WithPowerCuts
+from tests.store.powercuts import INDEX, WithPowerCuts, uid_of
 
 THREE_AT_ONCE = 3  # what is done in a life after so many other things
 
@@ -67,3 +67,20 @@ class PowerCutTests(WithPowerCuts):
         by = Random(1)
         for told, folder in self.cut.chances(self.place(), by, share=0.15):
             await self.check(folder, told, mail_first=by.random() < 0.5)
+
+    async def test_a_mailbox_that_is_renamed_just_then_gives_no_uid_twice(self):
+        account = await self.begin()
+        await account.create("Work")
+        await self.told()
+        for number in range(5):  # the index is not synced for these
+            await put(account, b"Subject: %d\r\n" % number, "Work")
+            await self.told()
+        cur = self.root / "ann" / ".Work" / "cur"
+        self.cut.unlink(sorted(cur.iterdir(), key=uid_of)[2])  # others do that
+        self.cut.sync_folder(cur)
+        await self.told()
+        await account.rename("Work", "Old")
+        await self.told()
+        self.end()
+        for told, folder in self.cut.remains(self.place()):
+            await self.check(folder, told, mail_first=told % 2 == 0)

@@ -188,8 +188,8 @@ class Ground:
         uid_validity, mark, use = read_mailbox_file(path / MAILBOX_FILE)
         other = self.box(uid_validity) if uid_validity else None
         if other is not None:
-            if not (self.root / other.folder).is_dir():  # it was renamed by others
-                return self.moved(other, folder)
+            if not (self.root / other.folder).is_dir():  # it was renamed, by others or before a power cut
+                return self.moved(_caught_up(other, mark), folder)
             uid_validity = 0  # it was copied by others
         modseq = max(1, int(self.clock.now() * 1000))  # higher than before an index was lost
         if not uid_validity:
@@ -220,6 +220,14 @@ class Ground:
             new = replace(box, uid_mark=box.uid_next + count + MARK_STEP)
             write_mailbox_file(self.files, self.path(box) / MAILBOX_FILE, new)
             box.uid_mark = new.uid_mark
+
+
+def _caught_up(box: Box, mark: int) -> Box:
+    """`mark` is from its mailbox file.  Where that is further than the index, the index has lost UIDs."""
+    if mark > box.uid_mark:
+        box.uid_next = box.uid_mark = mark
+        box.rebuilding, box.seen_mtime = 1, 0
+    return box
 
 
 def write_mailbox_file(files: Files, path: Path, box: Box) -> None:
