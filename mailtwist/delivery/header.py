@@ -2,14 +2,14 @@
 
 import re
 
-from mailtwist.mail.headers import LIMIT
+from mailtwist.mail.headers import LIMIT, begins
 
 _RETURN_PATH = re.compile(rb"(?im)^return-path[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+")
 
 
 class Header:
     """`octets` are the header with its empty line, once it is `whole`.  One that is longer than `LIMIT` never
-    is, and is not held."""
+    is, and is not held.  A message that begins with no field has an empty one."""
 
     def __init__(self) -> None:
         self.octets = b""
@@ -40,5 +40,8 @@ class Header:
         """Without the Return-Path of others: at final delivery there is one, ours (rfc5321#4.4)."""
         self._ended = True
         held, self._held = bytes(self._held), bytearray()
+        if not begins(held):  # else its first line went on with our last one, or hid the rest
+            self.whole, self.octets = True, b"\r\n"
+            return self.octets + held
         self.octets = held[:end]
         return _RETURN_PATH.sub(b"", self.octets) + held[end:]

@@ -16,6 +16,7 @@ FEW = 500
 
 _FIELD = re.compile(rb"(?:([^\x00-\x20:\x7f][^:\r\n]*+):)?[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)")
 _NAME = re.compile(rb"[^\x00-\x20:\x7f](?:[^:\r\n]*[^: \t\r\n])?")
+_BEGINNING = re.compile(rb"[^\x00-\x20:\x7f][^:\r\n]*+:")
 _LINE_END = re.compile(rb"\r?\n")
 
 
@@ -30,6 +31,12 @@ def end(octets: bytes, start: int = 0) -> int:
     if lf >= 0:
         return lf + 2
     return crlf + 3 if crlf >= 0 else -1
+
+
+def begins(octets: bytes) -> bool:
+    """A field is the first that is there, or the empty line that ends a header, or nothing at all: what stands
+    on top of these octets does not go on with their first line."""
+    return not octets or octets.startswith(b"\r\n") or _BEGINNING.match(octets) is not None
 
 
 def fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:

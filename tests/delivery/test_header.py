@@ -28,9 +28,22 @@ class Passing(SynchronousTestCase):
         self.assertTrue(header.whole)
 
     def test_a_message_without_an_end_of_its_header_is_passed_on(self) -> None:
-        for text in (b"", b"Subject: x\r\n", b"\r\n", b"\r\nReturn-Path: x\r\n", b"hello", b"\r"):
+        for text in (b"", b"Subject: x\r\n", b"\r\n", b"\r\nReturn-Path: x\r\n", b"Subject:", b"\r\n\r"):
             header, told = passed(text)
             self.assertEqual((told, header.whole), (text, True))
+
+    def test_a_message_without_a_header_is_no_part_of_ours(self) -> None:
+        for text in (
+            b"hello\r\n",
+            b" (by a server you trust)\r\nSubject: x\r\n\r\nhello\r\n",
+            b"\tFrom: boss@example.net\r\n",
+            b": x\r\n\r\n",
+            b"hello\r\nReturn-Path: x\r\n\r\nReturn-Path: y\r\n",
+            b"hello" * LIMIT,
+            b"\r",
+        ):
+            header, told = passed(text)
+            self.assertEqual((told, header.octets, header.whole), (b"\r\n" + text, b"\r\n", True))
 
     def test_a_header_without_end_is_not_held(self) -> None:
         line = b"X: " + b"y" * 997 + b"\r\n"

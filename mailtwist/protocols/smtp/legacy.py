@@ -17,6 +17,7 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import shield, started
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
+from mailtwist.mail.headers import begins
 from mailtwist.protocols.smtp.command import Refusal, Reply
 from mailtwist.protocols.smtp.door import IReception, Reception, SupportsOutcomes, Transfer
 from mailtwist.protocols.smtp.grammar import local_part
@@ -208,7 +209,7 @@ class StockTransfer:
 
     def _begin(self, line: bytes) -> None:
         """Between our Received field and a message without a header there has to be an empty line."""
-        if b":" in line:
+        if line and begins(line):
             self._in_header = True
         elif line:
             self._in_body = True

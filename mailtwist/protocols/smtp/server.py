@@ -70,8 +70,8 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
     """A factory sets `portal` or `delivery`, and what it likes of `host`, `ctx` (TLS for STARTTLS),
     `challengers` (mechanisms of twisted.mail), `limits`, `dialect` (which may be LMTP's), `clock`, `trusted`
     (whether an address needs no TLS to log in), `auth_offered` (False on port 25), `login_required` (True for
-    submission), `vrfy` (who may ask with VRFY and EXPN who exists) and `reports` (False where nobody sends the
-    reports that DSN asks for)."""
+    submission), `vrfy` (who may ask with VRFY and EXPN who exists) and `reports` (False where nobody sends
+    those that DSN asks for)."""
 
     alpn = (b"smtp",)
     limits = Limits()

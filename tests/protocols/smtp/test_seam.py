@@ -125,6 +125,11 @@ class OverrideTests(SynchronousTestCase):
             self.assertEqual(codes(wire), [b"250"] * 4)
             self.assertEqual(self.server.box[0][1:], [b"S: x", b"", b".", b"", b"last"], cut)
 
+    def test_a_message_does_not_go_on_with_our_header(self):
+        wire = self.up()
+        wire.send(b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n (at: once)\r\n\r\nx\r\n.\r\n")
+        self.assertEqual(self.server.box[0][1:], [b"", b" (at: once)", b"", b"x"])
+
     def test_a_message_that_does_not_want_its_header(self):
         class Picky(Message):
             def lineReceived(self, line):
