@@ -34,7 +34,7 @@ def end(octets: bytes, start: int = 0) -> int:
 
 
 def begins(octets: bytes) -> bool:
-    """A field is the first that is there, or the empty line that ends a header, or nothing at all: what stands
+    """The first that is there is a field, the empty line that ends a header, or nothing at all: what stands
     on top of these octets does not go on with their first line."""
     return not octets or octets.startswith(b"\r\n") or _BEGINNING.match(octets) is not None
 
