@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 from mailtwist.mail.flags import RECENT, SYSTEM, Flags
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.command import No
-from mailtwist.protocols.imap.message_set import MessageSet, picked
+from mailtwist.protocols.imap.message_set import MessageSet, Runs, picked, runs
 from mailtwist.protocols.imap.reading import Structures
 from mailtwist.store.api import Arrived, Change, Entry, Flagged, Gone, Mailbox
 
@@ -49,7 +49,7 @@ class Selected:
         at any time."""
         self.mailbox = mailbox
         self.read_only = read_only
-        self.saved: Sequence[int] = array("I")
+        self.saved: Runs = runs(())
         """UIDs that SEARCH has saved, ascending; who is gone is in it still (rfc5182#2.1)."""
         self.recent: set[int] = set()
         self.structures = Structures()
@@ -112,7 +112,7 @@ class Selected:
         """All that are meant, ascending.  UIDs that are not there do not matter; a number that is not there
         is the peer's fault (rfc3501#9, seq-number)."""
         if messages.saved:
-            return Wanted(self._uids, picked(self._uids, [(uid, uid) for uid in self.saved]))
+            return Wanted(self._uids, picked(self._uids, zip(*self.saved, strict=True)))
         if by_uid:
             return Wanted(self._uids, picked(self._uids, messages.merged(self._last)))
         if messages.beyond(len(self._uids)):

@@ -1,6 +1,7 @@
 """Sets of messages, `1:4,7,9:*`: read and written in linear time, never expanded.  rfc3501#9 rfc5182#3"""
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -60,16 +61,29 @@ SAVED = MessageSet((), saved=True)
 
 def written(numbers: Iterable[int]) -> bytes:
     """`numbers`, ascending, in the order given and with runs as ranges; `b""` for none."""
-    runs: list[list[int]] = []
+    lows, highs = runs(numbers)
+    return b",".join([b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in zip(lows, highs, strict=True)])
+
+
+Runs = tuple["array[int]", "array[int]"]
+"""The first and the last numbers of runs: sets of very many messages take little room."""
+
+
+def runs(numbers: Iterable[int]) -> Runs:
+    """`numbers` in the order given."""
+    lows, highs = array("I"), array("I")
+    last = -1
     for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
+        if number != last + 1 or not lows:
+            lows.append(number)
+            highs.append(number)
         else:
-            runs.append([number, number])
-    return b",".join([b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in runs])
+            highs[-1] = number
+        last = number
+    return lows, highs
 
 
-def picked(known: Sequence[int], ranges: Sequence[tuple[int, int]]) -> list[range]:
+def picked(known: Sequence[int], ranges: Iterable[tuple[int, int]]) -> list[range]:
     """The positions in `known` (ascending) of all that lie in `ranges` (ascending, apart)."""
     found: list[range] = []
     at, count = 0, len(known)

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, Self
@@ -176,29 +176,30 @@ class Among:
 
     def bound(self, selected: Selected, now: float) -> Key:
         if self.messages.saved:
-            return _Within([(uid, uid) for uid in selected.saved], by_uid=True)
+            return _Within(*selected.saved, by_uid=True)
         uids = selected.uids
         last = (uids[-1] if uids else 0) if self.by_uid else len(uids)
-        return _Within(self.messages.merged(last), self.by_uid)
+        ranges = self.messages.merged(last)
+        return _Within([low for low, _ in ranges], [high for _, high in ranges], self.by_uid)
 
     def wants(self) -> "Iterable[Text | Header]":
         return ()
 
 
 class _Within(_Simple):
-    """Those whose number or UID lies in one of `ranges` (ascending, apart)."""
+    """Those whose number or UID lies in one of the ranges from `lows` to `highs` (ascending, apart)."""
 
-    __slots__ = ("_by_uid", "_highs", "_lows", "_ranges")
+    __slots__ = ("_by_uid", "_highs", "_lows")
 
-    def __init__(self, ranges: list[tuple[int, int]], by_uid: bool) -> None:
-        self._ranges = ranges
-        self._lows, self._highs = [low for low, _ in ranges], [high for _, high in ranges]
+    def __init__(self, lows: Sequence[int], highs: Sequence[int], by_uid: bool) -> None:
+        self._lows, self._highs = lows, highs
         self._by_uid = by_uid
 
     def sift(self, some: Some) -> Sifted:
         known = [entry.uid for entry in some.entries] if self._by_uid else some.numbers
         first, end = bisect_left(self._highs, known[0]), bisect_right(self._lows, known[-1])
-        found = some.at(picked(known, self._ranges[first:end]))
+        ranges = zip(self._lows[first:end], self._highs[first:end], strict=True)
+        found = some.at(picked(known, ranges))
         return found, found
 
 

@@ -13,6 +13,7 @@ from mailtwist.protocols.imap.changes import Selected
 from mailtwist.protocols.imap.command import Answer, Command, No, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
+from mailtwist.protocols.imap.message_set import runs
 from mailtwist.protocols.imap.search_keys import Key, Plan, weight
 from mailtwist.protocols.imap.search_results import Found, Result, told_of
 from mailtwist.protocols.imap.search_some import AT_A_TIME, in_stretches
@@ -56,11 +57,11 @@ class Search(Command):
             found = await self._found(session)
         except Trouble:
             if saves:
-                selected.saved = array("I")  # rfc5182#2.1
+                selected.saved = runs(())  # rfc5182#2.1
             raise
         about = told_of(found, self.results or ())
         if saves:
-            selected.saved = about.uids
+            selected.saved = runs(about.uids)
         self._tell(session, found, about)
         gone = selected.expunged and not self.by_uid
         return Answer("SEARCH completed", code="EXPUNGEISSUED" if gone else "")

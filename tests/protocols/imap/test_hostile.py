@@ -1,5 +1,7 @@
 """Commands that are short to say and long to answer: others have their turn meanwhile."""
 
+import tracemalloc
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.protocols.turns import Turns
@@ -35,3 +37,19 @@ class VeryManyItems(SynchronousTestCase):
 
     def test_names_of_fields(self) -> None:
         self.assertGreater(self.breathed(b"BODY.PEEK[HEADER.FIELDS (x%d)]", b"To: a\r\n\r\n", 300), 5)
+
+
+class VeryManySaved(SynchronousTestCase):
+    def test_what_is_saved_is_not_copied_for_each_key(self) -> None:
+        ann = Client([b""] * 600)
+        ann.ask(b"STORE %b +FLAGS.SILENT (\\Seen)" % b",".join(b"%d" % n for n in range(1, 600, 2)))
+        ann.ask(b"SEARCH RETURN (SAVE) SEEN")
+        ann.ask(b"SEARCH $")
+        tracemalloc.start()
+        try:
+            heard = ann.ask(b"SEARCH RETURN (COUNT) " + b" ".join([b"$"] * 1000))
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        self.assertIn(b" COUNT 300\r\n", heard)
+        self.assertLess(most, 4 * 1024 * 1024)  # 300,000 pairs would be ten times as much
