@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from time import time
 from typing import Any
 
 from twisted.logger import Logger, LogLevel
@@ -36,8 +37,21 @@ class Event:
         EVENTS[self.id] = self
 
     def log(self, **fields: Any) -> None:
-        known = {**_ids(), **fields}
-        _log.emit(_LEVELS[self.level], self.words, event_id=self.id, **known)
+        _log.observer(
+            {
+                "connection": connection_id.get(),
+                "login": login_id.get(),
+                **fields,
+                "event_id": self.id,
+                # What `Logger.emit` adds, when it has made sure of what is sure here.
+                "log_logger": _log,
+                "log_level": _LEVELS[self.level],
+                "log_namespace": _log.namespace,
+                "log_source": None,
+                "log_format": self.words,
+                "log_time": time(),
+            }
+        )
 
     def failure(self, failure: Failure | None = None, **fields: Any) -> None:
         """Logged with the traceback, so that trial fails the test in which it happens."""

@@ -40,9 +40,16 @@ class Speaker(Protocol):
         """Last words when the service ends."""
 
 
+MUCH = 16 * 1024
+"""Octets that a transport may get before it can tell us that it is full."""
+
+
 class Output:
     """What goes to the peer.  It is the transport's push producer while `register`ed: then it knows when the
-    transport is `full`, and calls `resumed` when it no longer is."""
+    transport is `full`, and calls `resumed` when it no longer is.
+
+    A transport that says that nothing of ours is `unsent` learns of its producer when it is given much: most
+    answers are short, and gone before the turn is over."""
 
     def __init__(self, transport: Transport, resumed: Callable[[], None]) -> None:
         self.full = False
@@ -50,7 +57,7 @@ class Output:
         self._to = transport
         self._resumed = resumed
         self._pieces: list[bytes] = []
-        self._registered = False
+        self._wanted = self._registered = False
 
     def write(self, data: bytes) -> None:
         """Out with the rest at the next `flush`; there is never more than `LIMIT`."""
@@ -61,8 +68,10 @@ class Output:
 
     def flush(self) -> None:
         if self._pieces:
-            data = b"".join(self._pieces)
+            data = b"".join(self._pieces) if len(self._pieces) > 1 else self._pieces[0]
             self.drop()
+            if self._wanted and (len(data) > MUCH or self._unsent()):
+                self._register()
             self._to.write(data)
 
     def drop(self) -> None:
@@ -70,11 +79,20 @@ class Output:
         self.size = 0
 
     def register(self) -> None:
-        if not self._registered:
-            self._registered = True
-            self._to.registerProducer(self, True)
+        if not (self._wanted or self._registered):
+            self._wanted = True
+            if self._unsent():
+                self._register()
+
+    def _register(self) -> None:
+        self._wanted, self._registered = False, True
+        self._to.registerProducer(self, True)
+
+    def _unsent(self) -> bool:
+        return getattr(self._to, "unsent", True)
 
     def unregister(self) -> None:
+        self._wanted = False
         if self._registered:
             self._registered = False
             self._to.unregisterProducer()
@@ -88,7 +106,7 @@ class Output:
 
     def stopProducing(self) -> None:
         """The transport has gone."""
-        self.full = self._registered = False
+        self.full = self._wanted = self._registered = False
 
 
 def leaving(transport: Any) -> bool:

@@ -1,4 +1,4 @@
-"""How long a peer may keep us waiting: one timer, moved and not made anew.  rfc5321#4.5.3.2"""
+"""How long a peer may keep us waiting: one timer, which looks at the time when it rings.  rfc5321#4.5.3.2"""
 
 from collections.abc import Callable
 from math import inf
@@ -20,11 +20,17 @@ class Patience:
     """Watches while somebody waits for the peer; time that we take ourselves does not count."""
 
     def __init__(
-        self, later: Callable[[float, Callable[[], None]], Timer], expired: Callable[[], None]
+        self,
+        later: Callable[[float, Callable[[], None]], Timer],
+        expired: Callable[[], None],
+        now: Callable[[], float],
     ) -> None:
+        """`now` is in seconds and goes with `later`."""
         self._later = later
         self._expired = expired
+        self._now = now
         self._timer: Timer | None = None
+        self._until = self._rings = 0.0
         self._watching = self._fresh = False
         self._seconds: float | None = None
         self._enough = inf
@@ -65,14 +71,22 @@ class Patience:
         self._timer = None
 
     def _set(self, seconds: float) -> None:
-        if self._timer is not None and self._timer.active():
+        """A timer that rings too early is left alone: it will look how long it still is.  Most never ring."""
+        self._until = self._now() + seconds
+        if self._timer is None:
+            self._timer = self._later(seconds, self._ring)
+        elif self._until < self._rings:
             self._timer.reset(seconds)
         else:
-            self._timer = self._later(seconds, self._ring)
+            return
+        self._rings = self._until
 
     def _ring(self) -> None:
         self._timer = None
-        if self._watching and self._came >= self._enough:
+        if (left := self._until - self._now()) > 0:
+            self._timer = self._later(left, self._ring)
+            self._rings = self._until
+        elif self._watching and self._came >= self._enough:
             self.watch(self._seconds, self._enough)
         elif self._watching:
             self._expired()

@@ -1,5 +1,6 @@
 """What a peer has sent, cut into lines, literals and blocks in linear time.  rfc5321#4.5.2"""
 
+from mailtwist.mail.line_ends import line_ends
 from mailtwist.protocols.errors import LineTooLong, Unframed
 
 LIMIT = 64 * 1024
@@ -9,7 +10,7 @@ FLOOD = 64 * 1024 * 1024
 """Octets that are read behind what cannot be taken, so that the peer hears why."""
 
 _END = b"\r\n.\r\n"
-_TEXT = bytes(octet for octet in range(256) if octet not in b"\r\n")
+_PAIRS = frozenset({"\r\n"})
 
 
 class Received:
@@ -50,7 +51,9 @@ class Received:
                 raise Unframed("The line has no end")
             self._searched = max(0, len(self._data) - 1)
             return None
-        line = self.take(end + 2)[:-2]
+        line = bytes(self._data[:end])
+        del self._data[: end + 2]
+        self._searched = 0
         if b"\r" in line or b"\n" in line:
             raise Unframed("CR and LF come in pairs only")
         if len(line) > limit:
@@ -73,7 +76,7 @@ class Received:
 
 def framed(piece: bytes) -> bool:
     """There is no CR and no LF on its own; pieces are cut so that pairs stay together."""
-    return len(piece.translate(None, _TEXT)) == 2 * piece.count(b"\r\n")
+    return line_ends(piece) <= _PAIRS
 
 
 class Block:

@@ -42,7 +42,7 @@ class Turns:
         self.id = new_id()
         self._to = transport
         self._speaker = speaker
-        self._patience = Patience(speaker.callLater, self._too_slow)
+        self._patience = Patience(speaker.callLater, self._too_slow, speaker.clock.seconds)
         self._stretch = Stretch(speaker.clock.seconds)
         self._in = Received()
         self._reads = Reads(self._in, self._patience, self._more, self._let_go, self._was_told)

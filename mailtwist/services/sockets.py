@@ -4,22 +4,21 @@ from types import MethodType
 from typing import Any
 
 from OpenSSL.SSL import Error, WantReadError
-from twisted.internet import tcp
 from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from mailtwist.services.sending import Direct
+
 RECORD, SEALED = 16 * 1024, 64 * 1024
 
 
-class Prompt(tcp.Server):
+class Prompt(Direct):
     """Twisted's transport asks the reactor when it may write, and writes in the next turn: two calls to the
     kernel and a turn for an answer that nearly always can be sent now.  What the kernel does not take waits
     for the reactor as before."""
 
-    SEND_LIMIT = 512 * 1024
     READ_LIMIT = 128 * 1024
-    _sending = False
 
     def doRead(self) -> Any:
         try:

@@ -3,6 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Callable
 
+from mailtwist.mail.line_ends import line_ends
+
 BLOCK = 1 << 18
 
 
@@ -16,9 +18,10 @@ class LineCount:
     def feed(self, block: bytes) -> None:
         if not block:
             return
-        self.bare += block.count(b"\n") - block.count(b"\r\n")
-        if self._after_cr and block.startswith(b"\n"):
-            self.bare -= 1
+        if "\n" in line_ends(block):  # rarely: counting takes longer
+            self.bare += block.count(b"\n") - block.count(b"\r\n")
+            if self._after_cr and block.startswith(b"\n"):
+                self.bare -= 1
         self._after_cr = block.endswith(b"\r")
 
 
