@@ -102,8 +102,17 @@ class Answers:
         line.append(b")\r\n")
         self._session.write(b"".join(line))
 
-    async def of(self, wanted: Wanted, opened: Sequence[Content | None], marked: Collection[int]) -> int:
+    async def of(self, wanted: Wanted, opened: Sequence[Content | None], marked: Mapping[int, Entry]) -> int:
         """How many of these, opened, were still there.  Those that are `marked` have become \\Seen."""
+        told: list[int] = []
+        try:
+            return await self._of(wanted, opened, marked, told)
+        finally:  # of those that could not be read the client hears another time
+            self._selected.flags_told([marked[uid] for uid in told if uid in marked])
+
+    async def _of(
+        self, wanted: Wanted, opened: Sequence[Content | None], marked: Collection[int], told: list[int]
+    ) -> int:
         answered, size = 0, 0
         entries = by_uid(self._selected, wanted)
         for (number, uid), content in zip(wanted, opened, strict=False):
@@ -119,6 +128,7 @@ class Answers:
                     size = 0
             else:
                 await self._read(number, entry, content, labelled)
+            told.append(uid)
             if size == 0:
                 await self._session.drained()
         await self._session.drained()

@@ -5,6 +5,8 @@ import tracemalloc
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.protocols.turns import Turns
+from mailtwist.store.api import Damaged
+from mailtwist.store.content import Octets
 from tests.protocols.imap.asking import Client
 
 LONG = b"a" * 120_000 + b"\r\n"  # a header without an end
@@ -53,3 +55,24 @@ class VeryManySaved(SynchronousTestCase):
             tracemalloc.stop()
         self.assertIn(b" COUNT 300\r\n", heard)
         self.assertLess(most, 4 * 1024 * 1024)  # 300,000 pairs would be ten times as much
+
+
+class Damage(SynchronousTestCase):
+    def test_what_was_marked_but_could_not_be_read_is_told_another_time(self) -> None:
+        ann = Client([b"To: %d\r\n\r\nx\r\n" % n for n in range(3)])
+        other = Client(scene=ann.scene)
+        read = Octets.read
+
+        async def damaged(content: Octets, start: int, count: int) -> bytes:
+            if content.octets.startswith(b"To: 1"):
+                raise Damaged("The message cannot be read")
+            return await read(content, start, count)
+
+        self.patch(Octets, "read", damaged)
+        heard = ann.ask(b"FETCH 1:3 (BODY[1.MIME] BODY[1])")
+        self.assertIn(b"* 1 FETCH (BODY[1.MIME] ", heard)
+        self.assertIn(b" NO [CORRUPTION] ", heard)
+        told, seen = heard + ann.ask(b"NOOP"), other.ask(b"NOOP")
+        for number in (2, 3):
+            self.assertIn(b"* %d FETCH (FLAGS (\\Recent \\Seen))" % number, told)
+            self.assertIn(b"* %d FETCH (FLAGS (\\Seen))" % number, seen)

@@ -1,7 +1,7 @@
 """FETCH: what the client wants to know of messages, and the messages themselves.  rfc3501#6.4.5"""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -85,13 +85,13 @@ class Fetch(Command):
             answered, wanted = await answers.out_of_facts(wanted)
         sees = any(one.sees for one in reads) and not selected.read_only
         for batch in _batches(selected, wanted):
-            marked = await _mark(selected, batch) if sees else ()
+            marked = await _mark(selected, batch) if sees else {}
             answered += await _answered(selected, answers, batch, marked)
             answers.lesson.told(selected.mailbox)
         return answered
 
 
-async def _answered(selected: Selected, answers: Answers, batch: Wanted, marked: Collection[int]) -> int:
+async def _answered(selected: Selected, answers: Answers, batch: Wanted, marked: Mapping[int, Entry]) -> int:
     answered = 0
     while batch:
         opened = await selected.mailbox.open_some([uid for _, uid in batch])
@@ -153,19 +153,18 @@ def _batches(selected: Selected, wanted: Wanted) -> Iterator[Wanted]:
         yield batch
 
 
-async def _mark(selected: Selected, batch: Wanted) -> Collection[int]:
-    """The UIDs of those that were not \\Seen and are now.  A full disk does not keep anybody from reading."""
+async def _mark(selected: Selected, batch: Wanted) -> Mapping[int, Entry]:
+    """By UID those that were not \\Seen and are now.  A full disk does not keep anybody from reading."""
     entries = [entry for _, uid in batch if (entry := selected.entry(uid)) is not None]
     unseen = [entry.uid for entry in entries if SEEN not in entry.flags]
     if not unseen:
-        return ()
+        return {}
     try:
         changed = await selected.mailbox.change_flags(unseen, "add", frozenset([SEEN]))
     except Trouble as why:
         NOT_MARKED.log(why=str(why))
-        return ()
-    selected.flags_told(changed)
-    return {entry.uid for entry in changed}
+        return {}
+    return {entry.uid: entry for entry in changed}
 
 
 extension = Extension(name="fetch", rfc=3501, commands=(Fetch,), fetch_items=ITEMS)
