@@ -36,6 +36,7 @@ class Database:
         self._writing = DeferredLock()
         self._opening = Lock()
         self._watch: sqlite3.Connection | None = None
+        self._opened = 0
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns, within one transaction that sees one state of the file."""
@@ -55,13 +56,16 @@ class Database:
         if self._watch is None:
             return None
         try:
-            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+            seen: int = self._watch.execute("PRAGMA data_version").fetchone()[0]
+            return self._opened << 32 | seen  # each connection counts for itself
         except sqlite3.Error:
             return None
 
     async def open(self) -> None:
         """The file is there with the schema of today, or it is known why not."""
-        self._watch = self._watch or await self._threads.run(self._watching)
+        if self._watch is None:
+            self._watch = await self._threads.run(self._watching)
+            self._opened += 1
 
     async def close(self) -> None:
         """What was to be written is, and no connection is open; the next use opens one."""

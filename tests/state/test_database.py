@@ -65,6 +65,15 @@ class DatabaseTests(TestCase):
         self.assertEqual(await self.db.read(count), 0)
         self.assertEqual(self.db.version(), seen[-1])
 
+    async def test_what_others_change_while_it_is_closed_counts_too(self) -> None:
+        await self.db.open()
+        before = self.db.version()
+        await self.db.close()
+        with sqlite3.connect(self.path) as other:
+            other.execute("INSERT INTO numbers VALUES (2)")
+        await self.db.open()
+        self.assertNotIn(self.db.version(), (before, None))
+
     async def test_a_closed_database_tells_no_version(self) -> None:
         await self.db.open()
         await self.db.close()
