@@ -18,6 +18,7 @@ from tests.process.talk import Gone, Talker
 FULL = os.environ.get("SOAK") == "full"
 KILLS = 100 if FULL else 10
 CLIENTS = 5
+PATIENCE = 60.0  # seconds that clients may need between two kills
 SEED = int(os.environ.get("SEED", "1"))
 SIZES = (40, 40, 400, 4_000, 40_000, 300_000)
 """Octets of the messages; those above 256 KiB take another way through the store."""
@@ -55,9 +56,12 @@ class Kills:
         self.troubles: list[str] = []
         self.numbers = count(1)
         self._by = random.Random(f"{SEED} {name}")
+        self._begun = count(1)
+        self._done = 0
 
     def on(self) -> bool:
         """There is work to do.  The clients wait here while `begun` looks at what there is."""
+        self._done = next(self._begun)
         self._may_work.wait()
         return not self._over.is_set()
 
@@ -70,7 +74,7 @@ class Kills:
         try:
             for _ in range(KILLS):
                 self._may_work.set()
-                time.sleep(self._by.uniform(0.05, 0.5))
+                self._let_them(self._by.randint(2 * CLIENTS, 10 * CLIENTS))
                 self.site.server.kill()
                 self._may_work.clear()
                 self._judge()
@@ -83,6 +87,13 @@ class Kills:
                 thread.join(120)
         self._judge()
         assert not self.troubles, self.troubles
+
+    def _let_them(self, things: int) -> None:
+        """So many things are done, however busy this machine is, and others are under way."""
+        enough, patience = self._done + things, time.monotonic() + PATIENCE
+        while self._done < enough and time.monotonic() < patience:
+            time.sleep(0.005)
+        time.sleep(self._by.uniform(0, 0.05))
 
     def _until_it_is_over(self, work: Callable[[], None]) -> None:
         while not self._over.is_set():

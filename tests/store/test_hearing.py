@@ -9,9 +9,14 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.kit import watching
 from mailtwist.kit.threads import Threads
+from mailtwist.kit.watching import Watching
 from mailtwist.mail.flags import DELETED, FLAGGED, SEEN
 from mailtwist.store.api import INBOX, Arrived, Flagged, Gone, MailboxInUse
 from mailtwist.store.maildir import MaildirStore
+from mailtwist.store.maildir.bell import Bell
+from mailtwist.store.maildir.hearing import Hearing
+from mailtwist.store.maildir.mailbox import MaildirMailbox
+from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.messages import put, uids
 from mailtwist.testing.threads import AtOnce
 
@@ -168,6 +173,37 @@ class HearingTests(TestCase):
         self.assertEqual(len(watches), 3)
         await mailbox.close()
         self.assertEqual(watches, {})
+
+
+class RestlessTests(TestCase):
+    """Another program that never rests."""
+
+    def test_one_look_at_a_time_and_time_for_others_between(self):
+        root, clock, looks = Path(self.mktemp()), ManualClock(), []
+        root.mkdir()
+        mailbox = MaildirMailbox(None, 1)
+        mailbox.cur = root
+
+        async def look(changed):
+            looks.append(Deferred())
+            await looks[-1]
+
+        hearing = Hearing(Watching(), Bell(root), clock, look)
+        hearing.begin(mailbox)
+        for _ in range(100):
+            hearing._in_cur(mailbox, watching.CREATED)
+            clock.advance(0.02)
+        self.assertEqual(len(looks), 1)
+        looks[0].callback(None)  # it took two seconds
+        for _ in range(300):
+            hearing._in_cur(mailbox, watching.CREATED)
+            clock.advance(0.02)
+        self.assertEqual(len(looks), 1)
+        clock.advance(3)
+        self.assertEqual(len(looks), 2)
+        hearing.end(mailbox)
+        looks[1].callback(None)
+        self.assertEqual(clock.reactor.getDelayedCalls(), [])
 
 
 class LockTests(TestCase):

@@ -84,3 +84,16 @@ class PowerCutTests(WithPowerCuts):
         self.end()
         for told, folder in self.cut.remains(self.place()):
             await self.check(folder, told, mail_first=told % 2 == 0)
+
+    async def test_what_others_did_and_did_not_sync_stays_once_it_is_told(self):
+        account = await self.begin()
+        for _ in range(2):
+            await put(account)
+        await self.told()
+        cur = self.root / "ann" / "cur"
+        for file in cur.iterdir():
+            self.cut.rename(file, file.with_name(file.name + "F"))
+        await self.told()
+        self.end()
+        for told, folder in self.cut.remains(self.place()):
+            await self.check(folder, told)

@@ -57,10 +57,9 @@ _INSERT = (
 
 
 class Ground:
-    """What all work on one account stands on.  `index` is lent to it while it works; `buried` are doomed
-    files that are gone, `cleaned` says when each folder's tmp was, `strange` are files that a look has found
-    and not yet taken in, `trusted` are times of change of `cur` like `Box.seen_mtime`, `useless` is what lies
-    in new and is no message."""
+    """What all work on one account stands on.  `index` is lent to it while it works; `cleaned` says when
+    each folder's tmp was, `strange` are files that a look has found and not yet taken in, `useless` is what
+    lies in new and is no message."""
 
     index: Index
 
@@ -69,10 +68,8 @@ class Ground:
         self.files = files
         self.clock = clock
         self.limits = limits
-        self.buried: list[tuple[int, str]] = []
         self.cleaned: dict[str, float] = {}
         self.strange: dict[int, list[tuple[str, str]]] = {}
-        self.trusted: dict[int, int] = {}
         self.useless: set[Path] = set()
         self._keywords: dict[str, Keywords] = {}
         self._remembered: dict[int, Mapping[str, str]] = {}
@@ -91,13 +88,13 @@ class Ground:
 
     @contextmanager
     def transaction(self, lasting: bool = True) -> Iterator[list[Callable[[], object]]]:
-        """See `Index.transaction`; what need not be `lasting` is told by files that are synced.  Files that
-        are known to be gone are not doomed any more."""
-        with self.index.transaction(lasting) as undo:
-            if self.buried:
-                self.index.executemany("DELETE FROM doomed WHERE mailbox = ? AND base = ?", self.buried)
-            yield undo
-        self.buried = []
+        """See `Index.transaction`; what need not be `lasting` is told by files that are synced."""
+        try:
+            with self.index.transaction(lasting) as undo:
+                yield undo
+        except BaseException:
+            self._remembered.clear()  # what was written of keywords is not there
+            raise
 
     def recover(self) -> None:
         """What a power cut may have taken out of the index is found in the folders, with the next look.  UIDs
@@ -140,7 +137,6 @@ class Ground:
         self.index.execute("DELETE FROM mailboxes WHERE uid_validity = ?", (box.uid_validity,))
         self._keywords.pop(box.folder, None)
         self.strange.pop(box.uid_validity, None)
-        self.trusted.pop(box.uid_validity, None)
 
     def named(self, name: str) -> Box:
         """The mailbox `name`, or `NoSuchMailbox`; one that others have made is taken in.  Within a

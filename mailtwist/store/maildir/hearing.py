@@ -1,6 +1,5 @@
 """What other processes and programs do to an account while its mailboxes are open is heard at once."""
 
-import os
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,13 @@ from mailtwist.kit.watching import (
     Watching,
 )
 from mailtwist.store.maildir.bell import Bell
+from mailtwist.store.maildir.look import time_of
 
 if TYPE_CHECKING:
     from mailtwist.store.maildir.mailbox import MaildirMailbox
 
 SOON = 0.01  # seconds, in which more may happen that is found by the same look
+REST = 4  # times as long as a look took is waited for the next: others have work for this account, too
 WRITTEN_BY = 0.2  # seconds in which a file that was made in `new`, and not moved there, should be whole
 
 Look = Callable[[Mapping["MaildirMailbox", bool]], Coroutine[Any, Any, None]]
@@ -46,6 +47,7 @@ class Hearing:
         self._changed: set[MaildirMailbox] = set()
         self._with_new: set[MaildirMailbox] = set()
         self._waiting: IDelayedCall | None = None
+        self._looking, self._rests_until = False, 0.0
 
     def begin(self, mailbox: "MaildirMailbox") -> None:
         """Somebody has opened it."""
@@ -80,6 +82,8 @@ class Hearing:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+        self._changed.clear()
+        self._with_new.clear()
 
     def _watch_bell(self) -> None:
         if self._end_bell is None:
@@ -100,12 +104,16 @@ class Hearing:
         self._soon(SOON if events & (MOVED_TO | CLOSED | OVERFLOW | NO_MORE) else WRITTEN_BY)
 
     def _soon(self, seconds: float) -> None:
-        when = self._clock.seconds() + seconds
+        """While a look is under way it sees to what comes next."""
+        if self._looking:
+            return
+        now = self._clock.seconds()
+        when = max(now + seconds, self._rests_until)
         if self._waiting is not None and self._waiting.active():
             if self._waiting.getTime() <= when:
                 return
             self._waiting.cancel()
-        self._waiting = self._clock.later(seconds, self._now)
+        self._waiting = self._clock.later(when - now, self._now)
 
     def _now(self) -> None:
         self._waiting = None
@@ -118,17 +126,25 @@ class Hearing:
         self._changed.clear()
         self._with_new.clear()
         if changed or rang:
+            self._looking = True
             spawn(self._look_now(changed), "looking at what others did")
 
     async def _look_now(self, changed: Mapping["MaildirMailbox", bool]) -> None:
-        await self._look(changed)
-        if self._ends:
-            self._watch_bell()  # if somebody has taken it away
+        began = self._clock.seconds()
+        try:
+            await self._look(changed)
+        finally:
+            ended, self._looking = self._clock.seconds(), False
+            self._rests_until = ended + REST * (ended - began)
+            if self._ends:
+                self._watch_bell()  # if somebody has taken it away
+                if self._changed or self._with_new or self._rang:
+                    self._soon(SOON)
 
 
 def _is_known(mailbox: "MaildirMailbox") -> bool:
     """As far as its folder's time of change tells, this process knows what is in it."""
     try:
-        return os.stat(mailbox.cur).st_mtime_ns in mailbox.known_times
+        return time_of(mailbox.cur) == mailbox.known_time
     except OSError:
         return False

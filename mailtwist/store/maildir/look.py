@@ -1,5 +1,6 @@
 """What others did to a Maildir folder, brought into the index: files new and gone, flags changed.  Blocks."""
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -17,6 +18,8 @@ BATCH_OCTETS = 64 << 20  # or this much to be read
 STABLE = 2.0  # seconds after which a folder's time of change tells all changes apart
 UNSURE_FOR = 5.0  # seconds that a change of others at the very moment of ours may stay unseen
 MESSAGES_A_SECOND = 10_000  # a big mailbox may wait longer, as looking takes longer
+_LONGEST_TIME = (1 << 63) - 1
+_BROKEN = {errno.EIO, errno.ELOOP, getattr(errno, "EUCLEAN", errno.EIO), errno.EBADMSG}
 STALE = 36 * 3600.0  # what is older in tmp was left behind
 CLEAN_EVERY = 24 * 3600.0
 
@@ -36,19 +39,14 @@ def look(ground: Ground, uid_validity: int, *, sure: bool = False) -> bool:
 
 def is_current(ground: Ground, box: Box) -> bool:
     """The index is up to date as far as the folder's time of change tells."""
-    return _mtime(ground.cur(box)) in (box.seen_mtime, ground.trusted.get(box.uid_validity))
+    return time_of(ground.cur(box)) == box.seen_mtime
 
 
 def changed_by_us(ground: Ground, box: Box, was_current: bool) -> None:
     """No reason to look, except that others may have changed something at the same moment."""
     if was_current:
-        box.seen_mtime = _mtime(ground.cur(box))
+        box.seen_mtime = time_of(ground.cur(box))
         box.unsure_since = box.unsure_since or ground.clock.now()
-
-
-def trust(ground: Ground, box: Box) -> None:
-    """The folder as it is now is what the index tells; known in this process only."""
-    ground.trusted[box.uid_validity] = _mtime(ground.cur(box))
 
 
 def _unchanged(ground: Ground, box: Box) -> bool:
@@ -70,7 +68,7 @@ def _look(ground: Ground, box: Box) -> bool:
         ground.forget(box)
         ground.take_in(box.folder)
         return False
-    began, mtime = ground.clock.now(), _mtime(ground.cur(box))
+    began, mtime = ground.clock.now(), time_of(ground.cur(box))
     found_before = ground.strange.pop(box.uid_validity, None)
     if found_before is None:
         left = _take_in(ground, box, _take_in_ours(ground, box, _compare(ground, box)))
@@ -80,7 +78,7 @@ def _look(ground: Ground, box: Box) -> bool:
         ground.strange[box.uid_validity] = left
     elif found_before is None:
         box.rebuilding = 0
-        box.seen_mtime = _mtime(ground.cur(box))
+        box.seen_mtime = time_of(ground.cur(box))
         unsure = box.seen_mtime != mtime or began - mtime / 1e9 < STABLE
         box.unsure_since = began if unsure else 0.0
         _clean(ground, box)
@@ -101,6 +99,7 @@ def _compare(ground: Ground, box: Box) -> list[Strange]:
         box.modseq += 1
         for name, _ in found.relettered:
             _spell(ground, box, name)
+        ground.files.sync_folder(cur)  # whoever did it may not have: now it can be told
         relettered = [(split(name)[1], box.modseq, uid) for name, uid in found.relettered]
         reletter(ground, box, relettered)
         drop(ground, box, found.missing.values(), box.modseq)
@@ -157,7 +156,9 @@ def _without_doomed(ground: Ground, box: Box, names: list[str]) -> list[str]:
 def _take_in_ours(ground: Ground, box: Box, strange: list[Strange]) -> list[Strange]:
     """The files whose name tells their UID are in the index; the others."""
     mine, others = _sorted_out(ground, box, strange)
-    box.modseq += bool(mine)
+    if mine:
+        box.modseq += 1
+        ground.files.sync_folder(ground.cur(box))
     add(ground, box, [row for row in (_known(ground, box, *one) for one in mine) if row])
     return others
 
@@ -249,7 +250,16 @@ def _row(box: Box, base: str, letters: str, facts: Facts, received: float) -> Ro
 
 def measured(path: Path, facts: Facts) -> tuple[Facts, float]:
     """The sizes are those of the file, read if its name does not tell; and when it came.  PermissionError
-    also for what is no file."""
+    for what is no file, and what a broken disk cannot read."""
+    try:
+        return _measured(path, facts)
+    except OSError as error:
+        if error.errno in _BROKEN:
+            raise PermissionError(str(error)) from error
+        raise
+
+
+def _measured(path: Path, facts: Facts) -> tuple[Facts, float]:
     status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode):
         raise PermissionError(path)
@@ -296,5 +306,6 @@ def _names(folder: Path) -> set[str]:
     return {name for name in os.listdir(folder) if not name.startswith(".")}
 
 
-def _mtime(path: Path) -> int:
-    return os.stat(path).st_mtime_ns
+def time_of(path: Path) -> int:
+    """When it was changed last, as a number that fits into the index."""
+    return os.stat(path).st_mtime_ns & _LONGEST_TIME

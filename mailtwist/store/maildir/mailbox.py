@@ -48,8 +48,8 @@ class MaildirMailbox(View):
         self.highest_modseq = -1
         self.users = 0
         self.cur = Path()
-        self.known_times: Collection[int] = ()
-        """Times of change of `cur` when the index told what is in it."""
+        self.known_time = 0
+        """The time of change of `cur` when the index told what is in it."""
         self._account = account
 
     @property
@@ -62,7 +62,7 @@ class MaildirMailbox(View):
         if news.name is None:
             await self._tell_all([Gone(entry.uid, self.highest_modseq) for entry in self.entries()], news)
             return
-        self.name, self.cur, self.known_times = news.name, news.cur, news.known_times
+        self.name, self.cur, self.known_time = news.name, news.cur, news.known_time
         self.recent_from = max(self.recent_from, news.recent_from)
         changes: Sequence[Change] = ()
         run = self._account.threads.run

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sqlite3
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from mailtwist.store.maildir.filenames import (
 )
 from mailtwist.store.maildir.ground import Box, Ground
 from mailtwist.store.maildir.keywords import LETTERS
-from mailtwist.store.maildir.look import changed_by_us, is_current, look, trust
+from mailtwist.store.maildir.look import changed_by_us, is_current, look
 from mailtwist.store.maildir.rows import (
     Row,
     add,
@@ -236,17 +237,21 @@ def _drop(ground: Ground, box: Box, rows: Sequence[Row]) -> None:
 
 
 def _vanish(ground: Ground, box: Box, rows: Sequence[Row], current: bool) -> None:
-    """The files of dropped messages go.  What does not go now goes with a later look."""
+    """The files of dropped messages go, and then they are doomed no more: who puts one back (from a backup)
+    means it.  What does not go now goes with a later look."""
     cur, gone = ground.cur(box), []
     for row in rows:
         with suppress(OSError):
             ground.files.unlink(cur / joined(row.base, row.letters))
-            gone.append((box.uid_validity, row.base))
-    with suppress(OSError):
+            gone.append(row.base)
+    with suppress(OSError, sqlite3.Error):
         ground.files.sync_folder(cur)
-        ground.buried.extend(gone)
-        if current and len(gone) == len(rows):
-            trust(ground, box)
+        with ground.transaction(lasting=False):
+            undoom(ground, box, gone)
+            now = ground.box(box.uid_validity)
+            if now is not None and current and len(gone) == len(rows):
+                changed_by_us(ground, now, current)
+                ground.save(now)
 
 
 def letters_of(ground: Ground, box: Box, flags: Flags) -> str:

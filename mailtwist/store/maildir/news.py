@@ -13,7 +13,7 @@ from mailtwist.store.maildir.rows import entries_since, gone_since
 @dataclass(slots=True)
 class News:
     """`entries` are new or changed, with `whole` all there are; `gone` are UIDs.  `name` None: the mailbox is
-    no more.  `cur` is its folder, `known_times` when that was changed last, as far as the index knows."""
+    no more.  `cur` is its folder, `known_time` when that was changed last, as far as the index knows."""
 
     name: str | None
     whole: bool = False
@@ -23,7 +23,7 @@ class News:
     modseq: int = 0
     recent_from: int = 0
     cur: Path = Path()
-    known_times: tuple[int, ...] = ()
+    known_time: int = 0
 
 
 def news(ground: Ground, known: Mapping[int, int]) -> dict[int, News]:
@@ -40,7 +40,7 @@ def _news(ground: Ground, uid_validity: int, known: int) -> News | None:
     if box.rebuilding:
         return None
     found = News(name_of(box.folder), uid_next=box.uid_next, modseq=box.modseq, recent_from=box.recent_from)
-    found.cur, found.known_times = ground.cur(box), (box.seen_mtime, ground.trusted.get(uid_validity, 0))
+    found.cur, found.known_time = ground.cur(box), box.seen_mtime
     if known < box.gone_floor or known > box.modseq:
         found.whole, found.entries = True, entries_since(ground, box, -1)
     elif known < box.modseq:
