@@ -89,7 +89,7 @@ class PowerCutTests(WithPowerCuts):
         account = await self.begin()
         for _ in range(2):
             await put(account)
-        await self.told()
+            await self.told()
         cur = self.root / "ann" / "cur"
         for file in cur.iterdir():
             self.cut.rename(file, file.with_name(file.name + "F"))
