@@ -104,8 +104,9 @@ class Reception:
             return
         route = await self._route(address)
         await route.target.must_have_room(route.places, self._size)
-        tight = not (self._rules.one_by_one or await self._has_room_for_sure(route))
-        if self._routes and (tight or self._tight):
+        tight = self._tight or not (self._rules.one_by_one or await self._has_room_for_sure(route))
+        others = {key for one in self._routes.values() for key in one.keys} if tight else set()
+        if others and not others.issuperset(route.keys):
             raise OnItsOwn(address)
         self._tight = tight
         self._routes[address] = route
@@ -125,7 +126,7 @@ class Reception:
         """The message is about to come; `protocol` is a word for its Received line (rfc3848)."""
         routes = [self._routes.get(to.address) or await self._route(to.address) for to in envelope.recipients]
         targets = {id(route.target): route.target for route in routes}
-        keys = [tuple((id(route.target), place.account) for place in route.places) for route in routes]
+        keys = [route.keys for route in routes]
         own_from = self._own_from if self._rules.own_from and self.login else None
         mail = Mail(envelope, keys, self._pipeline.clock, self._rules.one_by_one, own_from)
         try:
@@ -192,6 +193,10 @@ def _asked_for(name: str) -> Address | None:
 class _Route:
     target: Target
     places: Sequence[Place]
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return tuple((id(self.target), place.account) for place in self.places)
 
 
 def _places(envelope: Envelope, routes: Sequence[_Route]) -> dict[Key, Place]:

@@ -27,6 +27,7 @@ class Together(Mails):
         self.assertEqual(self.codes("bob", "ann", "b+x", "bob"), ["", "4.5.3", "5.1.1", ""])
         self.assertEqual(self.codes("ann", "bob", "postmaster", "ann"), ["", "4.5.3", "4.5.3", ""])
         self.assertEqual(self.codes("bob", "postmaster"), ["", ""])
+        self.assertEqual(self.codes("ann", "a.n", "bob"), ["", "", "4.5.3"])
 
     def test_that_trace_lines_need_room_too_is_thought_of(self):
         self.assertEqual(self.codes("bob", "ann", size=9_000), ["", "4.5.3"])
