@@ -73,8 +73,8 @@ def selections(arguments: Arguments) -> tuple[Selection, ...]:
     return tuple(found.values())
 
 
-def returns(arguments: Arguments, selected: Iterable[Selection]) -> tuple[Returned, ...]:
-    """`(NAME NAME (value))`, perhaps none, if it is next; and what comes with `selected`."""
+def returns(arguments: Arguments, selected: Iterable[Selection], *, asked: bool) -> tuple[Returned, ...]:
+    """What comes with `selected`; and, if it is `asked` for, `(NAME NAME (value))`, perhaps none."""
     table: Mapping[str, Return] = arguments.dialect.list_returns
     implied = {row.returns for row in selected} & table.keys()
     found = {name: table[name].parse(Arguments(b"")) for name in sorted(implied)}
@@ -83,7 +83,7 @@ def returns(arguments: Arguments, selected: Iterable[Selection]) -> tuple[Return
         row: Return = _row(arguments, table)
         found[row.name] = row.parse(arguments)
 
-    if arguments.peek(b"("):
+    if asked:
         arguments.list_of(one, least=0)
     return tuple(found.values())
 

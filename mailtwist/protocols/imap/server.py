@@ -164,6 +164,8 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
             self._telling = self.callLater(0, self.turns.tell)
 
     def look_in(self, seconds: float, look: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._looking is not None and self._looking.active():
+            self._looking.cancel()  # an earlier IDLE still looked when this one began
         self._looking = self.callLater(seconds, lambda: spawn(look(), "looking for changes"))
 
     def stop_looking(self) -> None:

@@ -25,11 +25,11 @@ class ReadAhead:
         found = self._waiting.pop(entry.uid, None)
         if found is None:
             found, *others = await self._opened(number, entry)
-            if found is None:
-                raise MessageGone
             self.close()
             uids = [one.uid for one in self._entries[number:]]
             self._waiting = {uid: one for uid, one in zip(uids, others, strict=False) if one is not None}
+        if found is None:
+            raise MessageGone
         return found
 
     def close(self) -> None:

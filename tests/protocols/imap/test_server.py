@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.mail import imap4
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -196,6 +197,23 @@ class Idling(SynchronousTestCase):
         wire.send(b"DONE\r\n")
         scene.clock.advance(60)
         self.assertEqual(len(looked), 4)
+
+    def test_a_look_that_outlasts_its_idle_does_not_look_twice_in_the_next(self) -> None:
+        scene = Scene()
+        gate: Deferred[None] = Deferred()
+        wire = scene.logged_in(b"a SELECT INBOX", b"b IDLE")
+
+        async def refresh(self: MemoryMailbox) -> None:
+            await gate
+
+        looking = self.patch(MemoryMailbox, "refresh", refresh)
+        scene.clock.advance(60)
+        looking.restore()
+        wire.send(b"DONE\r\nc IDLE\r\n")
+        gate.callback(None)
+        wire.send(b"DONE\r\n")
+        wire.hang_up()
+        self.assertEqual(scene.clock.reactor.getDelayedCalls(), [])
 
     def test_who_leaves_before_being_told_leaves_nothing(self) -> None:
         scene = Scene()

@@ -252,6 +252,12 @@ class OursTests(SynchronousTestCase):
         self.account.getSharedNamespaces = lambda: [[b"#news/", b"/"]]
         self.assertEqual(self.say(b"a NAMESPACE")[0], b'* NAMESPACE (("" "/")) NIL (("#news/" "/"))')
 
+    def test_namespaces_are_utf_8_for_who_asked_for_that(self) -> None:
+        self.account.getSharedNamespaces = lambda: [["é/", "/"]]
+        self.assertIn(b'(("&AOk-/" "/"))', self.say(b"a NAMESPACE")[0])
+        self.say(b"b ENABLE UTF8=ACCEPT")
+        self.assertIn('(("é/" "/"))'.encode(), self.say(b"c NAMESPACE")[0])
+
     def test_a_separator_of_their_own_is_ours_to_the_client(self) -> None:
         self.patch(ListMailbox, "getHierarchicalDelimiter", lambda box: ".")
         self.account.addMailbox("A.B")

@@ -64,6 +64,17 @@ class ReadAheadTests(SynchronousTestCase):
         self.read(1), self.read(2)
         self.assertEqual(max(map(len, self.box.asked)), MOST + 1)
 
+    def test_of_a_message_that_has_gone_the_next_ones_are_not_forgotten(self):
+        self.reading(gone=[30])
+        self.read(1), self.read(2)
+        self.ahead.close()
+        self.read(2)
+        with self.assertRaises(MessageGone):
+            self.read(3)
+        self.assertEqual(self.read(4), 40)
+        self.ahead.close()
+        self.assertFalse([one for one in self.box.made if one.open])
+
     def test_what_waits_is_closed_with_the_maildrop_and_with_the_next_opening(self):
         self.reading()
         self.read(1), self.read(2)

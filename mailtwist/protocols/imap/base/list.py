@@ -44,7 +44,7 @@ class List(Command):
         several = arguments.peek(b"(")
         patterns = arguments.list_of(arguments.pattern, most=PATTERNS) if several else [arguments.pattern()]
         returning = arguments.take(b" RETURN ")
-        returned = returns(arguments, selected)
+        returned = returns(arguments, selected, asked=returning)
         arguments.end()
         return cls(reference, tuple(patterns), selected, returned, selecting or several or returning)
 

@@ -19,14 +19,16 @@ class NamespaceCommand(Command):
         account = session.account
         known = await account.namespaces() if isinstance(account, SupportsNamespaces) else Namespaces()
         groups = (known.personal, known.others, known.shared)
-        session.untagged(b"NAMESPACE " + b" ".join(_written(group) for group in groups))
+        written = [_written(group, session.utf8_names) for group in groups]
+        session.untagged(b"NAMESPACE " + b" ".join(written))
         return Answer("NAMESPACE completed")
 
 
-def _written(group: Namespace) -> bytes:
+def _written(group: Namespace, utf8: bool) -> bytes:
     if not group:
         return b"NIL"
-    return b"(%b)" % b"".join(b"(%b %b)" % (quoted(prefix), quoted(mark)) for prefix, mark in group)
+    pairs = ((quoted(prefix, utf8=utf8), quoted(mark, utf8=utf8)) for prefix, mark in group)
+    return b"(%b)" % b"".join(b"(%b %b)" % pair for pair in pairs)
 
 
 extension = Extension(
