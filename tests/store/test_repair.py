@@ -2,10 +2,12 @@
 
 import os
 import sqlite3
+from contextlib import contextmanager
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import SEEN
 from mailtwist.store.api import INBOX, Arrived, Gone
+from mailtwist.store.maildir.index import Index
 from mailtwist.store.repair import SupportsRepair
 from mailtwist.testing.messages import put
 from tests.store.damage import TEXTS, WithDamage
@@ -54,6 +56,24 @@ class NothingWrongTests(WithDamage):
     async def test_an_account_that_is_not_there(self):
         found = await self.store.verify("nobody", quick=False, progress=self.progress)
         self.assertEqual([problem.kind for problem in found], ["no-account"])
+
+
+class ReindexTests(WithDamage):
+    async def test_nobody_finds_a_mailbox_empty_meanwhile(self):
+        counts = []
+        other = sqlite3.connect(self.path("mailtwist-index"))
+        self.addCleanup(other.close)
+        transaction = Index.transaction
+
+        @contextmanager
+        def watched(index, lasting=True):
+            with transaction(index, lasting) as undo:
+                yield undo
+            counts.extend(other.execute("SELECT count(*) FROM messages").fetchone())
+
+        self.patch(Index, "transaction", watched)
+        await self.store.reindex("ann", progress=self.progress)
+        self.assertEqual(set(counts), {len(TEXTS)})
 
 
 class IndexTests(WithDamage):

@@ -1,5 +1,9 @@
 """What can be wrong with folders and the files in them is named, and mended while others work there."""
 
+import errno
+import os
+
+from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import FLAGGED, SEEN
 from mailtwist.store.api import INBOX, Arrived, Gone
 from mailtwist.store.maildir import verify
@@ -8,6 +12,43 @@ from tests.store.damage import TEXTS, WithDamage
 
 
 class FolderTests(WithDamage):
+    async def test_pipes_and_links_in_the_place_of_our_files_keep_nobody_waiting(self):
+        names = (
+            "mailtwist-mailbox",
+            "mailtwist-quota",
+            "dovecot-keywords",
+            "subscriptions",
+            "mailtwist-bell",
+        )
+        for make in (os.mkfifo, lambda path: path.symlink_to("/etc/passwd")):
+            for name in names:
+                self.path(name).unlink(missing_ok=True)
+                make(self.path(name))
+            found = await self.verified()
+            self.assertEqual(
+                [one for one in found if one[0] == "not-a-file"],
+                sorted(("not-a-file", name) for name in names),
+            )
+            for work in ("quota", "mailboxes"):
+                with self.assertRaises(Trouble):
+                    await getattr(await (await self.make_store(self.folder)).account("ann"), work)()
+            await self.mended()
+            await self.is_whole()
+
+    async def test_what_may_not_be_read_is_told_and_others_are_looked_over(self):
+        self.patch(verify.os, "listdir", self.fails)
+        self.assertEqual(await self.verified(), [("unreadable", "cur")])
+
+    def fails(self, path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self.path("cur")))
+
+    async def test_folders_that_are_no_accounts_are_left_alone(self):
+        self.folder.joinpath("lost+found").mkdir(mode=0)
+        self.folder.joinpath("empty").mkdir()
+        self.folder.joinpath("file").write_bytes(b"")
+        self.folder.joinpath("only", "cur").mkdir(parents=True)
+        self.assertEqual(await self.store.kept(), ["ann", "only"])
+
     async def test_the_mailbox_file_is_written_again(self):
         file = self.path("mailtwist-mailbox")
         good = file.read_bytes()

@@ -13,7 +13,7 @@ from mailtwist.auth.api import Person, SupportsPeople
 from mailtwist.config.problems import shown
 from mailtwist.kit.trouble import Trouble
 from mailtwist.store.api import Quota, SupportsQuota
-from mailtwist.store.repair import Problem, Progress, SupportsRepair
+from mailtwist.store.repair import Mended, Problem, Progress, SupportsRepair
 
 LONGEST = 400  # characters of one problem on a terminal
 _COLUMNS = ("name", "used", "quota", "messages", "quota_messages")
@@ -87,8 +87,11 @@ async def _verify(store: SupportsRepair, accounts: Mapping[str, str], chosen: Na
 async def _fsck(store: SupportsRepair, accounts: Mapping[str, str], chosen: Namespace) -> int:
     told: list[dict[str, object]] = []
     for kept, name in accounts.items():
-        with _Shown(name) as progress:
-            mended = await store.fsck(kept, quick=chosen.quick, progress=progress)
+        try:
+            with _Shown(name) as progress:
+                mended = await store.fsck(kept, quick=chosen.quick, progress=progress)
+        except Trouble as trouble:  # the others are mended all the same
+            mended = Mended((), [Problem("not-mended", kept, trouble.detail or trouble.public)])
         gone = [problem for problem in mended.found if problem not in mended.left]
         told += _tell(name, gone, chosen.json, "done: ", mended=True)
         told += _tell(name, mended.left, chosen.json, "not mended; it ")

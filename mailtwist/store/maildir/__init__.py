@@ -11,14 +11,14 @@ from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import Folder, Names
 from mailtwist.kit.clock import Clock, SystemClock
-from mailtwist.kit.files import DiskFiles, Files
+from mailtwist.kit.files import DiskFiles, Files, disk_trouble
 from mailtwist.kit.threads import Threads
 from mailtwist.kit.watching import Watching
 from mailtwist.store.api import CannotDo, Quota
 from mailtwist.store.maildir.account import MaildirAccount
 from mailtwist.store.maildir.folders import account_folder, folder_of
-from mailtwist.store.maildir.ground import Ground
-from mailtwist.store.maildir.index import Indexes
+from mailtwist.store.maildir.ground import MAILBOX_FILE, Ground
+from mailtwist.store.maildir.index import FILE, Indexes
 from mailtwist.store.maildir.quota import Limits
 from mailtwist.store.maildir.repair import mend, prepare, rebuild
 from mailtwist.store.maildir.verify import SETTLED, TOLD, verified
@@ -27,6 +27,7 @@ from mailtwist.store.quota import UNLIMITED, QuotaSettings
 from mailtwist.store.repair import Mended, Problem, Progress
 
 OPEN_INDEXES = 64  # each is a few open files
+_OF_ACCOUNT = {"cur", MAILBOX_FILE, FILE}
 FOUND, ROUNDS = 10_000, 100  # so many problems of a kind are mended at a time, so often at most
 
 
@@ -110,7 +111,7 @@ class MaildirStore:
         for _ in range(ROUNDS):
             if not any(problem.mending for problem in found) or _is_newer(found):
                 break
-            await self._threads.run(prepare, self._folder / kept, self._files, found)
+            await self._prepared(kept, found)
             account = self._at(kept)
             await account.work(mend, found, lambda: progress(kept, 0, 0))
             await account.idle()
@@ -122,11 +123,17 @@ class MaildirStore:
     async def reindex(self, kept: str, *, progress: Progress) -> int:
         found = await self._verified(kept, progress, quick=True)
         damaged = [problem for problem in found if problem.kind == "index-damaged" and problem.mending]
-        await self._threads.run(prepare, self._folder / kept, self._files, damaged)
+        await self._prepared(kept, damaged)
         account = self._at(kept)
         messages = await account.work(rebuild, lambda: progress(kept, 0, 0))
         await account.idle()
         return messages
+
+    async def _prepared(self, kept: str, found: Sequence[Problem]) -> None:
+        try:
+            await self._threads.run(prepare, self._folder / kept, self._files, found)
+        except OSError as error:
+            raise disk_trouble(error) from error
 
     def _at(self, kept: str) -> MaildirAccount:
         """The account in this folder, whatever its id is."""
@@ -161,9 +168,18 @@ class MaildirStore:
 
 def _folders(folder: Path) -> list[str]:
     try:
-        return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
+        folders = [entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
+    return sorted(name for name in folders if _is_account(folder / name))
+
+
+def _is_account(path: Path) -> bool:
+    """Mail was in it once, as far as can be seen; `lost+found` of a disk, for one, is none."""
+    try:
+        return any(name in _OF_ACCOUNT for name in os.listdir(path))
+    except PermissionError:
+        return path.name != "lost+found"
 
 
 def _is_newer(found: Sequence[Problem]) -> bool:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from mailtwist.kit.clock import Clock
-from mailtwist.kit.files import Files, write_whole
+from mailtwist.kit.files import Files, read_small, write_whole
 from mailtwist.kit.trouble import Trouble
 from mailtwist.store.api import NoSuchMailbox
 from mailtwist.store.maildir.folders import INBOX_FOLDER, folder_of, folders_in, is_mailbox
@@ -236,8 +236,7 @@ def write_mailbox_file(files: Files, path: Path, box: Box) -> None:
 def read_mailbox_file(path: Path) -> tuple[int, int, str | None]:
     """(UIDVALIDITY or 0, the lowest UID that was never given, special use)."""
     try:
-        with path.open("rb") as file:
-            found = dict(_LINE.findall(file.read(4096)))
+        found = dict(_LINE.findall(read_small(path, 4096)))
     except FileNotFoundError:
         return 0, 1, None
     numbers = [found.get(name, b"") for name in (b"uid-validity", b"uids-below")]

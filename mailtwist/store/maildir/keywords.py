@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from mailtwist.kit.files import Files, write_whole
+from mailtwist.kit.files import Files, read_small, write_whole
 from mailtwist.mail.flags import Flags
 from mailtwist.store.api import LimitReached
 from mailtwist.store.maildir.filenames import FLAG_OF_LETTER, LETTER_OF_FLAG, in_order
@@ -94,8 +94,7 @@ class Keywords:
 def look_over(path: Path) -> tuple[dict[str, str], int]:
     """The keywords of a file, by letter, and how many of its lines give none; without a file, none."""
     try:
-        with path.open("rb") as file:
-            octets = file.read(_LONGEST)
+        octets = read_small(path, _LONGEST)
     except FileNotFoundError:
         return {}, 0
     names = _names(octets)
@@ -103,8 +102,7 @@ def look_over(path: Path) -> tuple[dict[str, str], int]:
 
 
 def _parsed(path: Path) -> dict[str, str]:
-    with path.open("rb") as file:
-        return _names(file.read(_LONGEST))
+    return _names(read_small(path, _LONGEST))
 
 
 def _names(octets: bytes) -> dict[str, str]:

@@ -34,7 +34,7 @@ def look(ground: Ground, uid_validity: int, *, sure: bool = False) -> bool:
         return False
     with ground.transaction(lasting=False):
         box = ground.box(uid_validity)  # others may have been faster
-        return box is not None and (sure or not _unchanged(ground, box)) and _look(ground, box)
+        return box is not None and (sure or not _unchanged(ground, box)) and brought_in(ground, box)
 
 
 def is_current(ground: Ground, box: Box) -> bool:
@@ -59,7 +59,8 @@ def _unchanged(ground: Ground, box: Box) -> bool:
     return not box.unsure_since or abs(ground.clock.now() - box.unsure_since) < longest
 
 
-def _look(ground: Ground, box: Box) -> bool:
+def brought_in(ground: Ground, box: Box) -> bool:
+    """The same, within a transaction and in any case."""
     if not ground.cur(box).is_dir():
         ground.lost(box.folder)
         ground.forget(box)

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from mailtwist.kit.files import Files, write_whole
+from mailtwist.kit.files import Files, read_small, write_whole
 from mailtwist.store.api import DEFAULT, Limit, Quota, Usage
 from mailtwist.store.maildir.index import Index
 from mailtwist.store.quota import UNLIMITED, usage
@@ -55,8 +55,7 @@ def write(files: Files, root: Path, quota: Quota) -> None:
 
 def is_written_well(path: Path) -> bool:
     """Each of its lines says something."""
-    with path.open("rb") as file:
-        octets = file.read(4096)
+    octets = read_small(path, 4096)
     return len(_LINE.findall(octets)) == len(octets.splitlines())
 
 
@@ -66,8 +65,7 @@ def _written(limit: Limit) -> str:
 
 def _read(path: Path) -> Quota:
     try:
-        with path.open("rb") as file:
-            said = dict(_LINE.findall(file.read(4096)))
+        said = dict(_LINE.findall(read_small(path, 4096)))
     except FileNotFoundError:
         return Quota()
     return Quota(_limit(said.get(b"octets")), _limit(said.get(b"messages")))

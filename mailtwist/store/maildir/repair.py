@@ -13,7 +13,7 @@ from mailtwist.store.maildir.index import FILE as INDEX
 from mailtwist.store.maildir.index import set_aside
 from mailtwist.store.maildir.keywords import FILE as KEYWORDS
 from mailtwist.store.maildir.keywords import Keywords, look_over
-from mailtwist.store.maildir.look import look, measured
+from mailtwist.store.maildir.look import brought_in, look, measured
 from mailtwist.store.maildir.mailboxes import remove_tree
 from mailtwist.store.maildir.rows import drop, rows_of
 from mailtwist.store.maildir.snapshot import Boxed, Unreadable, snapshot
@@ -62,7 +62,9 @@ def _box(known: Boxed, mark: int) -> Box:
 
 
 def _mark_of(path: Path) -> int:
-    return read_mailbox_file(path)[1] if path.is_file() else 1
+    with suppress(OSError):
+        return read_mailbox_file(path)[1]
+    return 1
 
 
 def mend(ground: Ground, found: Sequence[Problem], progress: Callable[[], None]) -> None:
@@ -208,7 +210,7 @@ def rebuild(ground: Ground, progress: Callable[[], None]) -> int:
     """What the mail itself tells is found out anew; UIDVALIDITY, UIDs, flags and keywords stay.  So many
     messages there are."""
     for box in ground.boxes():
-        _forget_messages(ground, box.uid_validity)
+        _made_anew(ground, box.uid_validity)
         while look(ground, box.uid_validity, sure=True):
             progress()
         progress()
@@ -217,8 +219,9 @@ def rebuild(ground: Ground, progress: Callable[[], None]) -> int:
     return int(messages)
 
 
-def _forget_messages(ground: Ground, uid_validity: int) -> None:
-    """Doomed files stay doomed: no expunged message comes back."""
+def _made_anew(ground: Ground, uid_validity: int) -> None:
+    """In one step: nobody finds the mailbox empty.  Doomed files stay doomed: no expunged message comes
+    back."""
     with ground.transaction():
         box = ground.box(uid_validity)
         if box is None:
@@ -230,4 +233,4 @@ def _forget_messages(ground: Ground, uid_validity: int) -> None:
         box.modseq = max(box.modseq + 1, int(ground.clock.now() * 1000))
         box.gone_floor, box.rebuilding, box.seen_mtime = box.modseq, 1, 0
         ground.strange.pop(uid_validity, None)
-        ground.save(box)
+        brought_in(ground, box)

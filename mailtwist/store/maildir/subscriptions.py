@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from mailtwist.kit.files import Files, write_whole
+from mailtwist.kit.files import Files, read_small, write_whole
 from mailtwist.store.api import INBOX
 from mailtwist.store.maildir.folders import folder_of, name_of
 from mailtwist.store.names import room_for_more
 
 FILE = "subscriptions"
+_LONGEST = 16 << 20
 _VERSION_2 = b"V\t2\n\n"  # a tab between levels; without it, a dot
 
 
@@ -31,7 +32,7 @@ def subscribe(files: Files, root: Path, name: str, wanted: bool) -> None:
 def _lines(root: Path) -> list[bytes]:
     """With a tab between levels."""
     try:
-        octets = (root / FILE).read_bytes()
+        octets = read_small(root / FILE, _LONGEST)
     except FileNotFoundError:
         return []
     if octets.startswith(b"V\t2\n"):

@@ -66,12 +66,15 @@ class Inspection:
         if not _is(self.root, stat.S_ISDIR):
             yield Problem("no-account", str(self.root), "there is no folder for this account")
             return
-        yield from self._index()
         try:
+            yield from self._index()
             yield from self._of_account()
             for folder in self._folders():
                 yield from self._mailbox(folder)
             yield from self._sums()
+        except OSError as error:  # the others are looked over all the same
+            where = os.path.relpath(error.filename, self.root) if error.filename else ""
+            yield Problem("unreadable", where, f"it cannot be read: {error.strerror}")
         finally:
             if self.index is not None:
                 self.index.close()
@@ -150,7 +153,7 @@ class Inspection:
         file = path / MAILBOX_FILE
         where = self._where(file)
         yield from _not_a_file(file, where)
-        if box is None or file.is_dir():
+        if box is None or _is_strange(file):
             return
         said = read_mailbox_file(file) if file.exists() else (0, 1, None)
         again = "writes it again from the index: UIDVALIDITY and UIDs stay"
@@ -177,7 +180,7 @@ class Inspection:
         file = path / keywords.FILE
         where = self._where(file)
         yield from _not_a_file(file, where)
-        if file.is_dir():
+        if _is_strange(file):
             return
         names, strange = keywords.look_over(file)
         if strange:
@@ -196,9 +199,14 @@ class Inspection:
 
 
 def _not_a_file(path: Path, where: str) -> Iterator[Problem]:
-    if (path.exists() or path.is_symlink()) and not _is(path, stat.S_ISREG):
+    if _is_strange(path):
         words = "it should be a file and is something else"
         yield Problem("not-a-file", where, words, _ASIDE.format(name=path.name))
+
+
+def _is_strange(path: Path) -> bool:
+    """Something is there, and it is no file."""
+    return os.path.lexists(path) and not _is(path, stat.S_ISREG)
 
 
 def _is(path: Path, kind: Callable[[int], bool]) -> bool:

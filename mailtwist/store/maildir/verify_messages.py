@@ -123,6 +123,7 @@ class Messages:
         """What the index knows and nobody finds; a file that tells its UID is that message under another
         name."""
         by_uid = {known.uid: base for base, known in self._known.items()}
+        seen = set(self._seen.values())
         for base, where in self._unknown.items():
             facts = facts_of(base)
             ours = self._box is not None and facts.uid_validity == self._box.uid_validity
@@ -130,7 +131,7 @@ class Messages:
                 self._known.pop(by_uid.pop(facts.uid), None)
                 words = f"UID {facts.uid} has another name in the index"
                 yield Problem("renamed", where, words, "believes the file's name")
-            elif ours and facts.uid in self._seen.values():
+            elif ours and facts.uid in seen:
                 words = f"its name says UID {facts.uid}, and another message is that"
                 yield Problem("uid-twice", where, words, _ANEW)
             elif self._compared:

@@ -1,5 +1,6 @@
 """`mailtwist store`."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from mailtwist.app.cli import store as words
 from mailtwist.app.cli.store import command, work
 from mailtwist.app.cli.user import command as user_command
 from mailtwist.app.cli.user import work as user_work
+from mailtwist.kit.files import disk_trouble
 from mailtwist.store.api import INBOX
+from mailtwist.store.maildir import MaildirStore
 from mailtwist.testing.messages import put
 from tests.app.cli.inside import INI, InsideCase
 
@@ -89,6 +92,25 @@ class StoreTests(InsideCase):
         status, told, _ = await self.store("fsck")
         self.assertEqual(status, 1)
         self.assertIn("mailtwist-quota: there are lines in it that mean nothing", told)
+
+    async def test_an_account_that_cannot_be_mended_keeps_no_other_from_it(self) -> None:
+        await self.filled("ann", "bob")
+        self.inbox(1)[0].unlink()
+        fsck = MaildirStore.fsck
+        calls: list[str] = []
+
+        async def full(store: MaildirStore, kept: str, **more: Any) -> Any:
+            calls.append(kept)
+            if len(calls) == 1:
+                raise disk_trouble(OSError(errno.ENOSPC, "No space left on device"))
+            return await fsck(store, kept, **more)
+
+        self.patch(MaildirStore, "fsck", full)
+        status, told, _ = await self.store("fsck")
+        self.assertEqual(status, 1)
+        self.assertIn(": [Errno 28] No space left on device\n", told)
+        self.assertEqual(len(calls), 2)
+        self.assertIn("(done: takes it out of the index)\n2 accounts: 1 problem, 1 mended\n", told)
 
     async def test_accounts_that_nobody_has_any_more_are_looked_over_too(self) -> None:
         await self.filled("ann")
