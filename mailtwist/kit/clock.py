@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -24,16 +25,19 @@ class SystemClock:
         return time.time()
 
     def seconds(self) -> float:
-        from twisted.internet import reactor
-
-        # Asked several times for each line that a peer says: from now on the reactor answers itself.
-        vars(self)["seconds"] = reactor.seconds
-        return float(reactor.seconds())
+        return float(_reactor().seconds())
 
     def later(self, seconds: float, call: Callable[..., object], *args: object) -> IDelayedCall:
-        from twisted.internet import reactor
+        delayed: IDelayedCall = _reactor().callLater(seconds, call, *args)
+        return delayed
 
-        return reactor.callLater(seconds, call, *args)
+
+@cache
+def _reactor() -> Any:
+    """Installed by the time it is first asked; the import statement costs more than the question."""
+    from twisted.internet import reactor
+
+    return reactor
 
 
 _of_this_process: list[Clock] = [SystemClock()]
