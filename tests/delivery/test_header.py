@@ -82,6 +82,8 @@ class Authors(SynchronousTestCase):
             ("ann@example.org, Bob <bob@example.net>", ["ann@example.org", "bob@example.net"]),
             ("\r\n ann@\r\n example.org", ["ann@example.org"]),
             ("zo\xeb@ex\xe4mple.org", ["zo\xeb@xn--exmple-cua.org"]),
+            ("Ann Q. Lee (a@b) <ann@example.org>", ["ann@example.org"]),
+            ("=?utf-8?q?boss=40example=2Enet?= <ann@example.org>", ["ann@example.org"]),
         ):
             self.assertEqual(self.named(f"From: {value}"), found, value)
 
@@ -100,6 +102,18 @@ class Authors(SynchronousTestCase):
             "<@relay.example:ann@example.org>",
             "ann@example.org@example.net",
             "ann@example.org boss@example.net",
+            "=?utf-8?q?boss=40example=2Enet?= ann@example.org",
+            "ann@example.org =?utf-8?q?boss=40example=2Enet?=",
+            "<ann@example.org> =?utf-8?q?boss=40example=2Enet?=",
+            'ann@example.org "x, boss@example.net',
+            "ann@example.org (x, boss@example.net",
+            "ann@example.org ((x), boss@example.net",
+            "<ann@example.org",
+            "ann@example.org>",
+            "ann @ example . org",
+            "ann@example.org,",
+            "ann\0@example.org",
+            "ann@[example.org]",
             "a" * LONGEST + "@example.org",
             ", ".join(["ann@example.org"] * (MOST + 1)),
         ):
