@@ -1,7 +1,7 @@
 """What the engine stands between: transport below, server above, output to the peer.  rfc5321"""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from mailtwist.kit.clock import Clock
 from mailtwist.protocols.errors import Malformed
@@ -18,6 +18,17 @@ class Transport(Protocol):
     def registerProducer(self, producer: object, streaming: bool) -> None: ...
     def unregisterProducer(self) -> None: ...
     def startTLS(self, context: object) -> None: ...
+
+
+class SendsFiles(Protocol):
+    """What a transport may have besides."""
+
+    def send_file(self, file: int, start: int, count: int, sent: Callable[[int, bool], None]) -> None:
+        """These octets of an open file leave in order with all that is written; `sent` hears how many have
+        left, each time, and whether that was the end, which comes early where the file ends early."""
+
+    def forget_file(self) -> None:
+        """No further octet of it is sent, and it may be closed."""
 
 
 class Speaker(Protocol):
@@ -49,13 +60,16 @@ class Output:
     transport is `full`, and calls `resumed` when it no longer is.
 
     A transport that says that nothing of ours is `unsent` learns of its producer when it is given much: most
-    answers are short, and gone before the turn is over."""
+    answers are short, and gone before the turn is over.  `taken` hears how many octets of a file left."""
 
-    def __init__(self, transport: Transport, resumed: Callable[[], None]) -> None:
+    def __init__(
+        self, transport: Transport, resumed: Callable[[], None], taken: Callable[[int], None]
+    ) -> None:
         self.full = False
-        self.size = 0
+        self.size = self.missing = 0
         self._to = transport
         self._resumed = resumed
+        self._taken = taken
         self._pieces: list[bytes] = []
         self._wanted = self._registered = False
 
@@ -77,6 +91,28 @@ class Output:
     def drop(self) -> None:
         self._pieces.clear()
         self.size = 0
+
+    @property
+    def takes_files(self) -> bool:
+        """The class is asked: a transport that is wrapped around another one, for TLS, say, hands on whatever
+        it does not know, and a file would pass it by."""
+        return hasattr(type(self._to), "send_file") and not getattr(self._to, "TLS", False)
+
+    def send_file(self, file: int, start: int, count: int) -> None:
+        """Behind what was written; `full` until they have left, or until the file is found to be too short:
+        then some are `missing`."""
+        self.flush()
+        self.full, self.missing = True, count
+        cast(SendsFiles, self._to).send_file(file, start, count, self._sent)
+
+    def forget_file(self) -> None:
+        cast(SendsFiles, self._to).forget_file()
+
+    def _sent(self, octets: int, over: bool) -> None:
+        self.missing -= octets
+        self._taken(octets)
+        if over:
+            self.resumeProducing()
 
     def register(self) -> None:
         if not (self._wanted or self._registered):

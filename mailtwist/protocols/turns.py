@@ -1,6 +1,7 @@
 """One connection's turns: bounded input, one coroutine that reads it, output that waits.  rfc2920 rfc3207"""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,7 +16,7 @@ from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import shield as shield
 from mailtwist.protocols.ends import Output, Speaker, Transport, leaving
 from mailtwist.protocols.errors import Closed, Malformed, Unframed
-from mailtwist.protocols.patience import Patience, Stretch
+from mailtwist.protocols.patience import SLOWEST, Patience, Stretch
 from mailtwist.protocols.reads import Reads
 from mailtwist.protocols.received import Received
 
@@ -46,7 +47,7 @@ class Turns:
         self._stretch = Stretch(speaker.clock.seconds)
         self._in = Received()
         self._reads = Reads(self._in, self._patience, self._more, self._let_go, self._was_told)
-        self._out = Output(transport, self._resumed)
+        self._out = Output(transport, self._resumed, self._patience.came)
         self._more_came: Deferred[None] | None = None
         self._has_room: Deferred[None] | None = None
         self._life: Deferred[None] | None = None
@@ -230,12 +231,29 @@ class Turns:
         self._out.flush()
         if self._out.full and not self.over:
             self._has_room = Deferred()
-            self._patience.watch(self.drain)
+            self._patience.watch(self.drain, SLOWEST * self.drain if self._out.missing else inf)
             try:
                 await self._has_room
             finally:
                 self._has_room = None
                 self._rest()
+
+    @property
+    def takes_files(self) -> bool:
+        """The kernel can send files to this peer (`send_file`)."""
+        return self._out.takes_files
+
+    async def send_file(self, file: int, start: int, count: int) -> int:
+        """Octets of an open file leave behind what was written, at once if the peer has room.  Returns
+        when they have; or how many the file has not, and then the peer must be cut off."""
+        if self.over:
+            raise Closed
+        self._out.send_file(file, start, count)
+        try:
+            await self.drained()
+        finally:
+            self._out.forget_file()
+        return self._out.missing
 
     def write(self, data: bytes) -> None:
         """`data` goes to the peer, with whatever else is written before somebody waits: for the peer, for

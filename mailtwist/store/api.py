@@ -197,6 +197,15 @@ class Content(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class SupportsFile(Protocol):
+    """A `Content` that may be a file, octet for octet."""
+
+    async def in_file(self, start: int, count: int) -> int | None:
+        """The file's descriptor, once these octets of it are in memory and can be sent without waiting for a
+        disk; it stays open until `close`.  None: the file has other octets, or fewer; `read` them."""
+
+
 class Upload(Protocol):
     """A message on its way in.  Nobody sees it before `commit`; `commit` returns when it is on the disk,
     synced with its folder and its UID.  Every upload ends with `commit` or `abort`; after a `write` or

@@ -5,7 +5,7 @@ import os
 from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
 from mailtwist.store.api import INBOX
-from mailtwist.store.maildir.content import HELD_TOGETHER, OPENED_TOGETHER
+from mailtwist.store.maildir.content import HELD_TOGETHER, OPENED_TOGETHER, SMALL
 from mailtwist.testing.messages import put
 from mailtwist.testing.store import StoreContract
 from tests.store.maildirs import WithMaildir
@@ -36,11 +36,13 @@ class OpenedTogetherTests(WithMaildir):
         self.assertEqual(await self.opened(*[b"x"] * (OPENED_TOGETHER + 1)), OPENED_TOGETHER)
 
     async def test_no_more_octets_than_so_many(self):
-        half = b"x" * (HELD_TOGETHER // 2)
-        self.assertEqual(await self.opened(half, half, b"x"), 2)
+        self.assertEqual(await self.opened(*[b"x" * SMALL] * (HELD_TOGETHER // SMALL), b"x"), 4)
 
     async def test_a_message_of_any_size_is_opened(self):
-        self.assertEqual(await self.opened(b"x" * (HELD_TOGETHER + 1), b"x"), 1)
+        self.assertEqual(await self.opened(b"x" * (HELD_TOGETHER + 1), b"x"), 2)
+
+    async def test_no_more_open_files_than_so_many(self):
+        self.assertEqual(await self.opened(*[b"x" * (SMALL + 1)] * 12), HELD_TOGETHER // SMALL)
 
     async def test_a_file_that_others_rename_meanwhile_is_found_with_the_next(self):
         account = await self.account()

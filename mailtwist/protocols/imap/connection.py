@@ -173,6 +173,14 @@ class Connection:
             self.flush()
             await self._host.lines.drained()
 
+    @property
+    def takes_files(self) -> bool:
+        return self._host.lines.takes_files
+
+    async def send_file(self, file: int, start: int, count: int) -> int:
+        self.flush()
+        return await self._host.lines.send_file(file, start, count)
+
     def now(self) -> float:
         return self._host.clock.now()
 

@@ -49,6 +49,14 @@ class Door(Protocol):
     async def drained(self) -> None:
         """There is room for more; call it after every message of an answer (it costs next to nothing)."""
 
+    @property
+    def takes_files(self) -> bool:
+        """`send_file` is possible: nothing is between us and the client's socket."""
+
+    async def send_file(self, file: int, start: int, count: int) -> int:
+        """Octets of an open file, behind what was written; returns when they have left, or how many the file
+        has not."""
+
     def now(self) -> float:
         """Seconds since 1970."""
 

@@ -22,6 +22,9 @@ ASKED_TOGETHER = 1_000
 ENOUGH = 64 * 1024
 """Octets that are written before anybody looks whether the client has read them."""
 
+OF_FILE = 1024 * 1024
+"""Octets of a message's file that are in memory together before the kernel sends them."""
+
 EASY = 8
 """An octet that is only handed on costs so much less than one that is looked at."""
 
@@ -191,12 +194,29 @@ async def _send(session: Session, pieces: Pieces, reading: Reading) -> None:
             session.write(piece)
             continue
         try:
-            async for block in _blocks(piece, reading):
+            async for block in _blocks(await _rest(session, piece, reading), reading):
                 session.write(block)
                 await session.drained()
         except Exception:
             session.cut()  # a literal that was begun cannot be taken back
             raise
+
+
+async def _rest(session: Session, piece: Span | Flow, reading: Reading) -> Span | Flow:
+    """What of `piece` the kernel has not sent out of the message's file."""
+    if not (isinstance(piece, Span) and piece.end - piece.start >= ENOUGH and session.takes_files):
+        return piece
+    start, end = piece.start, piece.end
+    while start < end:
+        count = min(end - start, OF_FILE)
+        file = await reading.in_file(start, count)
+        if file is None:
+            break
+        if await session.send_file(file, start, count):
+            raise reading.too_short(start + count)
+        start += count
+        await reading.pace.went(EACH + count // EASY)
+    return Span(start, end)
 
 
 def _blocks(piece: Span | Flow, reading: Reading) -> AsyncIterator[bytes]:

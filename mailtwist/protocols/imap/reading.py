@@ -6,7 +6,7 @@ from typing import Any
 
 from mailtwist.mail import headers
 from mailtwist.mail.structure import BLOCK, Part, StructureParser
-from mailtwist.store.api import Content, Damaged
+from mailtwist.store.api import Content, Damaged, SupportsFile
 
 AT_A_STRETCH = 2 * BLOCK
 """Octets that are dealt with before other connections have their turn."""
@@ -91,6 +91,12 @@ class Reading:
             start += len(piece)
             yield piece
 
+    async def in_file(self, start: int, count: int) -> int | None:
+        """The descriptor of the file that holds these octets at the same places, ready to be sent; or None,
+        and they are to be read."""
+        content = self._content
+        return await content.in_file(start, count) if isinstance(content, SupportsFile) else None
+
     async def header_end(self) -> int:
         """Where the body begins: the size of the message if it has none."""
         if self._header_end < 0:
@@ -146,9 +152,13 @@ class Reading:
         if not self._head and self.size:
             self._head = await self._read(0, min(self.size, BLOCK))
 
+    def too_short(self, end: int) -> Damaged:
+        """To be raised: there are octets missing before `end`."""
+        return Damaged("The message cannot be read", f"UID {self._uid} ends before {end}")
+
     async def _read(self, start: int, count: int) -> bytes:
         piece = await self._content.read(start, count)
         if not piece:
-            raise Damaged("The message cannot be read", f"UID {self._uid} ends at {start}")
+            raise self.too_short(start + count)
         await self.pace.went(EACH + len(piece))
         return piece

@@ -65,7 +65,7 @@ def _opened_together(
     try:
         for uid in uids:
             file = files.get(uid)
-            held += file[2] if file else 0
+            held += min(file[2], SMALL) if file else 0  # an open file is worth as much
             if found and held > HELD_TOGETHER:
                 break
             found.append(None if file is None else _opened(folder, *file))
@@ -130,6 +130,18 @@ class FileContent:
             raise ValueError("the content is closed")
         return await self._in_turn.run(partial(self._threads.run, self._read, start, count))
 
+    async def in_file(self, start: int, count: int) -> int | None:
+        """See `api.SupportsFile`."""
+        if self._closed:
+            raise ValueError("the content is closed")
+        if self._lines is not None:
+            return None
+        if not _is_held(self._file.fileno(), start, count):
+            bring = partial(self._threads.run, _brought, self._file.fileno(), start, count)
+            if not await self._in_turn.run(bring):
+                return None
+        return self._file.fileno()
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True
@@ -146,3 +158,26 @@ class FileContent:
     async def _close(self) -> None:
         with suppress(OSError):
             self._file.close()
+
+
+_UNREAD = bytearray(64 << 10)  # what is put here is of no use to anybody
+
+
+def _is_held(file: int, start: int, count: int) -> bool:
+    """The kernel has these octets in memory and need not read the disk for them.  Does not block."""
+    return _passed(file, start, count, getattr(os, "RWF_NOWAIT", None))
+
+
+def _brought(file: int, start: int, count: int) -> bool:
+    """The same, afterwards; False when they are not there to be had.  Blocks."""
+    return _passed(file, start, count, 0)
+
+
+def _passed(file: int, start: int, count: int, how: int | None) -> bool:
+    if how is None:
+        return False
+    try:
+        read = os.preadv(file, [_UNREAD] * -(-count // len(_UNREAD)), start, how)
+    except OSError:  # not in memory; or a file system that cannot tell, or not read
+        return False
+    return read >= count

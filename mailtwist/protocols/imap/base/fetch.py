@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar, Self
 
 from mailtwist.kit.events import Event
@@ -84,7 +85,7 @@ class Fetch(Command):
         if all(one.fact for one in reads):
             answered, wanted = await answers.out_of_facts(wanted)
         sees = any(one.sees for one in reads) and not selected.read_only
-        for batch in _batches(selected, wanted):
+        for batch in _batches(selected, wanted, MARKED_TOGETHER[0] if sees else inf):
             marked = await _mark(selected, batch) if sees else {}
             answered += await _answered(selected, answers, batch, marked)
             answers.lesson.told(selected.mailbox)
@@ -138,15 +139,16 @@ def _lines(
             yield b"* %d FETCH (%b)\r\n" % (number, answers)
 
 
-def _batches(selected: Selected, wanted: Wanted) -> Iterator[Wanted]:
-    """Messages that become \\Seen together: few enough that a client which leaves has been sent most."""
+def _batches(selected: Selected, wanted: Wanted, most: float) -> Iterator[Wanted]:
+    """Messages that become \\Seen together: few enough that a client which leaves has been sent most.  A
+    batch ends with the message that brings it to `most` octets."""
     batch: list[tuple[int, int]] = []
     size = 0
     for number, uid in wanted:
         entry = selected.entry(uid)
         size += 0 if entry is None else entry.size
         batch.append((number, uid))
-        if size >= MARKED_TOGETHER[0] or len(batch) == MARKED_TOGETHER[1]:
+        if size >= most or len(batch) == MARKED_TOGETHER[1]:
             yield batch
             batch, size = [], 0
     if batch:
