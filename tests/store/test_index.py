@@ -2,13 +2,16 @@
 
 import os
 import sqlite3
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import FLAGGED, SEEN
 from mailtwist.store.api import INBOX, Gone, NoSuchMailbox, Usage
-from mailtwist.store.maildir import facts, rows
+from mailtwist.store.maildir import facts, index, rows
 from mailtwist.store.maildir.index import MIGRATIONS, Index, Indexes
+from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.messages import got, put, uids
 from tests.store.maildirs import WithMaildir
 
@@ -64,6 +67,18 @@ class LostIndexTests(WithMaildir):
         before = (await account.status("Work")).highest_modseq
         self.lose()
         self.clock.advance(1)
+        self.assertGreater((await (await self.again()).status("Work")).highest_modseq, before)
+
+    async def test_modseqs_go_on_after_a_power_cut_and_with_a_clock_that_was_set_back(self):
+        self.clock = ManualClock(time.time())
+        await self.lived()
+        for boot in ("another", "one more"):
+            self.patch(index, "THIS_BOOT", boot)
+            account = await self.again()
+            await put(account, b"x", "Work")  # not synced
+        before = (await account.status("Work")).highest_modseq
+        self.lose()
+        self.clock = ManualClock(86400.0)
         self.assertGreater((await (await self.again()).status("Work")).highest_modseq, before)
 
     async def test_messages_known_before_are_not_recent(self):
@@ -261,6 +276,20 @@ class IndexesTests(WithMaildir):
         self.addCleanup(indexes.close)
         with indexes.lent(self.paths[0]) as one, indexes.lent(self.paths[0]) as two:
             self.assertIsNot(one, two)
+
+    def test_the_one_that_is_ready_is_kept_and_who_has_read_takes_no_word_back(self):
+        indexes = Indexes(2)
+        self.addCleanup(indexes.close)
+        path = self.paths[0]
+        for first in (True, False):  # to come back
+            with ExitStack() as outer, ExitStack() as inner:
+                ready = (inner if first else outer).enter_context(indexes.lent(path))
+                with ready.transaction(lasting=False):
+                    ready.begun = True
+                (outer if first else inner).enter_context(indexes.lent(path))
+            with indexes.lent(path) as one:
+                self.assertIs(one, ready)
+                self.assertEqual(one.execute("SELECT unsynced FROM account").fetchone(), (index.THIS_BOOT,))
 
     def test_what_fails_is_not_committed_and_files_are_taken_back_in_reverse(self):
         indexes = Indexes(2)

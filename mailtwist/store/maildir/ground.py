@@ -1,5 +1,6 @@
 """One account on the disk: its folder, its index, its mailboxes by name.  Blocks; for one thread at once."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from mailtwist.store.names import canonical
 
 MAILBOX_FILE = "mailtwist-mailbox"
 MARK_STEP = 1000
-MODSEQ_STEP = 1_000_000  # more than SQLite keeps without a sync
+MODSEQ_STEP = 100_000  # more than SQLite keeps without a sync
 _LINE = re.compile(rb"^(uid-validity|uids-below|special-use) ([!-~]{1,100})$", re.MULTILINE)
 _NUMBER = re.compile(rb"[1-9][0-9]{0,9}")
 _LARGEST = 0xFFFFFFFF
@@ -187,8 +188,10 @@ class Ground:
             if not (self.root / other.folder).is_dir():  # it was renamed, by others or before a power cut
                 return self.moved(_caught_up(other, mark), folder)
             uid_validity = 0  # it was copied by others
-        modseq = max(1, int(self.clock.now() * 1000))  # higher than before an index was lost
-        if not uid_validity:
+        modseq = max(1, int(self.clock.now() * 1000))
+        if uid_validity:
+            modseq = max(modseq, _last_change(path)) + 2 * MODSEQ_STEP
+        else:
             uid_validity, mark = self.new_uid_validity(), 1
         box = Box(uid_validity, folder, mark, mark, modseq, mark, modseq, special_use or use, 1, 0, 0.0)
         self.reserve(box, 0)
@@ -216,6 +219,12 @@ class Ground:
             new = replace(box, uid_mark=box.uid_next + count + MARK_STEP)
             write_mailbox_file(self.files, self.path(box) / MAILBOX_FILE, new)
             box.uid_mark = new.uid_mark
+
+
+def _last_change(path: Path) -> int:
+    """A mod-sequence that the mailbox had about then, whatever the clock says today.  In the index that is
+    lost it may have been higher: a power cut and many changes a second bring it ahead of the clock."""
+    return int(max(os.stat(one).st_mtime for one in (path / "cur", path / MAILBOX_FILE)) * 1000)
 
 
 def _caught_up(box: Box, mark: int) -> Box:

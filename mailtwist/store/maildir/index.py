@@ -116,6 +116,7 @@ class Index:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         self.path = path
         self.begun = False  # whoever lends it out says when the account is ready
+        self._wrote = False
         self._inode = os.stat(path).st_ino
         self._db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
@@ -158,6 +159,7 @@ class Index:
 
     def _begin(self, lasting: bool) -> None:
         """Before the first that need not last, it is synced that there may be such."""
+        self._wrote = True
         self._sync_each(lasting)
         self.execute("BEGIN IMMEDIATE")
         while not lasting and not self._marked():
@@ -191,9 +193,10 @@ class Index:
         return self._db.total_changes
 
     def close(self) -> None:
-        """Whoever is the last one to close it syncs it, after the word that it is synced."""
+        """Whoever is the last one to close it syncs it, after the word that it is synced.  Who has only read
+        has no word in this."""
         with suppress(sqlite3.Error):
-            if self._marked() == THIS_BOOT:
+            if self._wrote and self._marked() == THIS_BOOT:
                 self.mark("")
         self._db.close()
 
@@ -238,6 +241,8 @@ class Indexes:
     def _return(self, path: Path, index: Index) -> None:
         with self._lock:
             other = self._idle.pop(path, None)
+            if other is not None and other.begun and other.current:
+                index, other = other, index
             self._idle[path] = index
             if other is None and len(self._idle) > self._limit:
                 other = self._idle.popitem(last=False)[1]
