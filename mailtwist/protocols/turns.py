@@ -11,6 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from mailtwist.kit.clock import Clock, SystemClock
+from mailtwist.kit.driven import Driven, Wait
 from mailtwist.kit.events import Event, connection_id
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import shield as shield
@@ -48,9 +49,9 @@ class Turns:
         self._in = Received()
         self._reads = Reads(self._in, self._patience, self._more, self._let_go, self._was_told)
         self._out = Output(transport, self._resumed, self._patience.came)
-        self._more_came: Deferred[None] | None = None
+        self._more_came: Wait | None = None
         self._has_room: Deferred[None] | None = None
-        self._life: Deferred[None] | None = None
+        self._life: Driven | None = None
         self._also: list[Deferred[Any]] = []
         self._owed: AsyncIterator[bytes] | None = None
         self._between = True
@@ -83,8 +84,8 @@ class Turns:
         """From now on each line begins a turn, one after the other."""
         if leaving(self._to):
             self.close()
-        self._life = Deferred.fromCoroutine(self._live(turn))
-        self._life.addErrback(self._crashed)
+        self._life = Driven(self._live(turn), self._crashed)
+        self._life.go_on()
         if self.over:
             self._life.cancel()
 
@@ -130,7 +131,7 @@ class Turns:
                     await self._take_turn(turn)
                 except Malformed as error:
                     self._refused(error)
-                if self._stretch.over():
+                if self._in and self._stretch.over():
                     await self.pause(0)
                     self._stretch.begin()
         except (CancelledError, Closed):
@@ -148,7 +149,8 @@ class Turns:
             self._last_words(self._speaker.farewell)
             return
         self._between = True
-        line = await self.line()
+        line = await self._reads.line(self.limit, self.progress, self.idle)
+        assert line is not None
         self._between = False
         try:
             await turn(line)
@@ -294,24 +296,27 @@ class Turns:
             self._to.resumeProducing()
 
     def _wake(self) -> None:
-        if (waiting := self._more_came) is not None and not waiting.called:
+        waiting = self._more_came
+        if waiting is None or waiting.called:
+            return
+        self._more_came = None
+        self._rest()
+        if self._life is not None and self._life.waits_for(waiting):
+            self._life.go_on()
+        else:  # `also` has begun another coroutine, which reads
             waiting.callback(None)
 
     def _resumed(self) -> None:
         if (waiting := self._has_room) is not None and not waiting.called:
             waiting.callback(None)
 
-    async def _more(self) -> None:
+    def _more(self) -> Wait:
         if self.over:
             raise Closed
-        assert self._more_came is None, "two readers"
+        assert self._more_came is None or self._more_came.called, "two readers"
         self._out.flush()
-        self._more_came = Deferred()
-        try:
-            await self._more_came
-        finally:
-            self._more_came = None
-            self._rest()
+        self._more_came = wait = Wait()
+        return wait
 
     def _rest(self) -> None:
         if not self._closing:
