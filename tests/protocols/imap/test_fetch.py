@@ -75,6 +75,8 @@ class SeenTests(FetchCase):
             b"BODY": False,
             b"FULL": False,
             b"(ENVELOPE BODYSTRUCTURE RFC822.SIZE)": False,
+            b"(BODY.PEEK[TEXT] BODY[TEXT])": True,
+            b"(BODY[TEXT] BODY.PEEK[TEXT])": True,
         }.items():
             client = Client(TWO)
             client.ask(b"FETCH 1 " + item)

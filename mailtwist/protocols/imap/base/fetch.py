@@ -60,7 +60,8 @@ class Fetch(Command):
         items += [one for choice in choices for one in choice.items]
         different: dict[bytes, Item] = {}
         for one in items:
-            different.setdefault(one.label, one)
+            if one.label not in different or (isinstance(one, Read) and one.sees):
+                different[one.label] = one
         return cls(messages, tuple(different.values()), by_uid, tuple(choices))
 
     async def run(self, session: Session) -> Answer:
