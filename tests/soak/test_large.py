@@ -31,8 +31,9 @@ def fill(maildir: Path) -> None:
     dice = Random(SEED)
     for number in range(MANY):
         name = f"{1_600_000_000 + number}.M{number}P1.elsewhere"
-        where = f"cur/{name}:2,S" if number % 3 else f"new/{name}"
-        (maildir / where).write_bytes(b"Subject: %d\n\n%b\n" % (number, b"x" * dice.randrange(60)))
+        draft = maildir / "tmp" / name
+        draft.write_bytes(b"Subject: %d\n\n%b\n" % (number, b"x" * dice.randrange(60)))
+        draft.rename(maildir / (f"cur/{name}:2,S" if number % 3 else f"new/{name}"))
 
 
 class LargeMailbox(SynchronousTestCase):
