@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from math import floor
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Literal, cast
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
@@ -17,27 +18,68 @@ Shape = Literal["text", "json"]
 Level = Literal["debug", "info", "warn", "error", "critical"]
 
 _LEVELS = [LogLevel.debug, LogLevel.info, LogLevel.warn, LogLevel.error, LogLevel.critical]
+_SOON = _LEVELS[2:]
 _OWN = "mailtwist"
+
+GATHERED = 0.01
+"""Seconds that lines which are no warning wait for others."""
+
+MOST_GATHERED = 500
+"""Lines that wait."""
 
 
 @implementer(ILogObserver)
 class Log:
-    """An observer of twisted.logger.  A line is written with one call, so that lines of several processes do
-    not mix; a disk that is full loses the line and nothing else."""
+    """An observer of twisted.logger.  Lines are written whole, so that those of several processes do not mix;
+    a disk that is full loses lines and nothing else.
+
+    Between `gather` and `flush`, what the reactor's thread tells waits up to `GATHERED` seconds; a warning or
+    worse takes along what waits.  Each call to the kernel wakes whoever reads the log, which costs as much as
+    a command of SMTP."""
 
     def __init__(self, path: Path | None, shape: Shape, level: Level) -> None:
         self._path = path
         self._write_line = _SHAPES[shape]
         self._least = _LEVELS.index(LogLevel.levelWithName(level))
         self._fd = 2 if path is None else _opened(path)
+        self._later: Callable[[float, Callable[[], None]], object] | None = None
+        self._thread = 0
+        self._lines: list[str] = []
 
     def __call__(self, event: LogEvent) -> None:
         level = level_of(event)
         if _LEVELS.index(level) < self._least:
             return
         line = self._write_line(event, level.name)
+        if self._later is None or get_ident() != self._thread:
+            self._write(line)
+        else:
+            self._gathered(line, level in _SOON)
+
+    def gather(self, later: Callable[[float, Callable[[], None]], object]) -> None:
+        """Called in the reactor's thread, where `later` calls too.  Who begins this ends with `flush`."""
+        self._later, self._thread = later, get_ident()
+
+    def flush(self) -> None:
+        """Nothing waits, nor will."""
+        self._later = None
+        self._write_gathered()
+
+    def _gathered(self, line: str, soon: bool) -> None:
+        self._lines.append(line)
+        if soon or len(self._lines) >= MOST_GATHERED:
+            self._write_gathered()
+        elif len(self._lines) == 1 and self._later is not None:
+            self._later(GATHERED, self._write_gathered)
+
+    def _write_gathered(self) -> None:
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._write("".join(lines))
+
+    def _write(self, text: str) -> None:
         with suppress(OSError):
-            os.write(self._fd, line.encode("utf-8", "backslashreplace"))
+            os.write(self._fd, text.encode("utf-8", "backslashreplace"))
 
     @property
     def on_stderr(self) -> bool:
@@ -47,6 +89,7 @@ class Log:
         """The file by this name now, after a rotation; OSError leaves the old one in use."""
         if self._path is not None:
             fd = _opened(self._path)
+            self._write_gathered()
             os.dup2(fd, self._fd, inheritable=False)  # at once: threads are writing
             os.close(fd)
 

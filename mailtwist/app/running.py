@@ -92,6 +92,9 @@ class MailServer(Service):
 
     def _begin(self) -> None:
         """The reactor runs and takes signals."""
+        if self._log is not None:
+            self._log.gather(_reactor().callLater)
+            _reactor().addSystemEventTrigger("after", "shutdown", self._log.flush)
         self._starting = spawn(self._start(), "starting")
 
     async def _start(self) -> None:

@@ -4,11 +4,12 @@ import json
 import os
 from pathlib import Path
 
+from twisted.internet.task import Clock
 from twisted.logger import Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.app.logs import Log
+from mailtwist.app.logs import GATHERED, MOST_GATHERED, Log
 
 
 class Lines(SynchronousTestCase):
@@ -73,6 +74,40 @@ class Lines(SynchronousTestCase):
         self.path.unlink()
         line = self.told(self.log("json"), who="x", level=LogLevel.critical, log_failure=failure)
         self.assertIn("ValueError: no", "\n".join(json.loads(line)["traceback"]))
+
+    def test_lines_wait_for_others_and_not_for_long(self) -> None:
+        log, clock = self.log(), Clock()
+        log.gather(clock.callLater)
+        self.assertEqual(self.told(log, who="ann") + self.told(log, who="bob"), "")
+        clock.advance(GATHERED)
+        self.assertEqual(self.path.read_text().count("hello"), 2)
+        self.assertEqual(self.told(log, who="eve").count("hello"), 2)
+        clock.advance(GATHERED)
+        self.assertEqual(self.path.read_text().count("hello"), 3)
+
+    def test_a_warning_takes_along_what_waits(self) -> None:
+        log, clock = self.log(), Clock()
+        log.gather(clock.callLater)
+        self.told(log, who="ann")
+        lines = self.told(log, who="bob", level=LogLevel.warn).splitlines()
+        self.assertEqual([line.rpartition(" ")[2] for line in lines], ["ann", "bob"])
+        clock.advance(GATHERED)
+        self.assertEqual(len(self.path.read_text().splitlines()), 2)
+
+    def test_nothing_is_lost_at_the_end(self) -> None:
+        log = self.log()
+        log.gather(Clock().callLater)
+        self.told(log, who="ann")
+        log.flush()
+        self.assertIn("ann", self.path.read_text())
+        self.assertIn("bob", self.told(log, who="bob"))
+
+    def test_no_more_than_so_many_lines_wait(self) -> None:
+        log = self.log()
+        log.gather(Clock().callLater)
+        for _ in range(MOST_GATHERED):
+            text = self.told(log, who="ann")
+        self.assertEqual(text.count("ann"), MOST_GATHERED)
 
     def test_a_rotated_log_goes_on_in_a_new_file(self) -> None:
         log = self.log()

@@ -2,21 +2,30 @@
 
 rfc3207#4.2 rfc3501#6.2.1 rfc2595#4"""
 
+import signal
 from base64 import b64encode
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.process.site import PASSWORD, USER, Site, site
+from tests.process.site import PASSWORD, USER, Site, eventually, site
 
 
 class Injection(SynchronousTestCase):
     def setUp(self) -> None:
         self.site: Site = site("starttls")
+        self.all_is_logged()
         self.log_so_far = len(self.site.server.lines)
 
     def log(self) -> str:
         """What was logged in this test."""
+        self.all_is_logged()
         return "".join(self.site.server.lines[self.log_so_far :])
+
+    def all_is_logged(self) -> None:
+        """Lines come in order, though not at once: one that we ask for is behind all others."""
+        before = self.site.server.log.count(" app.reloaded ")
+        self.site.server.send(signal.SIGHUP)
+        self.assertTrue(eventually(lambda: self.site.server.log.count(" app.reloaded ") > before))
 
     def test_in_imap_a_login_is_not_executed(self) -> None:
         with self.site.connect("imap") as imap:
