@@ -26,6 +26,19 @@ class BackAgainTests(WithMaildir):
         (entry,) = mailbox.entries()
         self.assertEqual((entry.uid, await got(mailbox, entry.uid)), (2, b"Subject: wanted\r\n"))
 
+    async def test_of_a_file_and_its_copies_the_oldest_is_the_message(self):
+        store = await self.make_store()
+        stored = await put(await store.account("ann"))
+        await store.stop()
+        _, identity = self.file(stored.uid).name.split(",", 1)
+        for maker in ("9999999999.b.host", "9999999998.a.host", "9999999999.c.host"):
+            shutil.copy(self.file(stored.uid), self.path("cur", f"{maker},{identity}"))
+            for path in self.path().glob("mailtwist-index*"):
+                path.unlink()
+            await (await (await self.again()).open(INBOX)).close()
+            self.assertNotIn(maker, self.file(stored.uid).name)
+        self.assertEqual(len(self.cur()), 4)
+
     async def test_a_folder_of_another_age(self):
         account = await self.account()
         await put(account)

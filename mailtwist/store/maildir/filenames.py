@@ -93,12 +93,12 @@ def maker_of(base: str, now: float) -> str:
     return maker if _SANE.fullmatch(maker) else new_maker(now)
 
 
-def age(name: str) -> tuple[int, list[int], str]:
+def age(name: str) -> str:
     """Sorts names by the time they begin with, then by their other numbers: the order in which the messages
-    came."""
+    came.  One string, because very many are sorted, and nobody else gets a turn meanwhile."""
     started = _STARTED.match(name)
-    numbers = [int(number) for number in _STARTED.findall(name, 0, 64)]
-    return int(started[0]) if started else 0, numbers, name
+    numbers = "".join([number.zfill(15) for number in _STARTED.findall(name, 0, 64)])
+    return f"{started[0] if started else '':0>15}{numbers}\0{name}"
 
 
 def _number(text: str) -> int | None:

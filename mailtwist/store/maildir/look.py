@@ -87,8 +87,8 @@ def brought_in(ground: Ground, box: Box) -> bool:
     return bool(left) or found_before is not None
 
 
-def _compare(ground: Ground, box: Box) -> list[Strange]:
-    """What the index knows is as the files are; those it does not know, in the order in which they came."""
+def _compare(ground: Ground, box: Box) -> list[str]:
+    """What the index knows is as the files are; the names in cur that it does not know."""
     cur = ground.cur(box)
     expected = {joined(base, letters): (uid, base) for uid, base, letters in names_of(ground, box)}
     found = _differences(expected, _names(cur))
@@ -104,8 +104,7 @@ def _compare(ground: Ground, box: Box) -> list[Strange]:
         relettered = [(split(name)[1], box.modseq, uid) for name, uid in found.relettered]
         reletter(ground, box, relettered)
         drop(ground, box, found.missing.values(), box.modseq)
-    in_cur, in_new = sorted(strange, key=age), sorted(_new(ground, box), key=age)
-    return [*(("cur", name) for name in in_cur), *(("new", name) for name in in_new)]
+    return strange
 
 
 @dataclass
@@ -154,14 +153,16 @@ def _without_doomed(ground: Ground, box: Box, names: list[str]) -> list[str]:
     return kept
 
 
-def _take_in_ours(ground: Ground, box: Box, strange: list[Strange]) -> list[Strange]:
-    """The files whose name tells their UID are in the index; the others."""
+def _take_in_ours(ground: Ground, box: Box, strange: list[str]) -> list[Strange]:
+    """The files whose name tells their UID are in the index; the others, and those in new, in the order in
+    which they came."""
     mine, others = _sorted_out(ground, box, strange)
     if mine:
         box.modseq += 1
         ground.files.sync_folder(ground.cur(box))
     add(ground, box, [row for row in (_known(ground, box, *one) for one in mine) if row])
-    return others
+    in_cur, in_new = sorted(others, key=age), sorted(_new(ground, box), key=age)
+    return [*(("cur", name) for name in in_cur), *(("new", name) for name in in_new)]
 
 
 def _take_in(ground: Ground, box: Box, others: list[Strange]) -> list[Strange]:
@@ -186,22 +187,26 @@ def _take_in(ground: Ground, box: Box, others: list[Strange]) -> list[Strange]:
     return others[done:]
 
 
-def _sorted_out(
-    ground: Ground, box: Box, strange: list[Strange]
-) -> tuple[list[tuple[str, Facts]], list[Strange]]:
+def _sorted_out(ground: Ground, box: Box, strange: list[str]) -> tuple[list[tuple[str, Facts]], list[str]]:
     """Names whose UID can be believed, and the others.  It can when the index was lost, or when a crash came
     between the file and the index; and when nobody else has it."""
     mine: dict[int, tuple[str, Facts]] = {}
-    others: list[Strange] = []
+    others: list[str] = []
     ours = f",I={box.uid_validity:x}."
-    for folder, name in strange:
-        can_be_ours = folder == "cur" and ours in name and name.isascii()
+    for name in strange:
+        can_be_ours = ours in name and name.isascii()
         facts = facts_of(split(name)[0]) if can_be_ours else Facts()
         uid = facts.uid
-        if uid is None or uid in mine or not _believed(ground, box, facts, uid):
-            others.append((folder, name))
-        else:
-            mine[uid] = (name, facts)
+        if uid is None or not _believed(ground, box, facts, uid):
+            others.append(name)
+            continue
+        first = mine.get(uid)
+        if first is not None and age(first[0]) < age(name):  # this is a copy of it
+            others.append(name)
+            continue
+        if first is not None:
+            others.append(first[0])
+        mine[uid] = (name, facts)
     return list(mine.values()), others
 
 
