@@ -18,7 +18,7 @@ from mailtwist.delivery.folders import Folders
 from mailtwist.delivery.recipients import Recipients
 from mailtwist.delivery.room import Room
 from mailtwist.kit.clock import Clock
-from mailtwist.kit.spawn import started, to_its_end
+from mailtwist.kit.spawn import to_its_end, uninterrupted
 from mailtwist.mail.address import Address
 from mailtwist.store.api import INBOX, Store
 
@@ -119,11 +119,12 @@ class MailboxTarget:
         for one in list(self._unfinished):
             await to_its_end(one)
 
-    def _finish(self, work: Coroutine[Any, Any, None]) -> Deferred[None]:
-        done = started(work)
-        self._unfinished.add(done)
-        done.addBoth(self._finished, done)
-        return to_its_end(done)
+    async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
+        await uninterrupted(work, self._unfinished_is)
+
+    def _unfinished_is(self, work: Deferred[None]) -> None:
+        self._unfinished.add(work)
+        work.addBoth(self._finished, work)
 
     def _finished(self, result: T, done: Deferred[None]) -> T:
         self._unfinished.discard(done)

@@ -1,7 +1,6 @@
 """Where a message has been: the lines that we put on top of it.  rfc5321#4.4"""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -43,8 +42,9 @@ def delivered_to(address: Address) -> bytes:
 
 def received(envelope: Envelope, *, by: str, protocol: str, id: str, now: float) -> bytes:
     """Who brought it, to whom, and how.  The name the client gave itself cannot say more than a name does."""
-    words = [*_clauses(envelope, by, protocol, id)]
-    return _folded("Received:", [*words[:-1], f"{words[-1]};", _date(int(now))])
+    words = _clauses(envelope, by, protocol, id)
+    words[-1] += ";"
+    return _folded("Received:", [*words, _date(int(now))])
 
 
 @lru_cache(maxsize=1)
@@ -52,19 +52,18 @@ def _date(second: int) -> str:
     return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
-def _clauses(envelope: Envelope, by: str, protocol: str, id: str) -> Iterator[str]:
+def _clauses(envelope: Envelope, by: str, protocol: str, id: str) -> list[str]:
     """What a fold shall not divide where that can be."""
     version, _, cipher = envelope.tls.partition(" ")
-    yield f"from {_ODD.sub('?', envelope.helo)[:255] or 'unknown'}"
+    words = [f"from {_ODD.sub('?', envelope.helo)[:255] or 'unknown'}"]
     if envelope.peer:
-        yield f"([{_literal(envelope.peer)}])"
-    yield f"by {by} (mailtwist)"
-    yield f"with {protocol}" + (f" ({version})" if version else "")
-    yield f"id {id}"
+        words.append(f"([{_literal(envelope.peer)}])")
+    words += [f"by {by} (mailtwist)", f"with {protocol}" + (f" ({version})" if version else ""), f"id {id}"]
     if len(envelope.recipients) == 1:  # of several, none may learn of the others
-        yield f"for {written(envelope.recipients[0].address)}"
+        words.append(f"for {written(envelope.recipients[0].address)}")
     if suite := registered(cipher):
-        yield f"tls {suite}"  # rfc8314#4.3
+        words.append(f"tls {suite}")  # rfc8314#4.3
+    return words
 
 
 def _folded(name: str, words: list[str]) -> bytes:

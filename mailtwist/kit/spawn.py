@@ -1,6 +1,7 @@
 """Start a coroutine: one of the two places where that is done (the other is a connection's turns)."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from types import coroutine
 from typing import Any, TypeVar
 
 from twisted.cred.error import LoginFailed
@@ -51,6 +52,38 @@ def to_its_end(work: Deferred[T]) -> Deferred[T]:
     work.addBoth(done)
     work.addErrback(lambda failure: None)
     return result
+
+
+async def uninterrupted(
+    work: Coroutine[Any, Any, T], waits: Callable[[Deferred[T]], object] = lambda rest: None
+) -> T:
+    """The result of `work`, which goes on to its end also when whoever awaits it is called off; a failure is
+    logged then.  Work that has to wait for something is handed to `waits`; other work has ended by then, and
+    nothing was made to wait with."""
+    try:
+        first = work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    rest: Deferred[T] = Deferred.fromCoroutine(_from_here(work, first))
+    waits(rest)
+    return await to_its_end(rest)
+
+
+@coroutine
+def _from_here(work: Coroutine[Any, Any, T], waits: object) -> Generator[Any, Any, T]:
+    """The rest of a coroutine that waits for `waits`."""
+    while True:
+        step: Callable[[Any], object] = work.send
+        try:
+            value = yield waits
+        except BaseException as error:
+            step, value = work.throw, error
+        try:
+            waits = step(value)
+        except StopIteration as done:
+            result: T = done.value
+            return result
 
 
 def shield(work: Deferred[Any], undo: Callable[[Any], object]) -> Deferred[Any]:

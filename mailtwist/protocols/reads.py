@@ -26,9 +26,11 @@ class Reads:
 
     async def line(self, limit: int, progress: float, idle: float | None) -> bytes | None:
         """The next line; None when `told` comes first."""
-        self._patience.begin(progress)
         try:
-            while (line := self._in.line(limit)) is None:
+            if (line := self._in.line(limit)) is not None:
+                return line
+            self._patience.begin(progress)
+            while line is None:
                 if self._told():
                     return None
                 if self._in:
@@ -37,6 +39,7 @@ class Reads:
                     self._patience.watch(idle)
                     self._patience.begin(progress)
                 await self._more()
+                line = self._in.line(limit)
         finally:
             self._let_go()
         return line

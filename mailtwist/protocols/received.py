@@ -47,7 +47,7 @@ class Received:
         `limit`; `Unframed` for CR or LF on its own, and for a line that fills the buffer."""
         end = self._data.find(b"\r\n", self._searched)
         if end < 0:
-            if self.full:
+            if len(self._data) >= LIMIT:
                 raise Unframed("The line has no end")
             self._searched = max(0, len(self._data) - 1)
             return None

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from mailtwist.kit.clock import Clock
-from mailtwist.kit.spawn import shield, started
+from mailtwist.kit.spawn import started, uninterrupted
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope, Recipient
@@ -165,8 +165,8 @@ class TakesMail(SignsIn):
 
     async def commit(self, transfer: Transfer) -> Sequence[Reply]:
         count = len(self.for_each(NO_BINARY))
-        work = started(outcomes(transfer, count, self.dialect.protocol == "lmtp"))
-        answers = [self._outcome(outcome) for outcome in await shield(work, lambda found: None)]
+        found = await uninterrupted(outcomes(transfer, count, self.dialect.protocol == "lmtp"))
+        answers = [self._outcome(outcome) for outcome in found]
         if any(answer.good for answer in answers):
             self.conduct.forgive()
         return answers
