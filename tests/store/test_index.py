@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.flags import FLAGGED, SEEN
-from mailtwist.store.api import INBOX, Gone, NoSuchMailbox, Usage
+from mailtwist.store.api import INBOX, Gone, LimitReached, NoSuchMailbox, Usage
 from mailtwist.store.maildir import facts, index, rows
 from mailtwist.store.maildir.index import MIGRATIONS, Index, Indexes
 from mailtwist.testing.clock import ManualClock
@@ -16,6 +16,14 @@ from mailtwist.testing.messages import got, put, uids
 from tests.store.maildirs import WithMaildir
 
 INDEX = "mailtwist-index"
+
+
+class Restless(ManualClock):
+    """Whenever it is asked, time has passed."""
+
+    def now(self):
+        self.advance(0.7)
+        return super().now()
 
 
 class LostIndexTests(WithMaildir):
@@ -55,6 +63,16 @@ class LostIndexTests(WithMaildir):
         self.assertEqual(await self.state(account), state)
         self.assertEqual(self.cur(".Work"), names)
 
+    async def test_the_date_is_the_same_however_long_it_took(self):
+        self.clock = Restless()
+        account = await self.account()
+        for text in (b"small", b"big\r\n" * 600_000):
+            await put(account, text)
+        dates = [entry.received for entry in (await account.open(INBOX)).entries()]
+        self.lose()
+        mailbox = await (await self.again()).open(INBOX)
+        self.assertEqual([entry.received for entry in mailbox.entries()], dates)
+
     async def test_uids_that_are_gone_are_not_given_again(self):
         await self.lived()
         self.lose()
@@ -80,6 +98,19 @@ class LostIndexTests(WithMaildir):
         self.lose()
         self.clock = ManualClock(86400.0)
         self.assertGreater((await (await self.again()).status("Work")).highest_modseq, before)
+
+    async def test_a_keyword_that_only_files_tell_of_is_not_given_away(self):
+        store = await self.make_store()
+        account = await store.account("ann")
+        for number in range(26):
+            await put(account, b"x", INBOX, f"$K{number}")
+        await store.stop()
+        self.lose()
+        account = await self.again()
+        with self.assertRaises(LimitReached):
+            await put(account, b"x", INBOX, "$New")
+        mailbox = await account.open(INBOX)
+        self.assertEqual(set(mailbox.keywords), {f"$K{number}" for number in range(26)})
 
     async def test_messages_known_before_are_not_recent(self):
         await self.lived()

@@ -13,8 +13,8 @@ from mailtwist.kit.watching import Watching
 from mailtwist.store.api import INBOX, Listed, NoSuchMailbox, Quota, Status, Stored, Usage
 from mailtwist.store.maildir import mailboxes, subscriptions
 from mailtwist.store.maildir.arriving import Letter
-from mailtwist.store.maildir.counter import Counter
 from mailtwist.store.maildir.bell import Bell
+from mailtwist.store.maildir.counter import Counter
 from mailtwist.store.maildir.folders import must_exist
 from mailtwist.store.maildir.ground import Ground
 from mailtwist.store.maildir.hearing import Hearing
@@ -58,9 +58,9 @@ class MaildirAccount:
         self._ground = ground
         self._in_turn = OneByOne()
         self._open: dict[int, MaildirMailbox] = {}
-        self._counter = Counter(self._in_turn, self._work)
         self._bell = Bell(ground.root)
         self._hearing = Hearing(watching, self._bell, ground.clock, self._look)
+        self._counter = Counter(self._in_turn, self._work)
 
     async def begin(self) -> None:
         """Its folders are there, also for those who come while they are made."""

@@ -1,5 +1,6 @@
 """Messages that arrive: all that wait for an account go into their mailboxes together.  Blocks."""
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -54,7 +55,6 @@ class _Filling:
     def __init__(self, ground: Ground, undo: Undo) -> None:
         self._ground = ground
         self._undo = undo
-        self._now = ground.clock.now()
         self._names: dict[str, _Filled] = {}
         self._filled: dict[int, _Filled] = {}  # by UIDVALIDITY: a mailbox may have been given by two names
         self._octets = self._messages = 0
@@ -70,9 +70,9 @@ class _Filling:
         facts = Facts(letter.size, letter.crlf_size, box.uid_validity, uid, letter.zone, exact)
         base = base_of(letter.path.name, facts)
         place = filled.cur / joined(base, letters)
+        received = os.stat(letter.path).st_mtime  # what the file tells, now and later
         ground.files.rename(letter.path, place)
         self._undo.append(partial(ground.files.unlink, place))
-        received = self._now if letter.received is None else letter.received
         row = Row(uid, base, letters, letter.size, letter.size, received, letter.zone, box.modseq + 1)
         filled.rows.append(row)
         box.uid_next = uid + 1

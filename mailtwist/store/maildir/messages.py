@@ -20,6 +20,7 @@ from mailtwist.store.maildir.filenames import (
     in_order,
     joined,
     new_maker,
+    split,
 )
 from mailtwist.store.maildir.ground import Box, Ground
 from mailtwist.store.maildir.keywords import LETTERS
@@ -256,7 +257,15 @@ def _vanish(ground: Ground, box: Box, rows: Sequence[Row], current: bool) -> Non
 
 def letters_of(ground: Ground, box: Box, flags: Flags) -> str:
     """New keywords are written down."""
-    return ground.keywords(box).letters(flags, lambda: used_letters(ground, box))
+    return ground.keywords(box).letters(flags, lambda: _used(ground, box))
+
+
+def _used(ground: Ground, box: Box) -> set[str]:
+    """The letters that messages have, also those that the index does not know yet."""
+    used = used_letters(ground, box)
+    if box.rebuilding:
+        used.update(*(split(name)[1] for name in os.listdir(ground.cur(box))))
+    return used
 
 
 def _relettered(letters: str, how: FlagChange, chosen: str) -> str:
