@@ -27,12 +27,13 @@ class State(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`+OK told words`, then `body` if there is one: octets with CRLF line ends, not dot-stuffed, whose end a
-    dot tells (rfc1939#3).  `told` is for programs; `words`, for people, are in English here and told in the
-    client's language.  `then` is called when all of the answer is on its way: STLS."""
+    """`+OK told words`, then `body` if there is one, whole or in pieces: octets with CRLF line ends, not
+    dot-stuffed, whose end a dot tells (rfc1939#3).  `told` is for programs; `words`, for people, are in
+    English here and told in the client's language.  `then` is called when all of the answer is on its way:
+    STLS."""
 
     words: str = ""
-    body: AsyncGenerator[bytes, None] | None = None
+    body: AsyncGenerator[bytes, None] | bytes | None = None
     then: Callable[[], None] | None = None
     told: str = ""
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+_DOT = re.compile(rb"\.(?<=[\r\n]\.)")  # in this order: dots are found much faster than line ends
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 
 
@@ -15,14 +16,21 @@ class Stuffing:
         self._last = b"\r\n"
 
     def stuffed(self, chunk: bytes) -> bytes:
-        whole = self._last[-1:] + chunk
+        begins_line = self._last[-1:] in b"\r\n"
         self._last = (self._last + chunk[-2:])[-2:]
-        return whole.replace(b"\n.", b"\n..").replace(b"\r.", b"\r..")[1:]
+        stuffed = _DOT.sub(b"..", chunk)
+        return b"." + stuffed if begins_line and chunk.startswith(b".") else stuffed
 
     def end(self) -> bytes:
         """What ends the answer: the dot on its own line, which begins behind a line end of its own where the
         message has none."""
         return b".\r\n" if self._last == b"\r\n" else b"\r\n.\r\n"
+
+
+def stuffed(message: bytes) -> bytes:
+    """All of a message, and what ends the answer."""
+    stuffing = Stuffing()
+    return stuffing.stuffed(message) + stuffing.end()
 
 
 class Top:

@@ -1,14 +1,20 @@
 """A maildrop as it was at login: numbered messages, deletions that wait for QUIT.  rfc1939#4 rfc1939#6"""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from mailtwist.protocols.pop3.command import No, NoSuchMessage
-from mailtwist.protocols.pop3.read_ahead import ReadAhead
+from mailtwist.protocols.pop3.read_ahead import HELD, ReadAhead
 from mailtwist.store.api import INBOX, Account, Content, Entry, Mailbox, octets
+from mailtwist.store.content import Octets
 
 FETCHED = "$POP3Fetched"
 """Is on messages that a client had, where the server keeps them only for some time."""
+
+
+AT_A_TIME = 256 * 1024
+"""Octets of a big message that are read to be sent."""
 
 
 class NotRemoved(No):
@@ -105,7 +111,10 @@ class StoreMaildrop:
         return self._name(self._entry(number))
 
     async def open(self, number: int) -> Message:
-        return _Opened(await self._ahead.open(number, self._entry(number)))
+        content = await self._ahead.open(number, self._entry(number))
+        if isinstance(content, Octets) and content.size <= HELD:
+            return InMemory(content.octets)
+        return _Opened(content)
 
     def fetched(self, number: int) -> None:
         self._fetched.add(self._entry(number).uid)
@@ -148,6 +157,20 @@ class StoreMaildrop:
         return b"%d.%d" % (self._validity, entry.uid)
 
 
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """A `Message` of which all octets are here; nothing is to be closed."""
+
+    octets: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.octets)
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        yield self.octets
+
+
 class _Opened:
     def __init__(self, content: Content) -> None:
         self._content = content
@@ -158,7 +181,7 @@ class _Opened:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         try:
-            async for chunk in octets(self._content):
+            async for chunk in octets(self._content, AT_A_TIME):
                 yield chunk
         finally:
             self._content.close()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mailtwist.store.api import Content, Entry, Mailbox, MessageGone
 
-MOST, HELD = 16, 128 * 1024
+MOST, HELD = 32, 128 * 1024
 """Messages, and their octets, that wait for a client which has asked for those before them."""
 
 

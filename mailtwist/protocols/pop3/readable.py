@@ -8,7 +8,7 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail import headers, surrogate
 from mailtwist.protocols.pop3.command import No
-from mailtwist.protocols.pop3.maildrop import Message
+from mailtwist.protocols.pop3.maildrop import InMemory, Message
 
 UNREADABLE = Event("pop3.unreadable", "A message cannot be read: {reason}", "error")
 
@@ -48,7 +48,7 @@ async def readable(message: Message, how: Utf8Headers) -> Message:
     """`message` for a client that did not say UTF8; `NeedsUtf8` where it cannot have it, and then it is
     closed.  A header larger than `headers.LIMIT` is nobody's, and comes as it is: it must not be what keeps a
     client from its other messages."""
-    if how == "as_is":
+    if how == "as_is" or (isinstance(message, InMemory) and message.octets.isascii()):
         return message
     chunks = message.chunks()
     try:

@@ -21,7 +21,7 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.errors import Closed, Malformed
 from mailtwist.protocols.pop3.command import Answer, Command, State
 from mailtwist.protocols.pop3.delays import Delays
-from mailtwist.protocols.pop3.dots import Stuffing
+from mailtwist.protocols.pop3.dots import Stuffing, stuffed
 from mailtwist.protocols.pop3.extension import Dialect
 from mailtwist.protocols.pop3.language import ENGLISH, Language
 from mailtwist.protocols.pop3.legacy import LegacyMaildrop
@@ -153,7 +153,9 @@ class POP3Server(TakesTurns, pop3.POP3):
 
     async def _say(self, answer: Answer) -> None:
         self.turns.write(ok(answer, self.language))
-        if answer.body is not None:
+        if isinstance(answer.body, bytes):
+            self.turns.write(stuffed(answer.body))
+        elif answer.body is not None:
             try:
                 await self._send(answer.body)
             except Exception as error:

@@ -128,6 +128,8 @@ class FileContent:
     async def read(self, start: int, count: int) -> bytes:
         if self._closed:
             raise ValueError("the content is closed")
+        if self._lines is None and _is_held(self._file.fileno(), start, min(count, self.size - start)):
+            return self._read(start, count)  # costs less than a thread's turn
         return await self._in_turn.run(partial(self._threads.run, self._read, start, count))
 
     async def in_file(self, start: int, count: int) -> int | None:
@@ -160,12 +162,13 @@ class FileContent:
             self._file.close()
 
 
+LOOKED_AT = 1 << 20  # octets that are copied in no time worth a thread
 _UNREAD = bytearray(64 << 10)  # what is put here is of no use to anybody
 
 
 def _is_held(file: int, start: int, count: int) -> bool:
     """The kernel has these octets in memory and need not read the disk for them.  Does not block."""
-    return _passed(file, start, count, getattr(os, "RWF_NOWAIT", None))
+    return count <= LOOKED_AT and _passed(file, start, count, getattr(os, "RWF_NOWAIT", None))
 
 
 def _brought(file: int, start: int, count: int) -> bool:

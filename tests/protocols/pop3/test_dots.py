@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.protocols.pop3.dots import Stuffing, Top
+from mailtwist.protocols.pop3.dots import Stuffing, Top, stuffed
 
 LIVELY = st.lists(st.sampled_from([b".", b"\r\n", b"\n", b"\r", b"a", b"..", b"\r\n.\r\n", b""]), max_size=30)
 
@@ -37,6 +37,11 @@ class Dots(SynchronousTestCase):
         message = b"".join(pieces)
         sent = answer(cut(message, at))
         self.assertEqual(sent, answer([message]))
+        self.assertEqual(sent, stuffed(message))
+        doubled = b"\r\n" + message  # what a search from the left finds, the slow way
+        for end in (b"\n", b"\r"):
+            doubled = doubled.replace(end + b".", end + b"..")
+        self.assertTrue(sent.startswith(doubled[2:]))
         reader = poplib.POP3.__new__(poplib.POP3)  # reads lines as most programs do: up to LF
         reader.file = BytesIO(sent + b"+OK the next answer\r\n")
         reader._debugging = 0

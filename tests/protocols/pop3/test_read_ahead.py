@@ -78,9 +78,9 @@ class ReadAheadTests(SynchronousTestCase):
     def test_what_waits_is_closed_with_the_maildrop_and_with_the_next_opening(self):
         self.reading()
         self.read(1), self.read(2)
-        self.read(30)
+        self.read(39)
         self.assertFalse([one for one in self.box.made if one.open])
-        self.read(31), self.ahead.close()
+        self.read(40), self.ahead.close()
         self.assertFalse([one for one in self.box.made if one.open])
 
     def test_one_that_has_gone_is_gone_and_the_others_are_there(self):

@@ -132,7 +132,7 @@ class Closing(SynchronousTestCase):
 
     def test_a_message_that_cannot_be_read_to_its_end_is_never_ended_by_a_dot(self) -> None:
         for error, logged in ((OSError(5, "Input/output error"), 0), (ZeroDivisionError(), 1)):
-            scene = Scene(messages=(b"\r\n" + b"x" * 199_998,))
+            scene = Scene(messages=(b"\r\n" + b"x" * 599_998,))
             wire = scene.logged_in()
 
             async def read(content: Octets, start: int, count: int, error: Exception = error) -> bytes:
@@ -143,7 +143,7 @@ class Closing(SynchronousTestCase):
             self.patch(Octets, "read", read)
             wire.send(b"RETR 1\r\nNOOP\r\n")
             answer = wire.read()
-            self.assertTrue(answer.startswith(b"+OK 200000 octets\r\n\r\nxxx"))
+            self.assertTrue(answer.startswith(b"+OK 600000 octets\r\n\r\nxxx"))
             self.assertNotIn(b"\r\n", answer[21:])
             self.assertTrue(wire.aborted)
             self.assertEqual(scene.realm.out, [b"ann"])

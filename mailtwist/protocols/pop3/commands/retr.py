@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 from mailtwist.protocols.pop3.command import Answer, Command, State, one_number
 from mailtwist.protocols.pop3.door import Door
 from mailtwist.protocols.pop3.extension import Extension
+from mailtwist.protocols.pop3.maildrop import InMemory
 from mailtwist.protocols.pop3.readable import readable
 
 
@@ -25,7 +26,8 @@ class Retr(Command):
         if not door.utf8:
             message = await readable(message, door.utf8_headers)
         had = partial(door.maildrop.fetched, self.number)
-        return Answer(f"{message.size} octets", message.chunks(), then=had)
+        body = message.octets if isinstance(message, InMemory) else message.chunks()
+        return Answer(f"{message.size} octets", body, then=had)
 
 
 extension = Extension(name="retr", rfc=1939, commands=(Retr,))
