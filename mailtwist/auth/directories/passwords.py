@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from mailtwist.kit.threads import Threads
 
 MOST = 10_000
 AT_ONCE = 2
-"""Hashes made at the same time: each takes memory, and other work waits for the same processors."""
+"""Hashes made at the same time, at most: each takes memory."""
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class Passwords:
         self._remembered = remembered
         self._right: OrderedDict[bytes, float] = OrderedDict()
         self._key = secrets.token_bytes(32)
-        self._threads = Threads("passwords", AT_ONCE)
+        self._threads = Threads("passwords", at_once())
 
     def stop(self) -> None:
         self._threads.stop()
@@ -95,6 +96,13 @@ class Passwords:
 
     def _mark(self, stored: str, password: bytes) -> bytes:
         return hmac.digest(self._key, stored.encode() + b"\0" + password, "sha256")
+
+
+def at_once() -> int:
+    """How many hashes are made at the same time: one processor is left to everybody else, if there are
+    several.  Two on one processor are no faster than one after the other, and whoever waits for the processor
+    waits twice as long."""
+    return min(AT_ONCE, max(1, len(os.sched_getaffinity(0)) - 1))
 
 
 def _base64(octets: bytes) -> str:
