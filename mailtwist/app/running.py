@@ -1,6 +1,7 @@
 """The server process: ports first, then privileges go, then everything begins; signals; a clean end."""
 
 import atexit
+import gc
 import json
 import os
 import resource
@@ -114,6 +115,7 @@ class MailServer(Service):
             LISTENING.log(service=name, places=", ".join(where))
         if not places:
             NO_SERVICE.log()
+        _settle()
         if self._told_ready(places):
             READY.log()
         else:
@@ -182,6 +184,14 @@ def _reactor() -> Any:
 def _in_reactor(call: Callable[[], object]) -> None:
     """For signal handlers."""
     _reactor().callFromThread(call)
+
+
+def _settle() -> None:
+    """What has been built stays until the end: a full collection, in which nobody is served, need not look
+    at it.  What comes and goes with a message is mostly gone before anything is looked at."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
 
 
 def _raise_file_limit() -> None:
