@@ -125,7 +125,8 @@ class Output:
         self._to.registerProducer(self, True)
 
     def _unsent(self) -> bool:
-        return getattr(self._to, "unsent", True)
+        """The class is asked, for the same reason: what waits in TLS the transport below it does not know."""
+        return not hasattr(type(self._to), "unsent") or bool(cast(Any, self._to).unsent)
 
     def unregister(self) -> None:
         self._wanted = False
