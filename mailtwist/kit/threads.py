@@ -47,9 +47,9 @@ class Threads:
             if not result.called:
                 result.callback(value)
 
-        self._under_way += 1
-        if len(self._threads) < min(self._under_way, self._size):
+        if len(self._threads) < min(self._under_way + 1, self._size):
             self._grow()
+        self._under_way += 1
         self._jobs.put((lambda: work(*args, **kw), done))
         return await result
 
@@ -58,8 +58,13 @@ class Threads:
 
         name = f"{self._name}-{len(self._threads)}"
         thread = Thread(target=_work, args=(self._jobs, cast(Any, reactor).callFromThread), name=name)
-        thread.start()
-        self._threads.append(thread)
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more for us: those that are there do it
+            if not self._threads:
+                raise
+        else:
+            self._threads.append(thread)
 
 
 def _work(jobs: "SimpleQueue[Job | None]", tell: Callable[..., None]) -> None:

@@ -24,6 +24,16 @@ class ThreadsTests(TestCase):
             await self.threads.run(divmod, 1, 0)
         self.assertEqual(await self.threads.run(int), 0)
 
+    async def test_a_system_that_has_no_more_threads_leaves_those_that_are_there(self):
+        def start(thread):
+            raise RuntimeError("can't start new thread")
+
+        self.assertEqual(await self.threads.run(int), 0)
+        self.patch(threading.Thread, "start", start)
+        self.assertEqual(await together(*(self.threads.run(int) for _ in range(3))), [0, 0, 0])
+        with self.assertRaises(RuntimeError):
+            await Threads("none", 2).run(int)
+
     async def test_so_many_at_a_time_and_no_more(self):
         now, most, lock = [0], [0], threading.Lock()
         both = threading.Barrier(2)
