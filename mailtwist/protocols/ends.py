@@ -60,13 +60,14 @@ class Output:
     transport is `full`, and calls `resumed` when it no longer is.
 
     A transport that says that nothing of ours is `unsent` learns of its producer when it is given much: most
-    answers are short, and gone before the turn is over.  `taken` hears how many octets of a file left."""
+    answers are short, and gone before the turn is over.  What it took without a producer it may still have:
+    that is `unwatched`.  `taken` hears how many octets of a file left."""
 
     def __init__(
         self, transport: Transport, resumed: Callable[[], None], taken: Callable[[int], None]
     ) -> None:
         self.full = False
-        self.size = self.missing = 0
+        self.size = self.missing = self.unwatched = 0
         self._to = transport
         self._resumed = resumed
         self._taken = taken
@@ -84,8 +85,13 @@ class Output:
         if self._pieces:
             data = b"".join(self._pieces) if len(self._pieces) > 1 else self._pieces[0]
             self.drop()
-            if self._wanted and (len(data) > MUCH or self._unsent()):
+            unsent = self._unsent()
+            if self._wanted and (len(data) > MUCH or unsent):
                 self._register()
+            if self._registered or not unsent:
+                self.unwatched = 0
+            if not self._registered:
+                self.unwatched += len(data)
             self._to.write(data)
 
     def drop(self) -> None:

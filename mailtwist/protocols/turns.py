@@ -164,7 +164,7 @@ class Turns:
         if not self.over and leaving(self._to):  # a third party's transport.loseConnection()
             self.close()
         self.ours()
-        if self._out.full:
+        if self.much:
             await self.drained()
 
     def _last_words(self, say: Callable[[], None]) -> None:
@@ -266,7 +266,7 @@ class Turns:
     @property
     def much(self) -> bool:
         """More was written than should wait; it is time for `drained`."""
-        return self._out.full or self._out.size >= ENOUGH
+        return self._out.full or self._out.size + self._out.unwatched >= ENOUGH
 
     def flush(self) -> None:
         """All that `write` took is with the transport."""

@@ -168,7 +168,7 @@ def alpine_change(login: Login, folder: Path) -> None:
         screen.until("SAVE")
         screen.keys("C-u")
         screen.type(f"{{localhost:{login.ports['imaps']}/imap/ssl/user={login.user}}}Archive\n")
-        screen.until("Message 3 copied")
+        screen.until("Message 3 copied", "Saving DONE")
         screen.type("d")
         screen.until("Message 3 marked")
         screen.type("x")

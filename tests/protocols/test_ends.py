@@ -65,3 +65,30 @@ class Producer(SynchronousTestCase):
     def test_who_does_not_tell_is_always_told(self):
         for transport in (Silent(), Wrapper()):
             self.assertEqual(self.did(transport, 10), ["register", 10, "unregister"])
+
+
+class Unwatched(SynchronousTestCase):
+    """What a transport took without a producer, and may still have, is known."""
+
+    def after(self, transport, *sizes):
+        out = Output(transport, lambda: None, lambda octets: None)
+        for size in sizes:
+            out.write(b"x" * size)
+            out.flush()
+        return out
+
+    def test_it_adds_up_where_nobody_can_tell(self):
+        self.assertEqual(self.after(Silent(), 10, 20, 30).unwatched, 60)
+
+    def test_what_has_gone_does_not_count(self):
+        self.assertEqual(self.after(Telling(), 10, 20, 30).unwatched, 30)
+
+    def test_it_is_watched_with_a_producer(self):
+        transport = Telling()
+        transport.unsent = True
+        out = self.after(transport, 10, 20)
+        self.assertEqual(out.unwatched, 30)
+        out.register()
+        out.write(b"x")
+        out.flush()
+        self.assertEqual(out.unwatched, 0)

@@ -70,7 +70,7 @@ class _Filling:
         facts = Facts(letter.size, letter.crlf_size, box.uid_validity, uid, letter.zone, exact)
         base = base_of(letter.path.name, facts)
         place = filled.cur / joined(base, letters)
-        received = os.stat(letter.path).st_mtime  # what the file tells, now and later
+        received = _received(letter)
         ground.files.rename(letter.path, place)
         self._undo.append(partial(ground.files.unlink, place))
         row = Row(uid, base, letters, letter.size, letter.size, received, letter.zone, box.modseq + 1)
@@ -158,3 +158,10 @@ def _discard(ground: Ground, letters: Sequence[Letter]) -> None:
     for letter in letters:
         with suppress(OSError):
             ground.files.unlink(letter.path)
+
+
+def _received(letter: Letter) -> float:
+    """What the file tells, now and later; but dates that its file system cannot hold are known to the index
+    alone."""
+    told = os.stat(letter.path).st_mtime
+    return told if letter.received is None or abs(told - letter.received) < 1 else letter.received
