@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from mailtwist.kit.trouble import Trouble
-from mailtwist.state.api import Token
+from mailtwist.state.records import Token
 
 DoorName = Literal["imap", "pop3", "smtp", "http", "other"]
 

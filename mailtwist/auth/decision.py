@@ -32,9 +32,10 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event, login_id
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
-from mailtwist.state.api import Device, Durable, Volatile
+from mailtwist.state.api import Durable, Volatile
 from mailtwist.state.keys import IDENTITY, Keys
 from mailtwist.state.process import durable, keys, volatile
+from mailtwist.state.records import Device
 
 REFUSED_FOR = 30 * 86400.0
 """A wrong code makes its string a known wrong one for so long: a fixed list of strings meets no new codes."""

@@ -9,8 +9,9 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
-from mailtwist.state.api import Device, Durable, Network
+from mailtwist.state.api import Durable
 from mailtwist.state.keys import DEVICES, Keys
+from mailtwist.state.records import Device, Network
 
 REMEMBERED = Event("device.remembered", "{account}: device {device} in {network}, by {protocol} {client}")
 NOT_TOUCHED = Event(

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from mailtwist.state.api import Device, Volatile
+from mailtwist.state.api import Volatile
+from mailtwist.state.records import Device
 
 LEASE = 15.0  # seconds after which somebody else may judge
 

@@ -1,7 +1,8 @@
 """A code is accepted once: for one string of one client, durably before anybody is told."""
 
 from mailtwist.auth.api import Proof
-from mailtwist.state.api import Durable, Use, Volatile
+from mailtwist.state.api import Durable, Volatile
+from mailtwist.state.records import Use
 
 
 async def used_once(

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailtwist.kit.spawn import started, together
-from mailtwist.state.api import Device, Durable, Network, Token, Use, Volatile
+from mailtwist.state.api import Durable, Volatile
+from mailtwist.state.records import Device, Network, Token, Use
 from mailtwist.testing.clock import ManualClock
 
 DAY = 86400.0

@@ -6,7 +6,8 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from mailtwist.auth.api import Accepted, LoginRefused, Person
 from mailtwist.auth.places import network_of
-from mailtwist.state.api import StateAway, Use
+from mailtwist.state.api import StateAway
+from mailtwist.state.records import Use
 from mailtwist.testing.directory import MemoryDirectory
 from mailtwist.testing.threads import InTurn
 from tests.auth.house import AWAY, HOME, HOME_TOO, NAME, PASSWORD, House

@@ -8,7 +8,7 @@ from mailtwist.app.cli.answer import moment, print_json, print_rows, qr_code
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.inside import CannotDo, Inside, person_named, run_inside
 from mailtwist.auth.api import Enrolment, SupportsEnrolment
-from mailtwist.state.api import Token
+from mailtwist.state.records import Token
 
 NO_FACTOR = 'no factor of this config has tokens to give; write "[factor:totp]"'
 

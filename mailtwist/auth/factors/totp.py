@@ -14,9 +14,10 @@ from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.ids import new_id
-from mailtwist.state.api import Durable, Token, Use
+from mailtwist.state.api import Durable
 from mailtwist.state.keys import Keys
 from mailtwist.state.process import durable, keys
+from mailtwist.state.records import Token, Use
 
 KIND = "totp"
 SKEW = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from mailtwist.config.part import Assembly, Part
 from mailtwist.kit.clock import Clock
-from mailtwist.state.api import Device, Network, Token, Use
+from mailtwist.state.records import Device, Network, Token, Use
 from mailtwist.state.database import Database
 
 KEEP_ENDED = 30 * 86400.0

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 from mailtwist.config.part import Assembly, Part
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.ids import new_id
-from mailtwist.state.api import Use
+from mailtwist.state.records import Use
 
 MOST = 100_000  # entries of a kind; beyond that the oldest are forgotten
 T = TypeVar("T")
