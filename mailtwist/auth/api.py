@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from mailtwist.kit.trouble import Trouble
@@ -10,10 +11,20 @@ from mailtwist.state.records import Token
 DoorName = Literal["imap", "pop3", "smtp", "http", "other"]
 
 
+class Source(Enum):
+    """What is known of where an attempt comes from: with a string that is remembered there, from a network in
+    which this account has been lately, or from anywhere."""
+
+    TRUSTED = "trusted"
+    KNOWN = "known"
+    UNTRUSTED = "untrusted"
+
+
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
     """One attempt.  `user` and `secret` are the octets the client sent; `address` is the client's, as text;
-    `trusted`: the network is listed as trusted, which lifts TLS and address limits, never the factor."""
+    `trusted`: the network is listed as trusted, which lifts TLS and address limits, never the factor.
+    `connection` is the id of the connection in the log, `service` the name of the section it came to."""
 
     protocol: DoorName
     user: bytes
@@ -23,6 +34,8 @@ class LoginRequest:
     trusted: bool = False
     authzid: bytes = b""
     client: str = ""
+    connection: str = ""
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,15 @@ class LoginUnavailable(Trouble):
         self.reason = reason
 
 
+class TooManyAttempts(LoginUnavailable):
+    """A limit is reached: in `retry` seconds there is room again.  `bucket` says which one, for the log."""
+
+    def __init__(self, reason: str, retry: float = 0.0, bucket: str = "") -> None:
+        super().__init__(reason)
+        self.retry = retry
+        self.bucket = bucket
+
+
 class EncryptionRequired(Trouble):
     def __init__(self) -> None:
         super().__init__("5.7.11", "Encryption required for authentication")
@@ -62,12 +84,13 @@ class EncryptionRequired(Trouble):
 @dataclass(frozen=True, slots=True)
 class Person:
     """An account as a directory knows it.  `addresses` are full addresses in canonical form, the first is
-    the one mail is sent from by default."""
+    the one mail is sent from by default.  `groups` are the names that rules may ask for."""
 
     account: str
     name: str
     addresses: tuple[str, ...] = ()
     enabled: bool = True
+    groups: tuple[str, ...] = ()
 
 
 class Directory(Protocol):
@@ -91,7 +114,16 @@ class SupportsOpening(Protocol):
     avatar id of a foreign checker.  The decision calls `open` instead of `accepts`."""
 
     async def open(self, person: Person, password: bytes, request: LoginRequest) -> Any | None:
-        """What the login opened, for this connection alone; None when the password is wrong."""
+        """What the login opened, for this connection alone; None when the password is wrong.  What has an end
+        (`SupportsClosing`) gets it from the decision, should the login come to nothing after all."""
+
+
+@runtime_checkable
+class SupportsClosing(Protocol):
+    """Something opened by a login that has an end."""
+
+    async def close(self) -> None:
+        """Nothing is left of it.  Said once."""
 
 
 @runtime_checkable
@@ -159,6 +191,10 @@ class SupportsAliasChanges(SupportsAliases, Protocol):
 class Factor(Protocol):
     """One kind of second factor.  Every factor passes `testing.factor.FactorContract`."""
 
+    @property
+    def kind(self) -> str:
+        """One lower-case word, the same as that of its proofs: `totp`."""
+
     def looks_like(self, text: str) -> bool:
         """The suffix can be a code of this kind; anything else is never taken from the password."""
 
@@ -168,6 +204,15 @@ class Factor(Protocol):
     async def verify(self, account: str, code: str) -> "Proof | None":
         """Which token and step the code belongs to; None when it is wrong.  The same work for accounts
         without a token.  Does not use the code up: the decision does."""
+
+
+@runtime_checkable
+class SupportsLearning(Protocol):
+    """A factor that learns from the codes with which a login succeeded: how far a clock is ahead, how many
+    codes were skipped."""
+
+    async def learned(self, account: str, proof: "Proof") -> None:
+        """A login with this proof of ours succeeded, and its step is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +249,9 @@ class SupportsEnrolment(Protocol):
 @dataclass(frozen=True, slots=True)
 class Proof:
     """`token` is the id of the token, unlike all others in whatever factor; `step` grows with each code that
-    it can give (rfc6238#4.2)."""
+    it can give (rfc6238#4.2).  `kind` is the factor's; `drift` is for its own `learned`."""
 
     token: str
     step: int
+    kind: str
+    drift: int = 0

@@ -43,6 +43,8 @@ class Settings:
 class Totp:
     """`auth.api.Factor` and `SupportsEnrolment`; the seeds lie in the durable state, sealed."""
 
+    kind = KIND
+
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._issuer = settings.issuer or assembly.hostname
         self._clock: Clock = assembly.clock
@@ -63,7 +65,7 @@ class Totp:
         tokens = await self._active(account)
         for token in tokens:
             step = self._step(token, code, steps)
-            found = found if step is None else Proof(token.id, step)
+            found = found if step is None else Proof(token.id, step, KIND)
         if not tokens:
             self._matching(pyotp.TOTP(NO_SEED), code, [self._now(30) + skew for skew in steps])
         return found

@@ -98,7 +98,7 @@ class TotpTests(FactorContract, TestCase):
         await factor.confirm(ENROLLED, self.at(0, tablet))
         self.clock.advance(300)
         proofs = [await factor.verify(ENROLLED, self.at(0, one)) for one in (self.enrolment, tablet)]
-        self.assertEqual(proofs, [Proof(one.token, self.now()) for one in (self.enrolment, tablet)])
+        self.assertEqual(proofs, [Proof(one.token, self.now(), "totp") for one in (self.enrolment, tablet)])
 
     async def test_a_new_enrolment_takes_the_place_of_one_that_waits(self) -> None:
         await self.begin()
