@@ -118,6 +118,16 @@ class Host:
 @cache
 def shared_host() -> Host:
     """Stopped when the tests end."""
+    return _until_the_end()
+
+
+@cache
+def host_of_months() -> Host:
+    """Another one, for tests that let months go by."""
+    return _until_the_end()
+
+
+def _until_the_end() -> Host:
     folder = Path(tempfile.mkdtemp(prefix="mailtwist-peers-"))
     host = Host(folder)
 
