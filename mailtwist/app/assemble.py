@@ -165,6 +165,7 @@ class PartView:
         self.hostname = whole.hostname
         self.folder = whole.folder
         self.login = whole.config.login
+        self.settings = whole.config.settings
         self.trusted = whole.config.server.trusted_networks
         self.clock = whole.clock
         self.files = whole.files

@@ -101,22 +101,26 @@ class _Loading:
     def config(self, octets: bytes) -> Config | None:
         """None when there are problems."""
         sections = read(octets, self.problems)
-        server, lines = self._once(SERVER, sections)
-        login, _ = self._once(LOGIN, sections)
+        filled = {name: self._once(name, sections) for name in ONCE}
         titled = [one for section in sections if section.name not in ONCE for one in self._titled(section)]
         self._needs = {(one.room, one.name): {} for one in titled}
         for one in titled:
             self._names.setdefault(one.room, []).append(one.name)
+        for written, its in filled.values():
+            for setting, room, name in its.names:
+                self._must_be(written, setting, (room, name))
         loaded = [section for one in titled for section in self._section(one)]
         self._circle({(one.room, one.name): one.written for one in titled})
         if self.problems.found:
             return None
-        return Config(Path(self.problems.file), server, tuple(loaded), lines, login)
+        once = {name: one.settings for name, (_, one) in filled.items()}
+        server = filled[SERVER][0]
+        lines = {"": server.line, **_lines(server)}
+        return Config(Path(self.problems.file), once.pop(SERVER), tuple(loaded), lines, once.pop(LOGIN), once)
 
-    def _once(self, name: str, sections: list[WrittenSection]) -> tuple[Any, dict[str, int]]:
+    def _once(self, name: str, sections: list[WrittenSection]) -> tuple[WrittenSection, Filled]:
         section = next((s for s in sections if s.name == name), WrittenSection(name, 0))
-        filled = fill(ONCE[name], section, self._folder, self.problems)
-        return filled.settings, {"": section.line, **_lines(section)}
+        return section, fill(ONCE[name], section, self._folder, self.problems)
 
     def _titled(self, written: WrittenSection) -> list[_Titled]:
         room, _, name = written.name.partition(":")
@@ -180,14 +184,19 @@ class _Loading:
         raise _Untold(words)
 
     def _refer(self, one: _Titled, setting: str, key: Key) -> None:
-        if key in self._needs:
+        if self._must_be(one.written, setting, key):
             self._needs[one.room, one.name][key] = None
-            return
+
+    def _must_be(self, written: WrittenSection, setting: str, key: Key) -> bool:
+        """There is a section of that title, or it is told that there is none."""
+        if key in self._needs:
+            return True
         room, name = key
         words = NO_REFERENCE.said(
             room=room, name=name, hint=self.problems.hint(name, self._names.get(room, ()))
         )
-        tell(self.problems, one.written, setting, words)
+        tell(self.problems, written, setting, words)
+        return False
 
     def _circle(self, written: dict[Key, WrittenSection]) -> None:
         try:

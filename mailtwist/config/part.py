@@ -37,6 +37,10 @@ class Assembly(Protocol):
     def login(self) -> LoginSettings:
         """[login]"""
 
+    def settings(self, kind: "type[T]") -> "T":
+        """What a section says that the process has once: `settings(AuditSettings)` is [audit]; the defaults
+        when it is left out."""
+
     @property
     def trusted(self) -> Networks:
         """Who may log in without TLS and is not limited by address; from `[server]`."""

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Part
 from mailtwist.config.problems import Problem
 from mailtwist.config.server import ServerSettings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,27 @@ class Section:
 
 @dataclass(frozen=True)
 class Config:
-    """`path` is that of the ini file; `server` and `login` are [server] and [login]; `sections` has those of
-    the rooms in the order of the file; `server_lines` says where the settings of [server] stand, under ''
-    where the section begins."""
+    """`path` is that of the ini file; `server` and `login` are [server] and [login], `once` are the settings
+    of the other sections that the process has once, by name; `sections` has those of the rooms in the order
+    of the file; `server_lines` says where the settings of [server] stand, under '' where the section
+    begins."""
 
     path: Path
     server: ServerSettings
     sections: tuple[Section, ...]
     server_lines: Mapping[str, int] = field(default_factory=dict, repr=False)
     login: LoginSettings = field(default_factory=LoginSettings)
+    once: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
         """The ini file's folder, where relative paths begin."""
         return self.path.absolute().parent
+
+    def settings(self, kind: type[T]) -> T:
+        """Those of the section that the process has once and whose settings are of this kind; the defaults
+        when there is none."""
+        return next((one for one in self.once.values() if isinstance(one, kind)), None) or kind()
 
     def section(self, room: str, name: str) -> Section | None:
         return next((s for s in self.sections if (s.room, s.name) == (room, name)), None)

@@ -1,6 +1,6 @@
 """A process in memory for one part: its folder, clock and threads, and other parts by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 
 class OnePart:
-    """`config.part.Assembly` for tests.  `parts` are what `part` and `parts` answer, by room and name;
-    `start` and `stop` are for what `one` made."""
+    """`config.part.Assembly` for tests.  `parts` are what `part` and `parts` answer, by room and name; `once`
+    are the settings of sections that a process has once; `start` and `stop` are for what `one` made."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class OnePart:
         hostname: str = "mail.example.org",
         login: LoginSettings | None = None,
         trusted: Networks | None = None,
+        once: Iterable[Any] = (),
     ) -> None:
         self.name = name
         self.hostname = hostname
@@ -42,7 +43,11 @@ class OnePart:
         self.threads = threads or Threads("test", 4)
         self.made: list[Any] = []
         self._parts = parts or {}
+        self._once = tuple(once)
         self._one: dict[Callable[..., Any], Any] = {}
+
+    def settings(self, kind: type[T]) -> T:
+        return next((one for one in self._once if isinstance(one, kind)), None) or kind()
 
     def part(self, room: str, name: str) -> Any:
         return self._parts[room][name]
