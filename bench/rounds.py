@@ -1,6 +1,5 @@
 """Operations are measured: all servers of one are up, their rounds take turns, the first is dropped."""
 
-import datetime
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,14 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from bench.machine import CLIENTS, SERVERS, on_core
 from bench.operation import Operation, Sample
 from bench.servers.api import NotHere, Server
+from bench.servers.tls import certified
 
 
 @dataclass(frozen=True)
@@ -37,9 +32,8 @@ class Yard:
         self._tell = tell
         self._stack = ExitStack()
         self._running: dict[str, Server] = {}
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-tls-")))
-        self._folder.chmod(0o755)
-        self._certify()
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-tls-"))
+        self._certificate, self._key = certified(Path(folder))
 
     def __enter__(self) -> "Yard":
         return self
@@ -68,7 +62,7 @@ class Yard:
         if kind.name in self.missing:
             return None
         self._tell(f"starting {kind.name}")
-        server = kind(self._folder / "certificate.pem", self._folder / "key.pem")
+        server = kind(self._certificate, self._key)
         stack.callback(server.stop)
         try:
             with on_core(SERVERS):
@@ -79,27 +73,6 @@ class Yard:
         if not fresh:
             self._running[kind.name] = server
         return server
-
-    def _certify(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example.test")])
-        now = datetime.datetime.now(datetime.UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=90))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("mail.example.test")]), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        pem = serialization.Encoding.PEM
-        plain = serialization.NoEncryption()
-        private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-        (self._folder / "certificate.pem").write_bytes(certificate.public_bytes(pem))
-        (self._folder / "key.pem").write_bytes(private)
 
 
 def _figures(operation: Operation, server: str, samples: list[Sample]) -> Figures:

@@ -1,4 +1,4 @@
-"""Accounts of mailtwist with a second factor: `CONFIG COUNT PASSWORD`; prints a JSON list of (name, seed)."""
+"""Accounts with a second factor: `CONFIG COUNT PASSWORD [disabled]`; prints a JSON list of (name, seed)."""
 
 import json
 import sys
@@ -25,11 +25,14 @@ async def work(inside: Inside, chosen: Namespace) -> int:
             time.sleep(3)
         before = pyotp.TOTP(enrolment.secret).at(int(time.time()) - 30)  # the codes of now are for logins
         assert await factor.confirm(person.account, before, "")
+        if chosen.disabled:
+            await directory.set_enabled(person, False)
         made.append((person.name, enrolment.secret))
     print(json.dumps(made))
     return 0
 
 
 if __name__ == "__main__":
-    config, count, password = sys.argv[1:]
-    raise SystemExit(run_inside(work, Namespace(config=config, count=int(count), password=password)))
+    config, count, password, *disabled = sys.argv[1:]
+    chosen = Namespace(config=config, count=int(count), password=password, disabled=bool(disabled))
+    raise SystemExit(run_inside(work, chosen))

@@ -95,8 +95,9 @@ class Ours(Server):
         with on_core(SERVERS):
             self._begin()
 
-    def people(self, count: int) -> list[str]:
+    def people(self, count: int, *, enabled: bool = True) -> list[str]:
         words = ["-m", "bench.programs.people", str(self._server.config), str(count), self.password]
+        words += [] if enabled else ["disabled"]
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
         if done.returncode:
             raise NotHere(done.stderr)
@@ -106,6 +107,9 @@ class Ours(Server):
 
     def secret_of(self, person: str) -> str:
         return f"{self.password}@{pyotp.TOTP(self._seeds[person]).now()}"
+
+    def seed_of(self, person: str) -> str:
+        return self._seeds[person]
 
     def _code(self) -> str:
         """One that was not used: the one before it confirms."""
