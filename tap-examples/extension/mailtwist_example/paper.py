@@ -1,8 +1,8 @@
 """A second factor on paper: a printed list of words, each good once, in their order."""
 
+import hmac
 import re
 from dataclasses import dataclass
-from hmac import compare_digest
 from pathlib import Path
 
 from mailtwist.auth.api import Proof
@@ -11,6 +11,7 @@ from mailtwist.config.places import Folder
 from mailtwist.config.settings import setting
 
 _WORD = re.compile(r"[a-z]{6,12}[0-9]")  # windmill7: no password ends so by accident
+LONGEST = 100
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Settings:
 class Paper:
     """`auth.api.Factor`.  A word's line is its step: who uses the fifth cannot go back to the fourth."""
 
+    kind = "paper"
+
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._folder = settings.lists
         self._threads = assembly.threads
@@ -38,13 +41,15 @@ class Paper:
 
     async def verify(self, account: str, code: str) -> Proof | None:
         words = await self._threads.run(_words, self._folder / account)
-        right = [step for step, word in enumerate(words) if compare_digest(word.encode(), code.encode())]
-        return Proof("paper", right[-1]) if right else None
+        words += ["no word"] * (LONGEST - len(words))  # whoever has none, or few: the same work
+        given = code.encode("utf-8", "replace")
+        right = [step for step, word in enumerate(words) if hmac.compare_digest(word.encode(), given)]
+        return Proof("paper", right[-1], self.kind) if right else None
 
 
 def _words(file: Path) -> list[str]:
     try:
-        return file.read_text().split()
+        return file.read_text().split()[:LONGEST]
     except FileNotFoundError:
         return []
 
