@@ -10,6 +10,7 @@ from typing import Any
 
 from mailtwist.config.fields import BrokenSettings
 from mailtwist.config.fill import Filled, fill, tell
+from mailtwist.config.limits import LimitsSettings
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import ROOMS, Part, installed
 from mailtwist.config.problems import BadConfig, Clean, Problem, Problems, Sentence, shown
@@ -33,7 +34,7 @@ NO_REFERENCE = Sentence("reference-missing", "there is no section [{room}:{name}
 CIRCLE = Sentence("reference-circle", "sections need each other in a circle: {circle}; take one of them out")
 
 SERVER, LOGIN = "server", "login"
-ONCE: Mapping[str, type[Any]] = {SERVER: ServerSettings, LOGIN: LoginSettings}
+ONCE: Mapping[str, type[Any]] = {SERVER: ServerSettings, LOGIN: LoginSettings, "limits": LimitsSettings}
 """Sections that the process has once; they may be left out."""
 Parts = Callable[[str], Mapping[str, EntryPoint]]
 Key = tuple[str, str]  # room, name

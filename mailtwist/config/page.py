@@ -45,6 +45,8 @@ a size
     A number and B, KiB, MiB, GiB or TiB: ``50 MiB``. ``50M`` is the same; ``50 MB`` is 50,000,000.
 a duration
     A number and ms, s, min, h, d or w: ``15 min``, ``1 h 30 min``. Without a unit: seconds.
+a number in a time
+    ``20 in 15 min``: at most so many in any such time.
 names, networks, files, endpoints, host names
     With commas, or on lines of their own. Nothing behind the ``=`` is an empty list.
 an endpoint

@@ -1,10 +1,10 @@
-"""What must last and what is shared: tokens, devices, used codes; refused secrets, logins under way."""
+"""What must last and what is shared: tokens, devices, used codes; limits, bans, logins under way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from mailtwist.kit.trouble import Trouble
-from mailtwist.state.records import Device, Token, Use
+from mailtwist.state.records import Ban, Bucket, Charge, Denied, Device, Token, Use
 
 
 class StateAway(Trouble):
@@ -73,8 +73,36 @@ class Durable(Protocol):
 
 @runtime_checkable
 class Volatile(Protocol):
-    """What connections share and a restart may lose.  `StateAway` when it cannot be reached.
-    Every volatile state passes `testing.state.VolatileContract`."""
+    """What connections share and a restart may lose.  `StateAway` when it cannot be reached, and then nothing
+    was done, or it is not known whether.  However much is put in, it stays bounded: what goes first is what
+    was counted least, and the oldest of that.  Every volatile state passes
+    `testing.volatile.VolatileContract` and `testing.volatile_properties.VolatileProperties`."""
+
+    async def charge(self, buckets: Sequence[Bucket], lease: float) -> Charge | Denied:
+        """Each bucket is charged, or none is: one atomic step.  A bucket has room while what was charged to
+        it in this window, and in the one before as much as a window that ends now still covers, stays within
+        the limit.  The charge is on the way until `refund`, `keep`, or the end of `lease` seconds, and then
+        it stays: it failed.  Denied by several, the answer is the one that is not `waiting`, with the longest
+        `retry`.  The keys of one call differ."""
+
+    async def refund(self, charge: Charge) -> None:
+        """It succeeded: its own cost is taken back from the windows that were charged.  Nothing happens when
+        it is not on the way any more: refunded or kept before, its lease over, its keys cleared."""
+
+    async def keep(self, charge: Charge) -> None:
+        """It failed: it stays, and nobody waits for it.  Nothing happens when it is not on the way."""
+
+    async def spent(self, key: str, window: float) -> float:
+        """How much of a limit over `window` seconds is spent, attempts on the way included."""
+
+    async def clear(self, keys: Sequence[str]) -> None:
+        """Nothing is charged to these keys, and no refund of what was takes anything back."""
+
+    async def add_distinct(self, key: str, member: bytes, window: float) -> int:
+        """How many different members `key` has: those added within `window` seconds, this one included.
+        Exact up to 1,000."""
+
+    async def count_distinct(self, key: str, window: float) -> int: ...
 
     async def use_once(self, code: str, step: int, floor: int, by: bytes, address: str, join: float) -> Use:
         """`code` names a token.  NEW when `step` is beyond `floor` and all steps seen here; JOINED when it is
@@ -93,9 +121,33 @@ class Volatile(Protocol):
     async def lead(self, work: bytes, lease: float) -> str | None:
         """The right to do `work` alone, until `settle` or for `lease` seconds; None when another has it."""
 
+    async def renew(self, work: bytes, leader: str, lease: float) -> bool:
+        """The right lasts for `lease` seconds from now; False when the leader has it no more."""
+
     async def settle(self, work: bytes, leader: str, word: bytes | None) -> None:
         """The leader's word for those who follow; None: one of them shall lead.  A leader whose lease is over
         has nothing to say."""
 
     async def follow(self, work: bytes) -> bytes | None:
-        """The leader's word, once it is said; None when there is none and somebody else should lead."""
+        """The leader's word, once it is said (or was, a moment ago); None when there is none and somebody
+        else should lead."""
+
+    async def ban(self, ban: Ban) -> bool:
+        """The subject is banned until then; False, and nothing changes, when it is already, or `until` is
+        over."""
+
+    async def banned(self, subjects: Sequence[str]) -> Ban | None:
+        """The ban of one of these subjects, the one that ends last."""
+
+    async def lift(self, subject: str) -> bool:
+        """It is not banned; False when it was not."""
+
+    async def bans(self) -> Sequence[Ban]:
+        """All, the one that ends first at the head."""
+
+    async def announce(self, word: bytes) -> None:
+        """Whoever listens hears it within a second, in every process that shares this state and in this one.
+        A process that was away for some time may miss it: what must not be missed is in the durable state."""
+
+    def listen(self, heard: Callable[[bytes], object]) -> None:
+        """`heard` is called, in the reactor's thread, with every word announced from now on."""

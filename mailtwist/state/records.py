@@ -1,7 +1,19 @@
-"""What must last and what is shared, as records: tokens, devices, networks, used codes."""
+"""What must last and what is shared, as records: tokens, devices, used codes; limits and bans."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
+
+Context = Literal["open", "standard", "strict"]
+"""Where a device's string is honoured: anywhere, where it was learned, or nowhere else for good."""
+
+CODE_STRING, DEVICE_CODE, APP_PASSWORD = "code-string", "device-code", "app-password"
+"""Kinds of devices: `password@code` with a code of few digits, with one of many letters, and a password that
+was made for one program."""
+
+STALE_AFTER = 600.0
+"""A device whose password was refused twice, so many seconds apart, is not asked about again."""
 
 
 class Use(Enum):
@@ -42,9 +54,14 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A string that passed the second factor once and is honoured again where it was learned.  `lookup` is a
-    keyed hash of it; times are seconds since 1970; no `protocols` means all.  A revoked device stays for a
-    while, so that who still polls with its string is known."""
+    """A string that passed the second factor once and is honoured again in its context.  `lookup` is a keyed
+    hash of it, `inner` one of the bare password in it; times are seconds since 1970; no `protocols` means
+    all.  `networks` were learned, `allowed` are fixed (then no other counts).  `vault` is the bare password,
+    sealed by a key that only an app password has, where a directory wants one.
+
+    `refused_at`: the directory refused its password then, and has not taken it since; `stale_at`: it did so
+    again, much later.  A revoked device stays for a while, so that who still polls with its string is known;
+    `why` says who ended it."""
 
     id: str
     account: str
@@ -62,10 +79,143 @@ class Device:
     label: str = ""
     uses: int = 1
     revoked_at: float | None = None
+    context: Context = "standard"
+    allowed: tuple[str, ...] = ()
+    vault: bytes = field(default=b"", repr=False)
+    inner: bytes = field(default=b"", repr=False)
+    refused_at: float | None = None
+    stale_at: float | None = None
+    why: str = ""
+
+    @property
+    def ends_at(self) -> float:
+        """It expires then, by its age or because nobody used it."""
+        return min(self.expires_at, self.last_used + self.idle)
 
     def alive(self, now: float) -> bool:
-        """Neither revoked, nor expired, nor idle for too long."""
-        return self.revoked_at is None and now < min(self.expires_at, self.last_used + self.idle)
+        """Neither revoked, nor expired, nor idle for too long.  A stale one is alive: it can be revived."""
+        return self.revoked_at is None and now < self.ends_at
+
+    def state(self, now: float) -> Literal["active", "stale", "revoked", "expired"]:
+        """For people."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if now >= self.ends_at:
+            return "expired"
+        return "active" if self.stale_at is None else "stale"
 
     def knows(self, net: str) -> bool:
         return any(network.net == net for network in self.networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What became of a string: its `device`, whether it is `new`, which of its `networks` are new to the
+    account, and which devices had to go for it."""
+
+    device: Device
+    new: bool
+    networks: tuple[str, ...] = ()
+    evicted: tuple[Device, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A device was used: `uses` times until `at`.  `client` is what its program calls itself; '' changes
+    nothing."""
+
+    account: str
+    device: str
+    at: float
+    address: str = ""
+    net: str = ""
+    uses: int = 1
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The sessions of a device that began before `at` end, or of the whole account when `device` is ''.
+    `number` grows with each."""
+
+    number: int
+    account: str
+    device: str
+    why: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """How an attempt to log in ended.  `name` is fit for the log; `count`: so many of the same kind."""
+
+    login: str
+    at: float
+    account: str
+    name: str
+    protocol: str
+    address: str
+    net: str
+    tls: bool
+    client: str
+    device: str
+    how: str
+    outcome: Literal["accepted", "refused", "unavailable"]
+    reason: str
+    seconds: float
+    count: int = 1
+    would_fail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that an account's owner is to be told by mail, no sooner than `due_at`; it was tried
+    `attempts` times.  `facts` can be written as JSON."""
+
+    id: str
+    account: str
+    kind: str
+    facts: Mapping[str, object]
+    created: float
+    due_at: float
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A limit: no more than `limit` are charged to `key` in `window` seconds, and an attempt costs `cost`.
+    A key goes with one window."""
+
+    key: str
+    limit: int
+    window: float
+    cost: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """An attempt that was let through: what it cost each key, in the window of that number."""
+
+    id: str
+    entries: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """No room under `key`; there is some in `retry` seconds if nothing happens until then.  `waiting`: only
+    attempts that are on the way stand there; when they succeed there is room, so wait in line."""
+
+    key: str
+    retry: float
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Who is kept out, such as `address 192.0.2.7/32` or `account 81c0`, until when (seconds since 1970) and
+    why; `by` is the admin who did it."""
+
+    subject: str
+    reason: str
+    until: float
+    by: str = ""

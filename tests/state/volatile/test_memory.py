@@ -19,10 +19,10 @@ class MemoryTests(VolatileContract, TestCase):
         return MemoryState(Settings(), OnePart(Path("nowhere"), clock=self.clock))
 
     async def test_an_attacker_cannot_fill_the_memory(self) -> None:
-        state = await self.make_volatile()
         with patch.object(memory, "MOST", 10):
-            for n in range(30):
-                await state.refuse(bytes([n]), 100)
+            state = await self.make_volatile()
+        for n in range(30):
+            await state.refuse(bytes([n]), 100)
         known = [n for n in range(30) if await state.refused(bytes([n])) is not None]
         self.assertEqual(known, list(range(20, 30)))
 

@@ -1,0 +1,83 @@
+"""The section [limits]: how many wrong logins there may be, for all services together."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mailtwist.config.rate import Rate
+from mailtwist.config.settings import setting
+from mailtwist.config.values import AtLeast, AtMost, Duration, Names
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+@dataclass(frozen=True)
+class LimitsSettings:
+    """How many wrong logins there may be, for all services together; beyond that the answer is a temporary
+    one. What a mail program has saved (a remembered string, an app password) is never limited. The section
+    may be left out."""
+
+    address: Rate = setting(
+        Rate(20, 15 * MINUTE),
+        words="Wrong secrets from one IPv4 address or IPv6 /64, for all accounts together.",
+    )
+    address_long: Rate = setting(
+        Rate(100, DAY), words="The same over a longer time, against those who are patient."
+    )
+    network: Rate = setting(
+        Rate(30, HOUR),
+        words="Accounts with wrong secrets from one IPv4 /24 or IPv6 /48; logins from where the account was"
+        " before are not counted.",
+    )
+    account_address: Rate = setting(
+        Rate(6, 15 * MINUTE),
+        words="Wrong secrets for one account from one address from which it was never used.",
+    )
+    account: Rate = setting(
+        Rate(20, HOUR),
+        words="Wrong secrets for one account from all addresses together from which it was never used.",
+    )
+    account_long: Rate = setting(
+        Rate(100, 30 * DAY),
+        words="The same over a long time. Beyond that a login from a new place needs a device code: this is"
+        " what keeps whoever knows the password from guessing the code in the end.",
+    )
+    known: Rate = setting(
+        Rate(30, HOUR), words="Wrong secrets for one account from networks from which it was used before."
+    )
+    known_long: Rate = setting(Rate(100, 30 * DAY), words="The same over a long time.")
+    device_code: Rate = setting(
+        Rate(300, HOUR),
+        words="Wrong device codes for one account. They cannot be guessed; this bounds the work.",
+    )
+    recovery: Rate = setting(Rate(100, HOUR), words="Wrong recovery codes for one account.")
+    spray: Rate = setting(
+        Rate(10, HOUR),
+        words="Accounts for which one and the same password was tried in vain, from new places; from then on"
+        " it is called hot, and costs more.",
+    )
+    spray_cost: Annotated[int, AtLeast(1), AtMost(1000)] = setting(
+        10, words="As how many wrong secrets of its address and network one with a hot password counts."
+    )
+    alarm: Annotated[int, AtLeast(2), AtMost(1000)] = setting(
+        5,
+        words="How many times the failures of a usual minute (of the last 7 days) are an attack: it is told"
+        " in the log, and new places have half the limits while it lasts.",
+    )
+    alarm_least: Annotated[int, AtLeast(1)] = setting(
+        60, words="Failures in a minute that are never an attack, however quiet it was before."
+    )
+    in_flight: Annotated[int, AtLeast(1), AtMost(1000)] = setting(
+        20, words="Logins of one address that are decided at the same time; others wait in line."
+    )
+    waiting: Annotated[int, AtLeast(0), AtMost(10_000)] = setting(500, words="How many may wait in one line.")
+    longest_wait: Annotated[Duration, AtMost(8, "mail servers that ask us wait no longer")] = setting(
+        Duration(8), words="How long one waits in line before it is told to come back later."
+    )
+    honeypots: Names = setting(
+        Names(("admin", "administrator", "root", "test", "guest")),
+        words="Names that only attackers try; those without a domain count in each. Names that somebody has"
+        " are none.",
+    )
+    honeypot_cost: Annotated[int, AtLeast(1), AtMost(1000)] = setting(
+        5, words="As how many wrong secrets of its address a try of such a name counts."
+    )
