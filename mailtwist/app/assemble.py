@@ -166,6 +166,7 @@ class PartView:
         self.folder = whole.folder
         self.login = whole.config.login
         self.settings = whole.config.settings
+        self.several = whole.config.several
         self.trusted = whole.config.server.trusted_networks
         self.clock = whole.clock
         self.files = whole.files

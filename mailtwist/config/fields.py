@@ -38,10 +38,12 @@ class BrokenSettings(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class SettingField:
-    """One setting as its dataclass describes it.  `type` is without `Annotated` and `| None`, `room` that of
-    `PartName` or ''."""
+    """One setting as its dataclass describes it.  `name` is what an operator writes, `attribute` the same or,
+    where Python has the word for itself, with a `_` behind it; `type` is without `Annotated` and `| None`,
+    `room` that of `PartName` or ''."""
 
     name: str
+    attribute: str
     type: Any
     optional: bool
     words: str
@@ -168,7 +170,8 @@ def _described(field: dataclasses.Field[Any], hint: Any, settings: type[Any]) ->
     if not (_choices(kind) or kind in _PARSERS or hasattr(kind, "parse")):
         raise BrokenSettings(f"{where}: {kind!r} has no parse(text)")
     return SettingField(
-        name=field.name,
+        name=field.name.removesuffix("_"),
+        attribute=field.name,
         type=kind,
         optional=optional,
         words=field.metadata["words"],

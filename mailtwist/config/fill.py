@@ -49,7 +49,8 @@ def fill(kind: type[Any], section: WrittenSection, folder: Path, problems: Probl
         else:
             filled.names += [(name, one.room, other) for other in _names(one, values[name])]
     if len(values) == len(fields):
-        filled.settings = _made(kind, values, section, problems)
+        given = {one.attribute: values[name] for name, one in fields.items()}
+        filled.settings = _made(kind, given, section, problems)
     return filled
 
 

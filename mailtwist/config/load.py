@@ -8,11 +8,13 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from mailtwist.config.domain import DomainSettings, domain_name
 from mailtwist.config.fields import BrokenSettings
 from mailtwist.config.fill import Filled, fill, tell
 from mailtwist.config.limits import LimitsSettings
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import ROOMS, Part, installed
+from mailtwist.config.policy import PolicySettings
 from mailtwist.config.problems import BadConfig, Clean, Problem, Problems, Sentence, shown
 from mailtwist.config.reader import LARGEST, WrittenSection, read
 from mailtwist.config.sections import Config, Section
@@ -36,6 +38,11 @@ CIRCLE = Sentence("reference-circle", "sections need each other in a circle: {ci
 SERVER, LOGIN = "server", "login"
 ONCE: Mapping[str, type[Any]] = {SERVER: ServerSettings, LOGIN: LoginSettings, "limits": LimitsSettings}
 """Sections that the process has once; they may be left out."""
+NAMED: Mapping[str, tuple[type[Any], str]] = {
+    "domain": (DomainSettings, "example.org"),
+    "policy": (PolicySettings, "everybody"),
+}
+"""Sections of which there may be many, all of one kind, each with a name; and a name for the manual."""
 Parts = Callable[[str], Mapping[str, EntryPoint]]
 Key = tuple[str, str]  # room, name
 
@@ -104,6 +111,8 @@ class _Loading:
         sections = read(octets, self.problems)
         filled = {name: self._once(name, sections) for name in ONCE}
         titled = [one for section in sections if section.name not in ONCE for one in self._titled(section)]
+        named = {room: self._named(room, titled) for room in NAMED}
+        titled = [one for one in titled if one.room not in NAMED]
         self._needs = {(one.room, one.name): {} for one in titled}
         for one in titled:
             self._names.setdefault(one.room, []).append(one.name)
@@ -117,22 +126,29 @@ class _Loading:
         once = {name: one.settings for name, (_, one) in filled.items()}
         server = filled[SERVER][0]
         lines = {"": server.line, **_lines(server)}
-        return Config(Path(self.problems.file), once.pop(SERVER), tuple(loaded), lines, once.pop(LOGIN), once)
+        file = Path(self.problems.file)
+        return Config(file, once.pop(SERVER), tuple(loaded), lines, once.pop(LOGIN), once, named)
 
     def _once(self, name: str, sections: list[WrittenSection]) -> tuple[WrittenSection, Filled]:
         section = next((s for s in sections if s.name == name), WrittenSection(name, 0))
         return section, fill(ONCE[name], section, self._folder, self.problems)
 
+    def _named(self, room: str, titled: list[_Titled]) -> dict[str, Any]:
+        """The settings of the sections of a room that has one kind, by name."""
+        kind = NAMED[room][0]
+        its = [one for one in titled if one.room == room]
+        return {one.name: fill(kind, one.written, self._folder, self.problems).settings for one in its}
+
     def _titled(self, written: WrittenSection) -> list[_Titled]:
         room, _, name = written.name.partition(":")
-        if room not in ROOMS:
-            titles = [*ONCE, *(f"{known}:{shown(name) or '...'}" for known in ROOMS)]
+        if room not in ROOMS and room not in NAMED:
+            titles = [*ONCE, *(f"{known}:{shown(name) or '...'}" for known in (*NAMED, *ROOMS))]
             tell(self.problems, written, "", NO_ROOM.said(hint=self.problems.hint(written.name, titles)))
         elif not name:
-            example = next(iter(self._installed(room)), "name")
+            example = NAMED[room][1] if room in NAMED else next(iter(self._installed(room)), "name")
             tell(self.problems, written, "", NO_NAME.said(room=room, name=example))
-        elif not _NAME.fullmatch(name):
-            tell(self.problems, written, "", BAD_NAME.said(name=name, room=room))
+        elif words := _wrong_name(room, name):
+            tell(self.problems, written, "", words)
         else:
             return [_Titled(written, room, name)]
         return []
@@ -217,6 +233,17 @@ class _Loading:
         if room not in self._types:
             self._types[room] = self._parts(f"mailtwist.{room}")
         return self._types[room]
+
+
+def _wrong_name(room: str, name: str) -> str:
+    """What is wrong with it; '' when nothing is."""
+    if room != "domain":
+        return "" if _NAME.fullmatch(name) else BAD_NAME.said(name=name, room=room)
+    try:
+        domain_name(name)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _lines(section: WrittenSection) -> dict[str, int]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from mailtwist.config.domain import CODE_WORDS, DIGITS_WORDS, SEPARATOR_WORDS, Separator
 from mailtwist.config.settings import setting
-from mailtwist.config.values import AtLeast, AtMost, Duration, Hostname
+from mailtwist.config.values import AtLeast, AtMost, Duration, Hostname, Names
 
 HOUR, DAY = 3600.0, 86400.0
 
@@ -17,6 +18,14 @@ class LoginSettings:
         "required",
         words="Whether an account needs a second factor; with `optional`, one that has enrolled none logs in"
         " by its password alone.",
+    )
+    separator: Separator = setting(Separator("@"), words=SEPARATOR_WORDS)
+    code: Literal["after", "before"] = setting("after", words=CODE_WORDS)
+    digits: Literal[6, 8] = setting(6, words=DIGITS_WORDS)
+    honeypots: Names = setting(
+        Names(),
+        words="Names that nobody here has and attackers try; one without a domain means it in all of them.",
+        example="admin, test, backup@example.org",
     )
     default_domain: Hostname | None = setting(
         None,
@@ -44,4 +53,12 @@ class LoginSettings:
     )
     quantum: Annotated[Duration, AtLeast(0.05), AtMost(4)] = setting(
         Duration(0.5), words="After that, at the next multiple of this: time tells nothing about the reason."
+    )
+    directory_troubles: Annotated[int, AtLeast(1), AtMost(1000)] = setting(
+        3,
+        words="How often within a minute a directory may fail to answer until it is left alone for a while;"
+        " whoever logs in meanwhile is told to come again.",
+    )
+    directory_pause: Annotated[Duration, AtLeast(0.5), AtMost(60)] = setting(
+        Duration(5), words="How long it is left alone at first; doubled each time, up to a minute."
     )

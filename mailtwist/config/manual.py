@@ -8,14 +8,15 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from mailtwist.config.fields import BrokenSettings, SettingField, fields_of, written
-from mailtwist.config.load import ONCE, Parts
+from mailtwist.config.load import NAMED, ONCE, Parts
 from mailtwist.config.part import ROOMS, Part, installed
 from mailtwist.config.problems import shown
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One type of one room, or [server], [login].  `broken` says why it cannot be used, without fields."""
+    """One type of one room, a section that only has a name, or one that there is once.  `broken` says why it
+    cannot be used, without fields."""
 
     room: str
     type: str
@@ -30,14 +31,16 @@ class Chapter:
 
 
 def chapters(parts: Parts = installed) -> list[Chapter]:
-    """[server] and [login], then the rooms in their order, the types of each by name."""
+    """Sections that there are once, those that only have a name, then the rooms in their order, the types of
+    each by name."""
     once = [Chapter(name, "", _words(kind), fields_of(kind)) for name, kind in ONCE.items()]
     found = [
         _chapter(room, type_, point)
         for room in ROOMS
         for type_, point in sorted(parts(f"mailtwist.{room}").items())
     ]
-    return [*once, *found]
+    named = [Chapter(room, name, _words(kind), fields_of(kind)) for room, (kind, name) in NAMED.items()]
+    return [*once, *named, *found]
 
 
 def shown_value(field: SettingField, chapter: Chapter, types: Mapping[str, list[str]]) -> tuple[str, bool]:

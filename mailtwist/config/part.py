@@ -41,6 +41,10 @@ class Assembly(Protocol):
         """What a section says that the process has once: `settings(AuditSettings)` is [audit]; the defaults
         when it is left out."""
 
+    def several(self, kind: "type[T]") -> "Mapping[str, T]":
+        """What the sections say of which there may be many of one kind, by name, in the order of the file:
+        `several(DomainSettings)` are the [domain:...]."""
+
     @property
     def trusted(self) -> Networks:
         """Who may log in without TLS and is not limited by address; from `[server]`."""

@@ -34,7 +34,8 @@ class Section:
 @dataclass(frozen=True)
 class Config:
     """`path` is that of the ini file; `server` and `login` are [server] and [login], `once` are the settings
-    of the other sections that the process has once, by name; `sections` has those of the rooms in the order
+    of the other sections that the process has once, by name; `named` those of rooms that have one kind of
+    section, by room and name; `sections` has those of the rooms in the order
     of the file; `server_lines` says where the settings of [server] stand, under '' where the section
     begins."""
 
@@ -44,6 +45,7 @@ class Config:
     server_lines: Mapping[str, int] = field(default_factory=dict, repr=False)
     login: LoginSettings = field(default_factory=LoginSettings)
     once: Mapping[str, Any] = field(default_factory=dict)
+    named: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -54,6 +56,11 @@ class Config:
         """Those of the section that the process has once and whose settings are of this kind; the defaults
         when there is none."""
         return next((one for one in self.once.values() if isinstance(one, kind)), None) or kind()
+
+    def several(self, kind: type[T]) -> dict[str, T]:
+        """Those of the sections whose settings are of this kind, by name, in the order of the file."""
+        every = [pair for room in self.named.values() for pair in room.items()]
+        return {name: one for name, one in every if isinstance(one, kind)}
 
     def section(self, room: str, name: str) -> Section | None:
         return next((s for s in self.sections if (s.room, s.name) == (room, name)), None)

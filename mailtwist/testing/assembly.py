@@ -17,7 +17,8 @@ T = TypeVar("T")
 
 class OnePart:
     """`config.part.Assembly` for tests.  `parts` are what `part` and `parts` answer, by room and name; `once`
-    are the settings of sections that a process has once; `start` and `stop` are for what `one` made."""
+    are the settings of sections that a process has once, `named` those of sections of which there may be many,
+    by kind and name; `start` and `stop` are for what `one` made."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class OnePart:
         login: LoginSettings | None = None,
         trusted: Networks | None = None,
         once: Iterable[Any] = (),
+        named: Mapping[type, Mapping[str, Any]] | None = None,
     ) -> None:
         self.name = name
         self.hostname = hostname
@@ -44,10 +46,14 @@ class OnePart:
         self.made: list[Any] = []
         self._parts = parts or {}
         self._once = tuple(once)
+        self._named = named or {}
         self._one: dict[Callable[..., Any], Any] = {}
 
     def settings(self, kind: type[T]) -> T:
         return next((one for one in self._once if isinstance(one, kind)), None) or kind()
+
+    def several(self, kind: type[T]) -> Mapping[str, T]:
+        return self._named.get(kind, {})
 
     def part(self, room: str, name: str) -> Any:
         return self._parts[room][name]

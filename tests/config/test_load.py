@@ -5,10 +5,12 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.config.domain import DomainSettings, Separator
 from mailtwist.config.fields import fields_of
 from mailtwist.config.load import BadConfig, Config, load, load_text
 from mailtwist.config.page import own
 from mailtwist.config.part import ROOMS
+from mailtwist.config.policy import Day, PolicySettings
 from mailtwist.config.server import ServerSettings, machine_name
 from tests.config import kinds
 from tests.config.kinds import parts
@@ -54,6 +56,25 @@ class LoadTests(SynchronousTestCase):
         config = load_text("", "x.ini")
         self.assertEqual(config.sections, ())
         self.assertEqual(config.server, ServerSettings(hostname=machine_name()))
+
+    def test_sections_that_only_have_a_name(self) -> None:
+        """They are told apart by name and kept in their order; where Python has the word for itself, it is
+        written without the `_`."""
+        config = self.load(
+            "[policy:b]\nfactor = optional\n[domain:example.org]\nseparator = none\ndigits = 8\n"
+            "[policy:a]\nfactor = required\nfrom = 2027-01-31\n"
+        )
+        self.assertEqual(list(config.several(PolicySettings)), ["b", "a"])
+        self.assertEqual(config.several(PolicySettings)["a"].from_, Day(2027, 1, 31))
+        self.assertEqual(
+            config.several(DomainSettings), {"example.org": DomainSettings(separator=Separator(), digits=8)}
+        )
+        self.assertEqual(config.sections, ())
+
+    def test_a_section_that_only_has_a_name_has_no_type(self) -> None:
+        with self.assertRaises(BadConfig) as bad:
+            self.load("[domain:example.org]\ntype = domain\n")
+        self.assertIn("type: there is no such setting", str(bad.exception))
 
     def test_settings_of_every_type(self) -> None:
         [section] = self.load(FULL).sections

@@ -1,0 +1,64 @@
+"""The sections [domain:...]: how the people of a domain write their code into the password's field."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+import idna
+
+from mailtwist.config.network import Hostname
+from mailtwist.config.problems import Clean, Sentence
+from mailtwist.config.settings import setting
+
+SEPARATORS = "@,;:.+#/$!=*&~|_^"
+"""None of them can be in a code."""
+
+NOT_A_SEPARATOR = Sentence(
+    "separator", '"{text}" cannot stand between password and code; write one of {those}, or "none"'
+)
+NOT_A_DOMAIN = Sentence("section-domain", '"{name}" cannot be a domain{instead}')
+
+SEPARATOR_WORDS = (
+    "What stands between password and code; the last one divides. `none`: nothing does, and the code is known"
+    " by its length (`digits`)."
+)
+CODE_WORDS = "Whether the code is written after the password or before it; then the first separator divides."
+DIGITS_WORDS = "With `separator = none`: how many digits every code has; longer codes are typed with hyphens."
+
+
+class Separator(str):
+    """One octet of ASCII; '' is none."""
+
+    kind: ClassVar[str] = "a separator"
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if text == "none":
+            return cls()
+        if len(text) != 1 or text not in SEPARATORS:
+            raise NOT_A_SEPARATOR.wrong(text=text, those=" ".join(SEPARATORS))
+        return cls(text)
+
+    def written(self) -> str:
+        return str(self) or "none"
+
+
+@dataclass(frozen=True)
+class DomainSettings:
+    """What is different for the people of one domain: those whose login name, or first address, is in it."""
+
+    separator: Separator | None = setting(None, words=f"{SEPARATOR_WORDS} By default as in [login].")
+    code: Literal["after", "before"] | None = setting(None, words=f"{CODE_WORDS} By default as in [login].")
+    digits: Literal[6, 8] | None = setting(None, words=f"{DIGITS_WORDS} By default as in [login].")
+
+
+def domain_name(name: str) -> str:
+    """`name` as everything compares it.  ValueError when it is written otherwise, or is no domain."""
+    try:
+        known = Hostname.parse(idna.encode(name[:256], uts46=True).decode("ascii"))
+    except (UnicodeError, ValueError):
+        raise NOT_A_DOMAIN.wrong(name=name, instead=Clean('; write "[domain:example.org]"')) from None
+    if known != name:
+        raise NOT_A_DOMAIN.wrong(name=name, instead=Clean(f'; write "[domain:{known}]"'))
+    return known
