@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from mailtwist.config.domain import CODE_WORDS, DIGITS_WORDS, SEPARATOR_WORDS, Separator
 from mailtwist.config.settings import setting
-from mailtwist.config.values import AtLeast, AtMost, Duration, Hostname, Names
+from mailtwist.config.values import AtLeast, AtMost, Duration, Hostname
 
 HOUR, DAY = 3600.0, 86400.0
 
@@ -22,11 +22,6 @@ class LoginSettings:
     separator: Separator = setting(Separator("@"), words=SEPARATOR_WORDS)
     code: Literal["after", "before"] = setting("after", words=CODE_WORDS)
     digits: Literal[6, 8] = setting(6, words=DIGITS_WORDS)
-    honeypots: Names = setting(
-        Names(),
-        words="Names that nobody here has and attackers try; one without a domain means it in all of them.",
-        example="admin, test, backup@example.org",
-    )
     default_domain: Hostname | None = setting(
         None,
         words="The domain of a login name that is written without one.",
