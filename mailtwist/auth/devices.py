@@ -11,7 +11,7 @@ from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import Durable
 from mailtwist.state.keys import DEVICES, Keys
-from mailtwist.state.records import Device, Network
+from mailtwist.state.records import Device, Network, Touch
 
 REMEMBERED = Event("device.remembered", "{account}: device {device} in {network}, by {protocol} {client}")
 NOT_TOUCHED = Event(
@@ -61,7 +61,8 @@ class Devices:
         network = network_of(request.address)
         if not network or not self._settings.remember:
             return ""
-        device = await self._durable.remember(self._made(account, request, network), self._settings.devices)
+        made = self._made(account, request, network)
+        device = (await self._durable.remember(made, self._settings.devices)).device
         words = {"device": device.id, "protocol": request.protocol, "client": request.client}
         REMEMBERED.log(account=account, network=network, **words)
         return device.id
@@ -73,7 +74,7 @@ class Devices:
             return
         address, network = request.address, network_of(request.address)
         try:
-            await self._durable.touch(device.account, device.id, now, address, network)
+            await self._durable.touch([Touch(device.account, device.id, now, address, network)])
         except Trouble as error:
             NOT_TOUCHED.log(account=device.account, device=device.id, error=str(error))
 

@@ -4,7 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from mailtwist.kit.trouble import Trouble
-from mailtwist.state.records import Ban, Bucket, Charge, Denied, Device, Token, Use
+from mailtwist.state.records import (
+    Ban,
+    Bucket,
+    Charge,
+    Denied,
+    Device,
+    Ending,
+    LoginRecord,
+    Notice,
+    Remembered,
+    Token,
+    Touch,
+    Use,
+)
 
 
 class StateAway(Trouble):
@@ -24,17 +37,32 @@ class StateUnusable(Trouble):
 @runtime_checkable
 class Durable(Protocol):
     """Facts that outlive the process; on the disk before a call returns.  `StateAway` when that is not
-    possible.  Every durable state passes `testing.state.DurableContract`."""
+    possible.  Every durable state passes `testing.durable.DurableContract`."""
 
+    # -- tokens
     async def tokens(self, account: str, kind: str) -> Sequence[Token]:
         """The oldest first."""
+
+    async def all_tokens(self, account: str) -> Sequence[Token]:
+        """Of all kinds, the oldest first."""
+
+    async def sealed_before(self, version: int, most: int) -> Sequence[Token]:
+        """Of all accounts, at most so many, whose seeds are sealed with an older key than this."""
 
     async def add_token(self, token: Token) -> None: ...
 
     async def activate_token(self, account: str, token: str, drift: int) -> bool:
-        """From now on it counts; False when there is no such token."""
+        """From now on it counts, and the account is `enrolled`; False when there is no such token."""
 
-    async def remove_token(self, account: str, token: str) -> bool: ...
+    async def set_drift(self, account: str, token: str, drift: int) -> bool: ...
+
+    async def relabel_token(self, account: str, token: str, label: str) -> bool: ...
+
+    async def reseal(self, token: Token, key_version: int, sealed: bytes) -> bool:
+        """The same seed, sealed with another key.  False when it is not any more as `token` has it."""
+
+    async def remove_token(self, account: str, token: str) -> bool:
+        """False when there is none: of several who remove it at once, one is told True."""
 
     async def last_step(self, account: str, token: str) -> int:
         """The last step of this token that was used, -1 when none was."""
@@ -43,27 +71,109 @@ class Durable(Protocol):
         """An atomic compare and set: NEW when `step` is beyond every step used so far, and from now on it is
         used; JOINED when it is the last one and `by` used it; else REPLAY."""
 
+    async def enrolled(self, account: str) -> bool:
+        """It had a second factor once, and has not been let off since: who removes his last token does not
+        get in by the password alone."""
+
+    async def set_enrolled(self, account: str, enrolled: bool) -> None: ...
+
+    async def keys_used(self) -> Mapping[tuple[str, int], int]:
+        """How many tokens ("seeds") and living devices ("devices") need each version of these keys."""
+
+    # -- devices
     async def device(self, account: str, lookups: Sequence[bytes]) -> Device | None:
         """The one with one of these lookups, in whatever state."""
 
     async def devices(self, account: str) -> Sequence[Device]:
         """All, in whatever state, the most recently used first."""
 
-    async def remember(self, device: Device, limit: int) -> Device:
+    async def remember(self, device: Device, limit: int) -> Remembered:
         """The device is kept, and its networks are added to those of the account's living devices and theirs
-        to its own.  What is kept is returned: an earlier record of the same string, if it lives; if it was
-        revoked, it stays so.  Living devices beyond `limit` are revoked, the least recently used first; what
-        ended more than 30 days ago is deleted."""
+        to its own (fixed networks are nobody's but its own).  An earlier record of the same string is what is
+        kept if it lives; if it was revoked, it stays so.  Living devices of its kind of memory (app passwords
+        are not counted) beyond `limit` are revoked, stale ones first, then the least recently used, and their
+        sessions end; what ended more than 30 days ago is deleted."""
 
-    async def touch(self, account: str, device: str, now: float, address: str, net: str) -> None:
-        """It was used from there."""
+    async def touch(self, touches: Sequence[Touch]) -> None:
+        """They were used."""
 
-    async def revoke(self, account: str, device: str, now: float) -> bool:
-        """False when there is no such device, or it was revoked before."""
+    async def rehash(self, account: str, device: str, lookup: bytes, key_version: int, inner: bytes) -> bool:
+        """The same string, looked up by a newer key."""
+
+    async def reseal_vault(self, account: str, device: str, vault: bytes) -> bool:
+        """The new bare password of an app password."""
+
+    async def relabel(self, account: str, device: str, label: str) -> bool: ...
+
+    async def note_refusal(self, account: str, device: str, now: float) -> Device | None:
+        """The directory refused its password: the first time that is noted, and `STALE_AFTER` later it is
+        stale.  The device as it is then."""
+
+    async def note_success(self, account: str, device: str) -> None:
+        """Its password is right: nothing stands against it any more."""
+
+    async def revive(self, account: str, inner: Sequence[bytes]) -> Sequence[Device]:
+        """The bare password with one of these keyed hashes is right: nothing stands against devices that have
+        it any more.  Those against which something stood."""
+
+    async def revoke(self, account: str, device: str, now: float, why: str = "") -> bool:
+        """Its sessions end.  False when there is no such device, or it was revoked before."""
+
+    # -- the end of sessions
+    async def end_sessions(self, account: str, device: str, why: str, now: float) -> None:
+        """Sessions of this device end in every process, or of all the account when `device` is ''."""
+
+    async def endings(self, after: int) -> Sequence[Ending]:
+        """Those with a number beyond `after`, in order; a day old ones may be gone.  After -1: the last one
+        alone, to begin with."""
+
+    def version(self) -> int | None:
+        """Another number than before when anything here has changed, by whatever process; None when that
+        cannot be said.  It waits for nothing."""
 
     async def forget_account(self, account: str) -> None:
-        """Nothing about it is left."""
+        """Nothing about it is left, and its sessions end."""
 
+    # -- what happened, and who is told
+    async def add_history(self, records: Sequence[LoginRecord]) -> None:
+        """Kept for 30 days after their `last`; a record of the same login takes the place of the older."""
+
+    async def history(self, account: str, since: float) -> Sequence[LoginRecord]:
+        """The newest first."""
+
+    async def login(self, id: str) -> LoginRecord | None: ...
+
+    async def was_here(self, account: str, net: str, since: float) -> bool:
+        """It got in from this network."""
+
+    async def tell_once(self, what: str, now: float, every: float) -> bool:
+        """Nobody was told so in the last `every` seconds; whoever asks is the one who tells."""
+
+    async def add_notice(self, notice: Notice) -> bool:
+        """It waits to be sent; False when so many wait that it cannot."""
+
+    async def notices(self, now: float, until: float, most: int) -> Sequence[Notice]:
+        """Those that are due, the longest due first.  Each counts as tried, and is due again at `until`: no
+        other process sends it meanwhile."""
+
+    async def notice_sent(self, id: str) -> None:
+        """It is gone."""
+
+    async def notice_failed(self, id: str, again_at: float) -> None:
+        """It is due again at `again_at`."""
+
+    # -- bans by an admin
+    async def ban(self, ban: Ban) -> bool:
+        """It holds from now on.  False, and nothing happens, when its subject is banned, or it is over
+        already."""
+
+    async def lift(self, subject: str) -> bool:
+        """False when there was none."""
+
+    async def bans(self) -> Sequence[Ban]:
+        """Those that hold, the first to end first."""
+
+    # -- pins
     async def pins(self) -> Mapping[str, bytes]:
         """Values pinned to this state, by name."""
 

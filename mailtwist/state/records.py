@@ -61,7 +61,8 @@ class Device:
 
     `refused_at`: the directory refused its password then, and has not taken it since; `stale_at`: it did so
     again, much later.  A revoked device stays for a while, so that who still polls with its string is known;
-    `why` says who ended it."""
+    `why` says who ended it.  `cut`: so many octets at the front and the back of the string are not the
+    password; None: the last "@" and what follows it are not."""
 
     id: str
     account: str
@@ -86,6 +87,7 @@ class Device:
     refused_at: float | None = None
     stale_at: float | None = None
     why: str = ""
+    cut: tuple[int, int] | None = None
 
     @property
     def ends_at(self) -> float:
@@ -147,7 +149,9 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class LoginRecord:
-    """How an attempt to log in ended.  `name` is fit for the log; `count`: so many of the same kind."""
+    """How an attempt to log in ended, or `count` that were alike, from `at` to `last` (0: `at`); `login` is
+    the id of the first one in the log.  `how` it got in, `reason` why it did not; `facts` is a small JSON
+    object with what else is known.  Nothing in it is secret."""
 
     login: str
     at: float
@@ -165,6 +169,8 @@ class LoginRecord:
     seconds: float
     count: int = 1
     would_fail: str = ""
+    last: float = 0.0
+    facts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import json
 
 from mailtwist.app.cli.user import command, work
 from mailtwist.state.process import durable
-from mailtwist.testing.state import a_device, a_token
+from mailtwist.testing.durable import a_token
+from mailtwist.testing.durable_devices import a_device
 from tests.app.cli.inside import INI, InsideCase
 
 PASSWORD = b"p@ss word"
