@@ -68,12 +68,14 @@ class LoginUnavailable(Trouble):
 
 
 class TooManyAttempts(LoginUnavailable):
-    """A limit is reached: in `retry` seconds there is room again.  `bucket` says which one, for the log."""
+    """A limit is reached: in `retry` seconds there is room again.  `bucket` says which one, for the log;
+    `began`: this attempt is the first to hear of it, so its owner may be told."""
 
-    def __init__(self, reason: str, retry: float = 0.0, bucket: str = "") -> None:
+    def __init__(self, reason: str, retry: float = 0.0, bucket: str = "", began: bool = False) -> None:
         super().__init__(reason)
         self.retry = retry
         self.bucket = bucket
+        self.began = began
 
 
 class EncryptionRequired(Trouble):

@@ -25,6 +25,15 @@ def network_of(address: str) -> str:
     return str(ip_network((parsed, 24 if parsed.version == 4 else 56), strict=False))
 
 
+def neighbourhood_of(address: str) -> str:
+    """The network in which an attacker may have many addresses: /24, or /48 of IPv6.  '' for what is no
+    address."""
+    parsed = _parsed(address)
+    if parsed is None:
+        return ""
+    return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
+
+
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     try:
         parsed = ip_address(address.partition("%")[0])

@@ -1,0 +1,238 @@
+"""How many guesses there are: an attempt is charged before it is judged, and paid back if it was right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailtwist.auth.api import Source, TooManyAttempts
+from mailtwist.auth.bans import Bans
+from mailtwist.auth.baseline import Baseline
+from mailtwist.auth.buckets import Attempt, Conditions, Limit, limits_of, member_of
+from mailtwist.auth.names import BadName, canonical
+from mailtwist.auth.places import client_of
+from mailtwist.auth.queue import LineFull, Lines, WaitedLong
+from mailtwist.auth.spray import Spray
+from mailtwist.config.limits import LimitsSettings
+from mailtwist.config.network import Networks
+from mailtwist.config.part import Assembly
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.events import Event
+from mailtwist.kit.spawn import shield, spawn, started, uninterrupted
+from mailtwist.kit.trouble import Trouble
+from mailtwist.state.api import Durable, Volatile
+from mailtwist.state.keys import Keys
+from mailtwist.state.process import durable, keys, volatile
+from mailtwist.state.records import Ban, Charge, Denied
+
+__all__ = ["Admission", "Attempt", "Limits", "the_limits"]
+
+LEASE = 90.0
+"""An attempt that takes longer has failed: nobody waits for it.  No login does."""
+
+BUSY_AGAIN = 1.0  # seconds after which who was sent away from a line may try again
+
+DENIED = Event(
+    "limits.denied", "{subject}: {bucket}, for {retry} s; the attempt was by {account} from {address}", "warn"
+)
+BANNED = Event("limits.banned", "{subject} is banned for {retry} s; {account} from {address}", "warn")
+LOCKED = Event("limits.locked", "{subject}: {bucket} is used up for {retry} s", "warn")
+NOT_SETTLED = Event("limits.not_settled", "what {account} was charged stays: {error}", "warn")
+
+
+@dataclass(slots=True)
+class Admission:
+    """An attempt that may be judged.  Exactly one of `failed` and `forgiven` has to be called, and the first
+    call is the one that counts: others wait for its end.  Neither raises."""
+
+    _limits: "Limits"
+    _attempt: Attempt
+    _charge: Charge | None = None
+    _client: str = ""
+    _settled: bool = False
+
+    async def failed(self) -> None:
+        """It was wrong, or nobody knows (the client left while it was judged): it stays charged."""
+        await self._settle(failed=True)
+
+    async def forgiven(self) -> None:
+        """It was right, or never judged: its own charge is taken back, and nobody else's."""
+        await self._settle(failed=False)
+
+    async def _settle(self, *, failed: bool) -> None:
+        if not self._settled:
+            self._settled = True
+            await uninterrupted(self._limits.settled(self._attempt, self._charge, self._client, failed))
+
+
+class Limits:
+    """One per process: `assembly.one(the_limits)`."""
+
+    def __init__(
+        self,
+        *,
+        durable: Durable,
+        volatile: Volatile,
+        keys: Keys,
+        clock: Clock,
+        settings: LimitsSettings,
+        trusted: Networks,
+    ) -> None:
+        self._volatile = volatile
+        self._clock = clock
+        self._settings = settings
+        self._trusted = trusted
+        self._bans = Bans(durable, clock)
+        self._spray = Spray(volatile, keys, clock, settings)
+        self._baseline = Baseline(volatile, clock, settings)
+        self._in_flight = Lines(clock, settings.in_flight, settings.waiting)
+        self._lines = Lines(clock, 1, settings.waiting)
+        self._honeypots = frozenset(map(_name, settings.honeypots))
+
+    async def start(self) -> None:
+        await self._bans.against("", "")
+
+    async def let_in(self, account: str, address: str) -> None:
+        """`TooManyAttempts` when an admin has banned the account or where it comes from; before anything
+        else, devices included."""
+        ban = await self._bans.against(account, address)
+        if ban is not None:
+            retry = ban.until - self._clock.now()
+            words = {"subject": ban.subject, "account": account or "-", "address": address or "-"}
+            BANNED.log(bucket="banned", retry=round(retry), **words)
+            raise TooManyAttempts("banned", retry, "banned")
+
+    async def admitted(self, attempt: Attempt) -> Admission:
+        """The attempt may be judged now; it waited in line if it had to.  `TooManyAttempts` when a limit is
+        reached, or the line is too long; nothing is charged then."""
+        if attempt.source is Source.TRUSTED:
+            return Admission(self, attempt)
+        until = self._clock.seconds() + self._settings.longest_wait
+        client = "" if self._trusted.contains(attempt.address) else client_of(attempt.address)
+        if client:
+            await self._entered(self._in_flight, client, until, attempt)
+        try:
+            charge = await self._charged(attempt, until)
+        except BaseException:
+            if client:
+                self._in_flight.leave(client)
+            raise
+        return Admission(self, attempt, charge, client)
+
+    async def settled(self, attempt: Attempt, charge: Charge | None, client: str, failed: bool) -> None:
+        """For `Admission`."""
+        try:
+            if charge is not None and failed:
+                await self._volatile.keep(charge)
+                await self._noted(attempt)
+            elif charge is not None:
+                await self._volatile.refund(charge)
+        except Trouble as error:
+            NOT_SETTLED.log(account=attempt.account, error=str(error))
+        finally:
+            if client:
+                self._in_flight.leave(client)
+            for key, _, _ in charge.entries if charge is not None else ():
+                self._lines.tell(key)
+
+    async def _noted(self, attempt: Attempt) -> None:
+        self._baseline.failed()
+        if attempt.source is Source.UNTRUSTED and attempt.password:
+            await self._spray.failed(attempt.account, attempt.password)
+
+    # -- charging
+    async def _charged(self, attempt: Attempt, until: float) -> Charge:
+        limits = limits_of(attempt, self._settings, await self._conditions(attempt))
+        line = next((one.bucket.key for one in limits if one.bucket.key in self._lines), "")
+        while True:
+            outcome = await self._in_line(line, limits, attempt, until) if line else await self._tried(limits)
+            if isinstance(outcome, Charge):
+                return outcome
+            if not outcome.waiting:
+                raise await self._denial(attempt, limits, outcome)
+            line = outcome.key
+
+    async def _in_line(
+        self, line: str, limits: Sequence[Limit], attempt: Attempt, until: float
+    ) -> Charge | Denied:
+        """What became of it at the head of the line, unless it was to wait there."""
+        await self._entered(self._lines, line, until, attempt)
+        try:
+            while True:
+                outcome = await self._tried(limits)
+                if isinstance(outcome, Charge) or not outcome.waiting or outcome.key != line:
+                    return outcome
+                await self._lines.news(line, until)
+        except WaitedLong:
+            raise self._sent_away(attempt) from None
+        finally:
+            self._lines.leave(line)
+
+    async def _tried(self, limits: Sequence[Limit]) -> Charge | Denied:
+        """Who goes away meanwhile has not been here."""
+        work = started(self._volatile.charge([limit.bucket for limit in limits], LEASE))
+        outcome: Charge | Denied = await shield(work, self._too_late)
+        return outcome
+
+    def _too_late(self, outcome: Charge | Denied) -> None:
+        if isinstance(outcome, Charge):
+            spawn(self._volatile.refund(outcome), "giving back what a client who has left was charged")
+
+    async def _entered(self, lines: Lines, key: str, until: float, attempt: Attempt) -> None:
+        try:
+            await lines.enter(key, until)
+        except (LineFull, WaitedLong):
+            raise self._sent_away(attempt) from None
+
+    async def _conditions(self, attempt: Attempt) -> Conditions:
+        alarm = self._baseline.alarm
+        exempt = self._trusted.contains(attempt.address)
+        if exempt or attempt.source is not Source.UNTRUSTED or not client_of(attempt.address):
+            return Conditions(exempt=exempt, halved=alarm)
+        member = member_of(attempt, self._settings)
+        counted = await self._volatile.spent(member, self._settings.network.seconds) > 0
+        return Conditions(cost=await self._cost(attempt), halved=alarm, counted=counted)
+
+    async def _cost(self, attempt: Attempt) -> int:
+        costs = [1]
+        if not attempt.known and {attempt.login, attempt.login.partition("@")[0]} & self._honeypots:
+            costs.append(self._settings.honeypot_cost)
+        if attempt.password and await self._spray.hot(attempt.password):
+            costs.append(self._settings.spray_cost)
+        return max(costs)
+
+    # -- denying
+    async def _denial(self, attempt: Attempt, limits: Sequence[Limit], denied: Denied) -> TooManyAttempts:
+        limit = next(limit for limit in limits if limit.bucket.key == denied.key)
+        words = {"subject": limit.subject, "bucket": limit.name, "retry": round(denied.retry)}
+        try:
+            until = self._clock.now() + denied.retry
+            began = await self._volatile.ban(Ban(limit.subject, limit.name, until))
+        except Trouble:
+            began = False
+        if began:
+            LOCKED.log(**words)
+        DENIED.log(account=attempt.account, address=attempt.address or "-", **words)
+        return TooManyAttempts("too-many-attempts", denied.retry, limit.name, began)
+
+    def _sent_away(self, attempt: Attempt) -> TooManyAttempts:
+        words = {"account": attempt.account, "address": attempt.address or "-"}
+        DENIED.log(subject="the line", bucket="waiting", retry=round(BUSY_AGAIN), **words)
+        return TooManyAttempts("too-many-attempts", BUSY_AGAIN, "waiting")
+
+
+def _name(text: str) -> str:
+    try:
+        return canonical(text)
+    except BadName:  # nobody can be called so
+        return ""
+
+
+def the_limits(assembly: Assembly) -> Limits:
+    """For `assembly.one`."""
+    return Limits(
+        durable=durable(assembly),
+        volatile=volatile(assembly),
+        keys=keys(assembly),
+        clock=assembly.clock,
+        settings=assembly.settings(LimitsSettings),
+        trusted=assembly.trusted,
+    )
