@@ -19,7 +19,7 @@ from mailtwist.auth.api import (
     Proof,
     SupportsOpening,
 )
-from mailtwist.auth.audit import ACCEPTED, BROKEN, REFUSED, UNAVAILABLE, Story, told_safely
+from mailtwist.auth.audit import Audit, Story, the_audit
 from mailtwist.auth.devices import Devices
 from mailtwist.auth.flight import Verdict, judged_once
 from mailtwist.auth.grammar import SEPARATOR, Split, split
@@ -73,6 +73,7 @@ class Decision:
         keys: Keys,
         clock: Clock,
         settings: LoginSettings,
+        audit: Audit,
     ) -> None:
         self._directories = tuple(directories)
         self._factors = tuple(factors)
@@ -81,6 +82,7 @@ class Decision:
         self._keys = keys
         self._clock = clock
         self._settings = settings
+        self._audit = audit
         self._devices = Devices(durable, keys, clock, settings)
 
     async def start(self) -> None:
@@ -102,19 +104,18 @@ class Decision:
             trouble = self._told(story, error)
             await self._release(story.begun)
             raise trouble from None  # the log has it, without secrets
-        ACCEPTED.log(how=story.how, device=accepted.device, **story.facts(self._clock.seconds()))
+        self._audit.accepted(story)
         return accepted
 
     def _told(self, story: Story, error: Exception) -> Trouble:
         """What the log says of it; what the door hears."""
-        facts = story.facts(self._clock.seconds())
         if isinstance(error, LoginRefused):
-            REFUSED.log(reason=error.reason, **facts)
+            self._audit.refused(story, error.reason)
             return LoginRefused(error.reason)
         if not isinstance(error, Trouble):
-            BROKEN.failure(told_safely(error, story.request.secret), **facts)
+            self._audit.broken(story, error)
             return LoginUnavailable(type(error).__name__)
-        UNAVAILABLE.log(reason=str(error), **facts)
+        self._audit.unavailable(story, error)
         return LoginUnavailable(error.detail or error.public)
 
     async def _release(self, begun: float) -> None:
@@ -144,7 +145,7 @@ class Decision:
         password = request.secret[: verdict.length]
         opened = await self._opened(who, password, request)
         device = await self._kept(verdict, request, who.account, full)
-        story.how = "code" if verdict.fresh else "device" if device else "password"
+        story.how, story.device = "code" if verdict.fresh else "device" if device else "password", device
         return Accepted(who.account, who.name, password, device, opened)
 
     # -- who it is
@@ -266,4 +267,5 @@ def the_decision(assembly: Assembly) -> Decision:
         keys=keys(assembly),
         clock=assembly.clock,
         settings=assembly.login,
+        audit=assembly.one(the_audit),
     )

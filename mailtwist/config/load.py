@@ -8,11 +8,13 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from mailtwist.config.audit import AuditSettings
 from mailtwist.config.domain import DomainSettings, domain_name
 from mailtwist.config.fields import BrokenSettings
 from mailtwist.config.fill import Filled, fill, tell
 from mailtwist.config.limits import LimitsSettings
 from mailtwist.config.login import LoginSettings
+from mailtwist.config.notices import NoticesSettings
 from mailtwist.config.part import ROOMS, Part, installed
 from mailtwist.config.policy import PolicySettings
 from mailtwist.config.problems import BadConfig, Clean, Problem, Problems, Sentence, shown
@@ -36,7 +38,13 @@ NO_REFERENCE = Sentence("reference-missing", "there is no section [{room}:{name}
 CIRCLE = Sentence("reference-circle", "sections need each other in a circle: {circle}; take one of them out")
 
 SERVER, LOGIN = "server", "login"
-ONCE: Mapping[str, type[Any]] = {SERVER: ServerSettings, LOGIN: LoginSettings, "limits": LimitsSettings}
+ONCE: Mapping[str, type[Any]] = {
+    SERVER: ServerSettings,
+    LOGIN: LoginSettings,
+    "limits": LimitsSettings,
+    "audit": AuditSettings,
+    "notices": NoticesSettings,
+}
 """Sections that the process has once; they may be left out."""
 NAMED: Mapping[str, tuple[type[Any], str]] = {
     "domain": (DomainSettings, "example.org"),

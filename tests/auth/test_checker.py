@@ -14,6 +14,7 @@ from zope.interface.verify import verifyObject
 from mailtwist.auth.api import Accepted, EncryptionRequired, LoginRequest, LoginUnavailable
 from mailtwist.auth.checker import DecisionChecker, LoginTicket, the_checker
 from mailtwist.auth.credentials import MailLogin
+from mailtwist.auth.history import EVERY
 from mailtwist.state.api import StateAway
 from tests.auth.house import HOME, NAME, PASSWORD, House
 
@@ -114,6 +115,7 @@ class CheckerTests(House):
         waiting = self.login(self.wrong())
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
+        self.clock.advance(EVERY)
         self.assertEqual(self.clock.reactor.getDelayedCalls(), [])
 
 

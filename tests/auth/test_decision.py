@@ -7,6 +7,7 @@ from unittest.mock import patch
 from twisted.internet.defer import CancelledError
 
 from mailtwist.auth.api import EncryptionRequired, LoginRefused, LoginRequest, LoginUnavailable, Person
+from mailtwist.auth.history import EVERY
 from mailtwist.config.network import Hostname
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
@@ -262,6 +263,7 @@ class AwayTests(House):
         waiting = self.begin(self.wrong())
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
+        self.clock.advance(EVERY)
         self.assertEqual(self.clock.reactor.getDelayedCalls(), [])
         self.assertEqual(self.told("login.broken"), [])
 

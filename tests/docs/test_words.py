@@ -135,7 +135,8 @@ class MailPrograms(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         for user in ("ann@example.org", "***"):
             story = Story(LoginRequest("imap", b"x", b"y", address="192.0.2.7"), 0.0, "a1", user, True)
-            REFUSED.log(reason="wrong-code", connection="c1", **{"login": "l1", **story.facts(1.0)})
+            said = {"reason": "wrong-code", "counted": True, "connection": "c1", "login": "l1"}
+            REFUSED.log(**said, **story.facts(1.0))
         self.assertEqual(len(lines), 2)
         for line in lines:
             self.assertEqual(re.findall(rule.replace("<HOST>", r"(\S+)"), line), ["192.0.2.7"], line)

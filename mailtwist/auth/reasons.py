@@ -1,0 +1,145 @@
+"""Why a login was not accepted: every code that the log, the history and `mailtwist explain` can have."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["refused", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`code` is API.  `sentence` says what happened, to an operator; `advice` what helps, '' when there is
+    nothing to do.  `settings` are those behind it, as `[section] name`.  `guess`: somebody who guesses gets
+    this, so programs that ban addresses may count it, unless the same wrong secret was seen before."""
+
+    code: str
+    outcome: Outcome
+    sentence: str
+    advice: str = ""
+    settings: tuple[str, ...] = ()
+    guess: bool = False
+
+
+_ALL = (
+    # -- what the client sent cannot be right
+    Reason(
+        "no-tls",
+        "refused",
+        "The client wanted to log in without encryption; its secret was not looked at.",
+        "Set the mail program to TLS.",
+        ("[server] trusted_networks",),
+    ),
+    Reason(
+        "bad-octets",
+        "refused",
+        "The name or the secret is empty, too long, or has control characters in it.",
+        guess=True,
+    ),
+    Reason("bad-name", "refused", "What stands in the name's field can be nobody's name.", guess=True),
+    Reason(
+        "other-identity",
+        "refused",
+        "The client logged in as one account and wanted to be another.",
+        "Leave the authorization identity empty in the mail program.",
+        guess=True,
+    ),
+    Reason("unknown", "refused", "Nobody has this name.", "", ("[login] default_domain",), guess=True),
+    Reason("disabled", "refused", "The account is disabled.", "mailtwist user enable NAME"),
+    # -- the second factor
+    Reason(
+        "no-code",
+        "refused",
+        "The account needs a second factor, and the secret had no code in it; nobody was asked about it.",
+        "The password's field has to hold password@code, or an app password.",
+        ("[login] factor",),
+        guess=True,
+    ),
+    Reason("no-password", "refused", "There was a code, but no password before it.", guess=True),
+    Reason(
+        "wrong-code",
+        "refused",
+        "The code was not right; the password was not looked at.",
+        "Look at the clocks of the phone and of this machine.",
+        guess=True,
+    ),
+    Reason(
+        "used-code",
+        "refused",
+        "The code was right, but it was used before: by another string, from another address, or too long ago"
+        " to belong to the same client.",
+        "Wait for the next code.",
+        ("[login] join",),
+    ),
+    Reason(
+        "refused-before",
+        "refused",
+        "The same string was wrong before, so it was neither judged nor counted again (30 days for a wrong"
+        " code): a fixed list of strings meets no new codes.",
+        "A mail program has an old password saved; enter a new one there.",
+    ),
+    # -- strings that passed before
+    Reason(
+        "revoked-device",
+        "refused",
+        "The string is that of a device that was revoked.",
+        "Log in with a fresh code, or give the device an app password.",
+        ("[login] devices",),
+    ),
+    Reason(
+        "expired",
+        "refused",
+        "The string is that of a device or an app password whose time is over.",
+        "Log in with a fresh code, or make a new app password.",
+        ("[login] remember", "[login] idle"),
+    ),
+    Reason(
+        "other-network",
+        "refused",
+        "The string is right, but it was never used from this network. Nothing is counted for that.",
+        "Log in from there once with a fresh code, or use a device code or an app password.",
+    ),
+    Reason(
+        "other-protocol",
+        "refused",
+        "The string is right, but not for this protocol.",
+        "Make an app password with this protocol in its scope.",
+    ),
+    Reason(
+        "stale-device",
+        "refused",
+        "The password in the device's string was right once and was refused later, twice at least ten minutes"
+        " apart: it was changed, and nobody is asked about this string any more.",
+        "Enter the new password, with a fresh code, in that mail program.",
+    ),
+    Reason(
+        "old-password",
+        "refused",
+        "The string is that of a known device, but the directory refused the password in it. Nothing is"
+        " counted for that.",
+        "Enter the new password, with a fresh code, in that mail program.",
+    ),
+    # -- the password
+    Reason(
+        "wrong-password",
+        "refused",
+        "The second factor passed, or none was needed; the directory refused the password.",
+        guess=True,
+    ),
+    # -- what is away, or waits
+    Reason(
+        "away",
+        "unavailable",
+        "Something that the decision needs did not answer; nothing was decided and nothing is counted.",
+    ),
+    Reason("state-away", "unavailable", "The state could not be read or written.", "Look at the disk."),
+    Reason(
+        "too-many-attempts",
+        "unavailable",
+        "A limit was reached, so nothing was looked at; devices that are known are not limited.",
+        "",
+        ("[limits]",),
+    ),
+    Reason("broken", "unavailable", "A fault of the program; the log has the traceback.", "Report it."),
+)
+
+REASONS = {reason.code: reason for reason in _ALL}
