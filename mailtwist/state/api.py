@@ -141,6 +141,9 @@ class Durable(Protocol):
     async def history(self, account: str, since: float) -> Sequence[LoginRecord]:
         """The newest first."""
 
+    async def without_code(self, since: float) -> Sequence[LoginRecord]:
+        """Those of all accounts that got in by the password alone, the newest first."""
+
     async def login(self, id: str) -> LoginRecord | None: ...
 
     async def was_here(self, account: str, net: str, since: float) -> bool:

@@ -237,6 +237,13 @@ class DurableContract(DevicesContract):
         self.assertEqual(await state.login("l0"), records[0])
         self.assertIsNone(await state.login("l9"))
 
+    async def test_who_got_in_by_the_password_alone_is_known(self) -> None:
+        state = await self.make_durable()
+        alone = [replace(a_login(f"l{n}", f"a{n}", NOW + n), how="password") for n in range(3)]
+        refused = replace(alone[2], login="l3", outcome="refused")
+        await state.add_history([*alone, refused, a_login("l4", at=NOW + 4)])
+        self.assertEqual(list(await state.without_code(NOW + 1)), [alone[2], alone[1]])
+
     async def test_a_login_that_is_counted_again_is_one_record(self) -> None:
         state = await self.make_durable()
         await state.add_history([a_login("l1")])

@@ -30,6 +30,10 @@ class History(Rows):
             lambda db: _records(db, "account = ? AND last >= ? ORDER BY last DESC, login", (account, since))
         )
 
+    async def without_code(self, since: float) -> Sequence[LoginRecord]:
+        where = "how = 'password' AND outcome = 'accepted' AND last >= ? ORDER BY last DESC, login"
+        return await self._db.read(lambda db: _records(db, where, (since,)))
+
     async def login(self, id: str) -> LoginRecord | None:
         found = await self._db.read(lambda db: _records(db, "login = ?", (id,)))
         return found[0] if found else None
