@@ -89,13 +89,14 @@ class Durable(Protocol):
 
     async def remember(self, device: Device, limit: int) -> Remembered:
         """The device is kept, and its networks are added to those of the account's living devices and theirs
-        to its own (fixed networks are nobody's but its own).  An earlier record of the same string is what is
-        kept if it lives; if it was revoked, it stays so.  Living devices of its kind of memory (app passwords
-        are not counted) beyond `limit` are revoked, stale ones first, then the least recently used, and their
-        sessions end; what ended more than 30 days ago is deleted."""
+        to its own: not to strict ones, not from open ones, and fixed networks are nobody's but its own.  An
+        earlier record of the same string is what is kept if it lives; if it was revoked, it stays so.  Living
+        devices beyond `limit` (app passwords are not counted) are revoked, stale ones first, then the least
+        recently used, and their sessions end; what ended more than 30 days ago is deleted."""
 
     async def touch(self, touches: Sequence[Touch]) -> None:
-        """They were used."""
+        """They were used.  What stood against them until then does not any more, nor against others with the
+        same bare password."""
 
     async def rehash(self, account: str, device: str, lookup: bytes, key_version: int, inner: bytes) -> bool:
         """The same string, looked up by a newer key."""

@@ -27,7 +27,7 @@ class Use(Enum):
 @dataclass(frozen=True, slots=True)
 class Token:
     """Something an account makes codes with.  `sealed` is its seed, encrypted (`state.keys`); `drift` is how
-    many steps its clock is ahead; it counts only once it is `active`."""
+    many seconds its clock is ahead, as its codes have shown; it counts only once it is `active`."""
 
     id: str
     account: str
@@ -123,8 +123,8 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """A device was used: `uses` times until `at`.  `client` is what its program calls itself; '' changes
-    nothing."""
+    """A device was used `uses` times until `at`, its password was right.  `client` is what its program calls
+    itself; '' changes nothing.  `learn`: `net` becomes one of its networks."""
 
     account: str
     device: str
@@ -133,6 +133,7 @@ class Touch:
     net: str = ""
     uses: int = 1
     client: str = ""
+    learn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

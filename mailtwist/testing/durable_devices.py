@@ -153,6 +153,31 @@ class DevicesContract(_TestCase):
         self.assertEqual(devices["fixed"].networks, ())
         self.assertEqual([network.net for network in devices["free"].networks], ["192.0.2.0/24"])
 
+    async def test_a_strict_device_learns_nothing_and_an_open_one_teaches_nothing(self) -> None:
+        state = await self.make_durable()
+        await state.remember(replace(a_device("strict"), context="strict"), 8)
+        await state.remember(replace(a_device("open", NOW + 1, "203.0.113.0/24"), context="open"), 8)
+        await state.touch([Touch("ann", "open", NOW + 2, net="198.51.100.0/24", learn=True)])
+        await state.remember(a_device("standard", NOW + 3, "10.0.0.0/24"), 8)
+        devices = {device.id: device for device in await state.devices("ann")}
+        for id, nets in (
+            ("strict", {"192.0.2.0/24"}),
+            ("open", {"203.0.113.0/24", "192.0.2.0/24", "198.51.100.0/24", "10.0.0.0/24"}),
+            ("standard", {"192.0.2.0/24", "10.0.0.0/24"}),
+        ):
+            self.assertEqual({network.net for network in devices[id].networks}, nets, id)
+
+    async def test_a_use_speaks_for_all_that_have_the_same_password(self) -> None:
+        state = await self.make_durable()
+        for id, inner in (("d1", b"x"), ("d2", b"x"), ("d3", b""), ("d4", b"")):
+            await state.remember(replace(a_device(id), inner=inner), 8)
+            await state.note_refusal("ann", id, NOW)
+        await state.touch([Touch("ann", "d1", NOW - 1), Touch("ann", "d1", NOW + 1, uses=0)])
+        self.assertEqual([device.refused_at for device in await state.devices("ann")], [NOW] * 4)
+        await state.touch([Touch("ann", "d1", NOW + 1), Touch("ann", "d3", NOW + 1)])
+        against = [device.id for device in await state.devices("ann") if device.refused_at is not None]
+        self.assertEqual(against, ["d4"])
+
     async def test_what_had_to_go_is_told_and_its_sessions_end(self) -> None:
         state = await self.make_durable()
         for n in range(3):

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from mailtwist.state.durable.endings import end
-from mailtwist.state.durable.networks import networks_of, share_networks, strange_networks
+from mailtwist.state.durable.networks import learn_network, networks_of, share_networks, strange_networks
 from mailtwist.state.durable.rows import Rows, columns, insert
 from mailtwist.state.records import APP_PASSWORD, STALE_AFTER, Device, Remembered, Touch
 
@@ -50,17 +50,7 @@ class Devices(Rows):
     async def touch(self, touches: Sequence[Touch]) -> None:
         def work(db: sqlite3.Connection) -> None:
             for one in touches:
-                db.execute(
-                    "UPDATE devices SET last_used = max(last_used, :at), uses = uses + :uses, "
-                    "last_address = coalesce(nullif(:address, ''), last_address), "
-                    "client = coalesce(nullif(:client, ''), client) "
-                    "WHERE account = :account AND id = :device",
-                    {name: getattr(one, name) for name in columns(Touch)},
-                )
-                db.execute(
-                    "UPDATE networks SET last = max(last, ?) WHERE account = ? AND device = ? AND net = ?",
-                    (one.at, one.account, one.device, one.net),
-                )
+                _touch(db, one)
 
         await self._db.write(work)
 
@@ -154,6 +144,29 @@ def _revoke(db: sqlite3.Connection, account: str, device: str, now: float, why: 
         return False
     end(db, account, device, why, now)
     return True
+
+
+def _touch(db: sqlite3.Connection, one: Touch) -> None:
+    facts = {name: getattr(one, name) for name in columns(Touch)}
+    db.execute(
+        """UPDATE devices SET last_used = max(last_used, :at), uses = uses + :uses,
+            last_address = coalesce(nullif(:address, ''), last_address),
+            client = coalesce(nullif(:client, ''), client) WHERE account = :account AND id = :device""",
+        facts,
+    )
+    db.execute(
+        """UPDATE devices SET refused_at = NULL, stale_at = NULL
+            WHERE account = :account AND refused_at <= :at AND :uses > 0 AND (id = :device OR inner != x''
+            AND inner = (SELECT inner FROM devices WHERE account = :account AND id = :device))""",
+        facts,
+    )
+    db.execute(
+        "UPDATE networks SET last = max(last, :at) "
+        "WHERE account = :account AND device = :device AND net = :net",
+        facts,
+    )
+    if one.learn and one.net:
+        learn_network(db, one)
 
 
 def _forget_ended(db: sqlite3.Connection, account: str, now: float) -> None:

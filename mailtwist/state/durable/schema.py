@@ -36,6 +36,7 @@ WHOLE_FACTOR = (
     "ALTER TABLE devices ADD COLUMN why TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE devices ADD COLUMN cut TEXT NOT NULL DEFAULT 'null'",
     "CREATE INDEX device_inner ON devices (account, inner)",
+    "UPDATE tokens SET drift = drift * period",
     "CREATE TABLE enrolled (account TEXT PRIMARY KEY) WITHOUT ROWID",
     "INSERT INTO enrolled SELECT DISTINCT account FROM tokens WHERE active = 1",
     """CREATE TABLE endings (
@@ -50,6 +51,7 @@ WHOLE_FACTOR = (
     "CREATE INDEX history_of ON history (account, last)",
     "CREATE INDEX history_age ON history (last)",
     "CREATE INDEX was_here ON history (account, net, last) WHERE outcome = 'accepted'",
+    "CREATE INDEX without_code ON history (last) WHERE outcome = 'accepted' AND how = 'password'",
     "CREATE TABLE told (what TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID",
     """CREATE TABLE notices (
             id TEXT PRIMARY KEY, account TEXT NOT NULL, kind TEXT NOT NULL, facts TEXT NOT NULL,
