@@ -42,13 +42,15 @@ class LoginRequest:
 class Accepted:
     """The way in.  `account` is the immutable account id; `name` the canonical login name; `password` what is
     left of the secret without the second factor; `device` the remembered device's id or ''.
-    `opened` is what the decision opened on the way (in the gateway: the session at the backend)."""
+    `opened` is what the decision opened on the way (in the gateway: the session at the backend); `mark` says
+    which ends of sessions it has seen (`sessions`)."""
 
     account: str
     name: str
     password: bytes = field(repr=False)
     device: str = ""
     opened: Any = None
+    mark: int = -1
 
 
 class LoginRefused(Trouble):
@@ -157,6 +159,26 @@ class SupportsPeople(Protocol):
         """The account id is never given out again."""
 
 
+@runtime_checkable
+class SupportsListing(Protocol):
+    """A directory that can tell all the people it knows."""
+
+    async def people(self) -> Sequence[Person]:
+        """All, by name."""
+
+
+@runtime_checkable
+class SupportsGroups(Protocol):
+    """A directory whose groups are ours to change: `mailtwist user group`.  A group is there while somebody
+    is in it."""
+
+    async def join(self, person: Person, group: str) -> Person:
+        """He is in it, if he was not before.  5.1.1 when there is no such account."""
+
+    async def leave(self, person: Person, group: str) -> Person:
+        """He is not.  5.1.1 when he was not before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alias:
     """An address that stands for others.  `address` is canonical, or `@domain`: whatever nobody else has in
@@ -218,6 +240,16 @@ class SupportsLearning(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TokenForm:
+    """What the codes of a token are like: how many digits, with which hash, each for how many seconds (0: for
+    one use)."""
+
+    digits: int = 6
+    algorithm: str = "SHA1"
+    period: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Enrolment:
     """A token as its owner's app needs it.  `uri` is what the QR code says; both tell the secret."""
 
@@ -230,22 +262,73 @@ class Enrolment:
 class SupportsEnrolment(Protocol):
     """A factor whose tokens are ours to give: `mailtwist otp`."""
 
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def form(self) -> TokenForm:
+        """That of a token for which nothing else is asked."""
+
     async def tokens(self, account: str) -> Sequence[Token]:
         """The oldest first; those that are not `active` wait for a code."""
 
-    async def enroll(self, account: str, name: str, label: str = "") -> Enrolment:
+    async def enroll(
+        self, account: str, name: str, label: str = "", form: TokenForm | None = None
+    ) -> Enrolment:
         """A new token, which counts once a code of it was confirmed.  An older one that still waits for that
-        is gone.  `name` is what the app shows."""
+        is gone.  `name` is what the app shows.  `Trouble` 5.x says in `public` why it cannot be."""
 
-    def shown(self, token: Token, name: str) -> Enrolment:
-        """The token as it was at its enrolment."""
+    async def shown(self, token: Token, name: str) -> Enrolment:
+        """The token as it was at its enrolment, for an app that begins now."""
 
-    def code(self, token: Token) -> str:
-        """What its owner's app shows now."""
+    async def code(self, token: Token) -> str:
+        """What its owner's app shows now, or next."""
 
     async def confirm(self, account: str, code: str, token: str = "") -> bool:
         """`code` is right: the waiting token counts from now on, and this code is used.  `token` says which
         one, if several wait."""
+
+    async def resync(self, account: str, first: str, second: str, token: str = "") -> bool:
+        """The two are codes of this token, or of any, one right after the other and none used: both are used
+        now, and its clock or counter is known.  `verify` looks not nearly as far."""
+
+    async def remove(self, account: str, token: str) -> bool:
+        """It is gone; False when there is no such token of this kind.  `auth.enrolled` asks whether it was
+        the last one."""
+
+
+@runtime_checkable
+class SupportsRecovery(Protocol):
+    """A factor of printed codes for bad days: `mailtwist recovery`."""
+
+    async def renew(self, account: str) -> Sequence[str]:
+        """The codes that are good from now on, each once, and no older one is.  They are never told again."""
+
+    async def remaining(self, account: str) -> int:
+        """How many were not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """A code that one mail program begins with.  `code` is told once, when it is issued."""
+
+    id: str
+    expires: float
+    code: str = field(default="", repr=False)
+
+
+@runtime_checkable
+class SupportsDeviceCodes(Protocol):
+    """A factor of codes that an admin or the owner issues for one mail program: `mailtwist device-code`."""
+
+    async def issue(self, account: str, seconds: float | None = None) -> DeviceCode:
+        """Good for so long, or as the section says.  `Trouble` 5.x when there are too many."""
+
+    async def issued(self, account: str) -> Sequence[DeviceCode]:
+        """Those that are still good, the oldest first."""
+
+    async def revoke(self, account: str, code: str) -> bool:
+        """The one with this id is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mailtwist.kit.files import Files
 from mailtwist.kit.ids import new_id
+from mailtwist.kit.spawn import spawn
 from mailtwist.kit.threads import Threads
 from mailtwist.state.api import Durable, StateUnusable
 
@@ -34,6 +36,11 @@ _HEAD = "mailtwist keys"
 
 KeySet = Mapping[tuple[str, int], bytes]
 """By name and version; versions count from 1."""
+
+CHANGED = b"keys"
+"""What is announced to all processes when there are other keys than before."""
+
+_PINNED, _FORGOTTEN = "key:", "forgotten:"
 
 
 class BadKeys(ValueError):
@@ -62,7 +69,16 @@ class KeyFolder:
         for one in sorted(set(known) & set(keys)):
             if not hmac.compare_digest(known[one], keys[one]):
                 raise BadKeys(f"{self.folder / _name(one)} is another key; move it away first")
-        self._write(self.folder, {one: key for one, key in keys.items() if one not in known})
+        self._files.make_folder(self.folder, 0o700)
+        for one in sorted(set(keys) - set(known)):
+            self._place(self.folder / _name(one), keys[one])
+        self._files.sync_folder(self.folder)
+
+    def remove(self, name: str, version: int) -> None:
+        """The key is gone for good."""
+        with suppress(FileNotFoundError):
+            self._files.unlink(self.folder / _name((name, version)))
+        self._files.sync_folder(self.folder)
 
     def make(self) -> None:
         """The first version of every key, all or none; nothing happens when there is a key."""
@@ -86,6 +102,17 @@ class KeyFolder:
             self._files.create(self.folder / IN_USE, [])
             self._files.sync_folder(self.folder)
 
+    def _place(self, path: Path, key: bytes) -> None:
+        """Half a key is never there under its name, and one that came meanwhile stays."""
+        draft = path.with_name(f".{path.name}.{new_id()}")
+        self._files.create(draft, [_hex(key)], 0o600)
+        try:
+            self._files.link(draft, path)
+        except FileExistsError:
+            raise BadKeys(f"{path} came meanwhile; try again") from None
+        finally:
+            self._files.unlink(draft)
+
     def _drop(self, draft: Path) -> None:
         if draft.is_dir():
             for path in draft.iterdir():
@@ -95,7 +122,7 @@ class KeyFolder:
     def _write(self, folder: Path, keys: KeySet) -> None:
         self._files.make_folder(folder, 0o700)
         for one, key in sorted(keys.items()):
-            self._files.create(folder / _name(one), [key.hex().encode() + b"\n"], 0o600)
+            self._files.create(folder / _name(one), [_hex(key)], 0o600)
         self._files.sync_folder(folder)
 
 
@@ -126,23 +153,64 @@ class Keys:
         self._folder = folder
         self._durable = durable
         self._threads = threads
-        self._keys: dict[tuple[str, int], bytes] = {}
+        self._keys: Mapping[tuple[str, int], bytes] = {}
 
     async def start(self) -> None:
         """The keys are loaded, and made when this is the first start.  StateUnusable when they are gone or
         are not those with which the state was made; and when it is the state that is gone: nobody would have
         a second factor any more, and where none is required all would get in without."""
         pins = await self._durable.pins()
-        pinned = {name: value for name, value in pins.items() if name.startswith("key:")}
-        self._keys = dict(await self._threads.run(self._loaded, bool(pinned)))
-        if not pinned and await self._threads.run(lambda: self._folder.in_use):
+        used = any(name.startswith(_PINNED) for name in pins)
+        known = await self._threads.run(self._loaded, used)
+        if not used and await self._threads.run(lambda: self._folder.in_use):
             raise StateUnusable(STATE_GONE.format(folder=self._folder.folder, mark=IN_USE))
-        for one in self._keys:
-            name, value = f"key:{_name(one)}", self._fingerprint(one)
-            await self._durable.pin(name, value)
-            if not hmac.compare_digest(pinned.get(name, value), value):
-                raise StateUnusable(self._sentence(f"{_name(one)} is not the key this state was made with"))
+        self._keys = await self._checked(known, pins)
         await self._threads.run(self._mark_in_use)
+
+    async def reload(self) -> None:
+        """Keys that came or went since are known; on StateUnusable it is as before."""
+        known = await self._threads.run(self._loaded, True)
+        self._keys = await self._checked(known, await self._durable.pins())
+
+    def heard(self, word: bytes) -> None:
+        """Another process has changed the keys."""
+        if word == CHANGED:
+            spawn(self.reload(), "reading the keys again")
+
+    async def add(self, name: str) -> int:
+        """A new key of this name, used from now on for whatever is made; its version."""
+        version = self.versions(name)[0] + 1
+        await self._changed(lambda: self._folder.add({(name, version): secrets.token_bytes(SIZE)}))
+        await self.reload()
+        return version
+
+    async def forget(self, name: str, version: int) -> None:
+        """A key that nothing needs is gone for good; if its file comes back, nobody looks at it."""
+        await self._durable.pin(_FORGOTTEN + _name((name, version)), b"")
+        await self._changed(lambda: self._folder.remove(name, version))
+        await self.reload()
+
+    async def _changed(self, change: Callable[[], None]) -> None:
+        try:
+            await self._threads.run(change)
+        except (OSError, BadKeys) as error:
+            raise StateUnusable(str(error)) from error
+
+    async def _checked(self, known: KeySet, pins: Mapping[str, bytes]) -> dict[tuple[str, int], bytes]:
+        """Those of `known` that were not forgotten; they are pinned.  StateUnusable when one is missing or is
+        not the one that was pinned."""
+        forgotten = {name.removeprefix(_FORGOTTEN) for name in pins if name.startswith(_FORGOTTEN)}
+        keys = {one: key for one, key in known.items() if _name(one) not in forgotten}
+        pinned = {name.removeprefix(_PINNED): pins[name] for name in pins if name.startswith(_PINNED)}
+        if missing := sorted(set(pinned) - forgotten - {_name(one) for one in keys}):
+            raise StateUnusable(self._sentence(f"there is no key {', '.join(missing)}"))
+        for one, key in sorted(keys.items()):
+            value = _fingerprint(key)
+            if not hmac.compare_digest(pinned.get(_name(one), value), value):
+                raise StateUnusable(self._sentence(f"{_name(one)} is not the key this state was made with"))
+            if _name(one) not in pinned:
+                await self._durable.pin(_PINNED + _name(one), value)
+        return keys
 
     def _mark_in_use(self) -> None:
         try:
@@ -197,8 +265,9 @@ class Keys:
         except (InvalidTag, ValueError):
             raise StateUnusable(f"a seed in the state of {about[0]} does not open: it was changed") from None
 
-    def _fingerprint(self, one: tuple[str, int]) -> bytes:
-        return hmac.digest(self._keys[one], b"mailtwist fingerprint", "sha256")[:8]
+
+def _fingerprint(key: bytes) -> bytes:
+    return hmac.digest(key, b"mailtwist fingerprint", "sha256")[:8]
 
 
 def _bound(about: tuple[str, ...], version: int) -> bytes:
@@ -207,6 +276,10 @@ def _bound(about: tuple[str, ...], version: int) -> bytes:
 
 def _name(one: tuple[str, int]) -> str:
     return f"{one[0]}.{one[1]}"
+
+
+def _hex(key: bytes) -> bytes:
+    return key.hex().encode() + b"\n"
 
 
 def _sum(by_name: Mapping[str, str]) -> str:

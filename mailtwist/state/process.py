@@ -40,7 +40,9 @@ def memory_state(assembly: Assembly) -> Volatile:
 
 def state_keys(assembly: Assembly) -> Keys:
     folder = KeyFolder(assembly.folder / "keys", assembly.files)
-    return Keys(folder, durable(assembly), assembly.threads)
+    made = Keys(folder, durable(assembly), assembly.threads)
+    volatile(assembly).listen(made.heard)
+    return made
 
 
 def _by_default(kind: str, assembly: Assembly) -> Any:

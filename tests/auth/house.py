@@ -87,9 +87,7 @@ class House(SynchronousTestCase):
         """The process ends and another one begins; only what is on the disk remains."""
         self.successResultOf(started(self.assembly.stop()))
         self.assembly._one.clear()
-        self.totp._durable, self.totp._keys = None, None  # type: ignore[assignment]
-        again = WatchedTotp(self.assembly)
-        self.totp._durable, self.totp._keys = again._durable, again._keys
+        self.totp._seeds = WatchedTotp(self.assembly)._seeds
         self.decision = self.begun()
 
     def code(self, steps: int = 0) -> str:

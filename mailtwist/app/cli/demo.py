@@ -175,8 +175,8 @@ async def _shown(totp: Any, person: Person, password: str) -> Shown:
         # Confirmed with the code before this one: the one on the screen is still to be used.
         await totp.confirm(person.account, pyotp.TOTP(made.secret).at(int(time.time()) - PERIOD), made.token)
     token = next(token for token in await totp.tokens(person.account) if token.active)
-    shown = totp.shown(token, person.name)
-    return Shown(person.name, password, totp.code(token), shown.uri, shown.secret)
+    shown = await totp.shown(token, person.name)
+    return Shown(person.name, password, await totp.code(token), shown.uri, shown.secret)
 
 
 # -- the screen

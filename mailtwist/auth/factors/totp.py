@@ -1,23 +1,15 @@
 """Six digits from the phone, new every thirty seconds.  rfc6238"""
 
-import hashlib
-import hmac
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import Literal
 
-import pyotp
-
-from mailtwist.auth.api import Enrolment, Proof
+from mailtwist.auth.api import Enrolment, Proof, TokenForm
+from mailtwist.auth.otpauth import LOOKS_LIKE, Issuer
+from mailtwist.auth.tokens import Seeds
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
-from mailtwist.kit.clock import Clock
-from mailtwist.kit.ids import new_id
-from mailtwist.state.api import Durable
-from mailtwist.state.keys import Keys
-from mailtwist.state.process import durable, keys
-from mailtwist.state.records import Token, Use
+from mailtwist.state.records import Token
 
 KIND = "totp"
 SKEW = 1
@@ -25,114 +17,115 @@ SKEW = 1
 FIRST_SKEW = 4
 """When a token is confirmed: two minutes, which are its clock's drift from then on."""
 
-ENROLMENT = b"enrolment"
-NO_SEED = "A" * 32
-_CODE = re.compile(r"[0-9]{6}(?:[0-9]{2})?")
-_ALGORITHMS = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
+FARTHEST = 3600
+"""Seconds that a clock may be off, found by two codes or learned."""
+INERTIA = 4
+"""A code moves what is known of a clock by this part of the way: who types slowly once has no slow clock."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Codes from an authenticator app."""
+    """Codes from an authenticator app, which changes them with the time."""
 
-    issuer: str = setting(
-        "", words="What the app calls this place; by default the server's host name.", example="Example Mail"
+    issuer: Issuer = setting(
+        Issuer(""),
+        words="What the app calls this place; by default the server's host name.",
+        example="Example Mail",
+    )
+    digits: Literal["6", "8"] = setting(
+        "6", words="Digits of the codes of new tokens; not every app can show 8, and some do not say so."
     )
 
 
 class Totp:
-    """`auth.api.Factor` and `SupportsEnrolment`; the seeds lie in the durable state, sealed."""
+    """`auth.api.Factor`, `SupportsEnrolment` and `SupportsLearning`."""
 
     kind = KIND
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
-        self._issuer = settings.issuer or assembly.hostname
-        self._clock: Clock = assembly.clock
-        self._durable: Durable = durable(assembly)
-        self._keys: Keys = keys(assembly)
+        self.form = TokenForm(digits=int(settings.digits))
+        self._seeds = Seeds(KIND, settings.issuer, assembly)
 
     def looks_like(self, text: str) -> bool:
-        return _CODE.fullmatch(text) is not None
+        return LOOKS_LIKE.fullmatch(text) is not None
 
     async def enrolled(self, account: str) -> bool:
-        return bool(await self._active(account))
+        return bool(await self._seeds.active(account))
 
     async def verify(self, account: str, code: str) -> Proof | None:
-        """All steps of all tokens are compared, and a token that nobody has when there is none, so that the
-        time tells nothing."""
-        steps = range(-SKEW, SKEW + 1)
+        """All steps of all tokens are compared, those of tokens that nobody has too."""
         found = None
-        tokens = await self._active(account)
-        for token in tokens:
-            step = self._step(token, code, steps)
-            found = found if step is None else Proof(token.id, step, KIND)
-        if not tokens:
-            self._matching(pyotp.TOTP(NO_SEED), code, [self._now(30) + skew for skew in steps])
+        for token, codes in await self._seeds.slots(account):
+            step = codes.step_of(code, self._around(token, SKEW))
+            if token is not None and step is not None:
+                found = Proof(token.id, step, KIND, step - self._now(token.period))
         return found
+
+    async def learned(self, account: str, proof: Proof) -> None:
+        """A clock that is seen ahead or behind again and again is taken to be.  Only what a login succeeded
+        with comes here, once: neither replays nor guesses move anything."""
+        for token in await self._seeds.active(account):
+            if token.id == proof.token:
+                seen = proof.drift * token.period
+                drift = round(token.drift + (seen - token.drift) / INERTIA)
+                if drift != token.drift and abs(drift) <= FARTHEST:
+                    await self._seeds.durable.set_drift(account, token.id, drift)
 
     # -- enrolment
     async def tokens(self, account: str) -> Sequence[Token]:
-        return await self._durable.tokens(account, KIND)
+        return await self._seeds.all(account)
 
-    async def enroll(self, account: str, name: str, label: str = "") -> Enrolment:
-        for token in await self.tokens(account):
-            if not token.active:
-                await self._durable.remove_token(account, token.id)
-        id, secret = new_id(), pyotp.random_base32(32)  # 160 bits (rfc4226#4)
-        version, sealed = self._keys.seal(secret.encode(), account, id)
-        token = Token(id, account, KIND, sealed, version, self._clock.now(), label)
-        await self._durable.add_token(token)
-        return self.shown(token, name)
+    async def enroll(
+        self, account: str, name: str, label: str = "", form: TokenForm | None = None
+    ) -> Enrolment:
+        return await self.shown(await self._seeds.enroll(account, label, form or self.form), name)
 
-    def shown(self, token: Token, name: str) -> Enrolment:
-        totp = self._totp(token)
-        uri = totp.provisioning_uri(name=name, issuer_name=self._issuer)
-        return Enrolment(token.id, uri, totp.secret)
+    async def shown(self, token: Token, name: str) -> Enrolment:
+        return await self._seeds.shown(token, name, period=token.period)
 
-    def code(self, token: Token) -> str:
-        return _at(self._totp(token), self._now(token.period) + token.drift)
+    async def code(self, token: Token) -> str:
+        return (await self._seeds.codes(token)).at(self._now(token.period, token.drift))
 
     async def confirm(self, account: str, code: str, token: str = "") -> bool:
         """Its clock's drift is known from then on."""
-        for waiting in await self.tokens(account):
+        for waiting in await self._seeds.all(account):
             if waiting.active or token not in ("", waiting.id):
                 continue
-            step = self._step(waiting, code, range(-FIRST_SKEW, FIRST_SKEW + 1))
-            if step is None:
-                continue
-            used = await self._durable.advance(account, waiting.id, step, ENROLMENT)
-            ahead = step - self._now(waiting.period)
-            drift = ahead if abs(ahead) > SKEW else 0  # a step may be but the time it took to type
-            return used is Use.NEW and await self._durable.activate_token(account, waiting.id, drift)
+            step = (await self._seeds.codes(waiting)).step_of(code, self._around(waiting, FIRST_SKEW))
+            if step is not None:
+                ahead = step - self._now(waiting.period)
+                drift = ahead if abs(ahead) > SKEW else 0  # a step may be but the time it took to type
+                return await self._seeds.confirmed(waiting, step, drift * waiting.period)
         return False
 
-    # -- codes
-    async def _active(self, account: str) -> list[Token]:
-        return [token for token in await self.tokens(account) if token.active]
+    async def resync(self, account: str, first: str, second: str, token: str = "") -> bool:
+        """Up to an hour off."""
+        for known in await self._seeds.active(account):
+            if token in ("", known.id) and await self._resynced(known, first, second):
+                return True
+        return False
 
-    def _step(self, token: Token, code: str, skews: Sequence[int]) -> int | None:
-        now = self._now(token.period) + token.drift
-        return self._matching(self._totp(token), code, [now + skew for skew in skews])
+    async def _resynced(self, token: Token, first: str, second: str) -> bool:
+        now, far = self._now(token.period), FARTHEST // token.period
+        used = await self._seeds.durable.last_step(token.account, token.id)
+        steps = range(max(now - far, used + 2, 1), now + far + 1)
+        step = (await self._seeds.codes(token)).step_of_two(first, second, steps)
+        if step is None or not await self._seeds.resynced(token, step):
+            return False
+        drift = (step - now) * token.period
+        return await self._seeds.durable.set_drift(token.account, token.id, drift)
 
-    def _matching(self, totp: pyotp.TOTP, code: str, steps: Sequence[int]) -> int | None:
-        """The last step whose code it is; every one is compared."""
-        found, octets = None, code.encode("utf-8", "replace")
-        for step in steps:
-            found = step if hmac.compare_digest(_at(totp, step).encode(), octets) else found
-        return found
+    async def remove(self, account: str, token: str) -> bool:
+        return await self._seeds.remove(account, token)
 
-    def _totp(self, token: Token) -> pyotp.TOTP:
-        secret = self._keys.unseal(token.key_version, token.sealed, token.account, token.id).decode()
-        digest = _ALGORITHMS[token.algorithm]
-        return pyotp.TOTP(secret, digits=token.digits, digest=digest, interval=token.period)
+    # -- time
+    def _around(self, token: Token | None, skew: int) -> range:
+        """The steps about that at which the token's clock is."""
+        now = self._now(token.period, token.drift) if token is not None else self._now(30)
+        return range(now - skew, now + skew + 1)
 
-    def _now(self, period: int) -> int:
-        return int(self._clock.now()) // period
-
-
-def _at(totp: pyotp.TOTP, step: int) -> str:
-    """The code of a step.  In UTC: local time has an hour twice a year."""
-    return totp.at(datetime.fromtimestamp(step * totp.interval, UTC))
+    def _now(self, period: int, drift: int = 0) -> int:
+        return int(self._seeds.clock.now() + drift) // period
 
 
 part = Part(Settings, Totp)
