@@ -58,7 +58,7 @@ class Baseline:
         most = max(float(self._settings.alarm_least), usual * self._settings.alarm)
         failures, self._failures = self._failures, 0
         if failures:
-            learned = max(1, min(failures, int(most * ago / MINUTE)))
+            learned = max(1, min(failures, int(most * min(ago, MINUTE) / MINUTE)))
             await self._count(failures, learned)
         now = await self._volatile.spent(THIS_MINUTE, MINUTE)
         if (now > most) is not self._alarm:

@@ -1,7 +1,7 @@
 """Which limits an attempt is charged to, what each is called, and whom it is about."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailtwist.auth.api import Source
 from mailtwist.auth.places import client_of, neighbourhood_of
@@ -61,6 +61,8 @@ def limits_of(attempt: Attempt, settings: LimitsSettings, now: Conditions) -> Se
         return ()
     if attempt.source is Source.KNOWN:
         now = Conditions(exempt=now.exempt)
+    if _family(attempt):
+        now = replace(now, halved=False)
     client = client_of(attempt.address)
     limits = [] if now.exempt or not client else _of_address(attempt, client, settings, now)
     if client and attempt.source is Source.UNTRUSTED:
@@ -103,9 +105,9 @@ _LONG_AND_SHORT = {Source.UNTRUSTED: ("account", "account_long"), Source.KNOWN: 
 _ACCOUNT_BUCKETS = tuple(
     (name, source) for source, names in _LONG_AND_SHORT.items() for name in (*names, *OWN_BUDGET.values())
 )
-_NEVER_HALVED = frozenset({"account_long", "known", "known_long", *OWN_BUDGET.values()})
-"""The long budget stands for itself; and an alarm that anybody can raise does nothing to known networks and
-to codes that cannot be guessed."""
+_NEVER_HALVED = "account_long"
+"""It stands for itself.  Whoever wants an alarm can have one, so it does nothing to networks that are known
+and to codes that cannot be guessed, either."""
 
 
 def _of_address(attempt: Attempt, client: str, settings: LimitsSettings, now: Conditions) -> list[Limit]:
@@ -139,7 +141,7 @@ def _limit(
     name: str, key: str, subject: str, settings: LimitsSettings, now: Conditions, cost: int = 1
 ) -> Limit:
     rate: Rate = getattr(settings, name)
-    halved = now.halved and name not in _NEVER_HALVED
+    halved = now.halved and name != _NEVER_HALVED
     number = max(1, rate.number // 2) if halved else rate.number
     return Limit(name, subject, Bucket(key, number, rate.seconds, min(cost, number)))
 

@@ -1,11 +1,13 @@
 """Limits with everything they stand on, in which nothing happens by chance."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.auth.api import Source, TooManyAttempts
@@ -29,8 +31,6 @@ class FixedKeys:
         return (1,)
 
     def mac(self, name: str, version: int, *fields: str | bytes) -> bytes:
-        from hashlib import sha256
-
         return sha256(repr((name, version, fields)).encode()).digest()
 
 
@@ -58,9 +58,17 @@ class AdminBans:
 
 
 class Watched(MemoryState):
-    """Tells how often it was asked for a charge."""
+    """Tells how often it was asked for a charge, and of what it was told members."""
 
     charges = 0
+
+    def __init__(self, settings: MemorySettings, assembly: OnePart) -> None:
+        super().__init__(settings, assembly)
+        self.told: list[tuple[str, bytes]] = []
+
+    async def add_distinct(self, key: str, member: bytes, window: float) -> int:
+        self.told.append((key, member))
+        return await super().add_distinct(key, member, window)
 
     async def charge(self, buckets: Sequence[Bucket], lease: float) -> Charge | Denied:
         self.charges += 1
@@ -118,13 +126,15 @@ class LimitsCase(SynchronousTestCase):
     def failures(self, most: int, *where: Any, **more: Any) -> int:
         """How many of `most` wrong attempts are judged before one is denied."""
         for count in range(most):
-            waiting = self.begin(*where, **more)
-            if self.successResultOf(waiting.addErrback(lambda failure: failure.trap(TooManyAttempts))) is (
-                TooManyAttempts
-            ):
+            admitted = self.successResultOf(self.begin(*where, **more).addErrback(_denied))
+            if admitted is None:
                 return count
-            self.successResultOf(started(waiting.result.failed()))  # type: ignore[union-attr]
+            self.successResultOf(started(admitted.failed()))
         return most
 
     def told(self, event: str) -> list[dict[str, Any]]:
         return [one for one in self.events if one.get("event_id") == event]
+
+
+def _denied(failure: Failure) -> None:
+    failure.trap(TooManyAttempts)
