@@ -139,12 +139,17 @@ class SupportsDomains(Protocol):
 
 
 @runtime_checkable
-class SupportsPeople(Protocol):
-    """A directory whose people are ours to change: `mailtwist user`.  Names and addresses are canonical;
-    `Trouble` 5.x says in `public` why something cannot be."""
+class SupportsListing(Protocol):
+    """A directory that can tell all the people it knows."""
 
     async def people(self) -> Sequence[Person]:
         """All, by name."""
+
+
+@runtime_checkable
+class SupportsPeople(SupportsListing, Protocol):
+    """A directory whose people are ours to change: `mailtwist user`.  Names and addresses are canonical;
+    `Trouble` 5.x says in `public` why something cannot be."""
 
     async def add(
         self, name: str, password: bytes, addresses: Sequence[str] = (), aliases: Sequence[str] = ()
@@ -157,14 +162,6 @@ class SupportsPeople(Protocol):
 
     async def remove(self, person: Person) -> None:
         """The account id is never given out again."""
-
-
-@runtime_checkable
-class SupportsListing(Protocol):
-    """A directory that can tell all the people it knows."""
-
-    async def people(self) -> Sequence[Person]:
-        """All, by name."""
 
 
 @runtime_checkable

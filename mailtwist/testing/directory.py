@@ -2,8 +2,10 @@
 
 from hmac import compare_digest
 from typing import TYPE_CHECKING
+from unittest import SkipTest
 
-from mailtwist.auth.api import Alias, Directory, Person, SupportsAliasChanges
+from mailtwist.auth.api import Alias, Directory, Person, SupportsAliasChanges, SupportsListing
+from mailtwist.kit.spawn import together
 from mailtwist.kit.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -17,15 +19,38 @@ STRANGER = "nobody@example.org"
 HOSTILE = ("' OR 1=1 --", "%", "_" * 300, "*)(uid=*", "@", "\N{PILE OF POO}", "ann@example.org ", "ANN", "..")
 
 
+HOSTILE_PASSWORDS = (
+    PASSWORD + b"\0",
+    PASSWORD + b"\0x",
+    PASSWORD + b"\r\n",
+    b"\0",
+    b"\0" + PASSWORD,
+    PASSWORD * (65536 // len(PASSWORD)),
+    b"\xff" * 65536,
+    b"{PLAIN}",
+    b"$6$",
+)
+
+
 class DirectoryContract(_TestCase):
     """Mix into a trial `TestCase` that has `async def make_directory()`: a directory that knows `NAME` with
-    `PASSWORD`, and no `STRANGER`."""
+    `PASSWORD`, in the groups `groups`, and no `STRANGER`."""
 
     guesses = False
     """It cannot tell whom it knows (a checker of twisted.cred), so everybody may be somebody."""
 
+    groups: tuple[str, ...] = ()
+
     async def make_directory(self) -> Directory:
         raise NotImplementedError
+
+    async def disable(self, directory: Directory) -> None:
+        """`NAME` may not log in from now on."""
+        raise SkipTest("it has nobody who may not log in")
+
+    async def take_away(self, directory: Directory) -> None:
+        """What it stands on cannot be reached from now on."""
+        raise SkipTest("it stands on nothing that could be away")
 
     async def test_a_person_is_found_by_name(self) -> None:
         person = await self.person(await self.make_directory())
@@ -75,6 +100,46 @@ class DirectoryContract(_TestCase):
         person = await self.person(directory)
         for address in person.addresses:
             self.assertEqual(await directory.recipient(address), person)
+
+    async def test_a_person_has_groups(self) -> None:
+        person = await self.person(await self.make_directory())
+        self.assertEqual(sorted(person.groups), sorted(self.groups))
+
+    async def test_who_is_disabled_is_found(self) -> None:
+        """And the decision treats him as anybody with a wrong password."""
+        directory = await self.make_directory()
+        account = (await self.person(directory)).account
+        await self.disable(directory)
+        person = await self.person(directory)
+        self.assertEqual((person.account, person.enabled), (account, False))
+
+    async def test_a_directory_that_is_away_never_says_no(self) -> None:
+        """A mail program would throw the saved password away."""
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        await self.take_away(directory)
+        with self.assertRaises(Trouble) as raised:
+            await directory.accepts(person, b"another password")
+        self.assertEqual(raised.exception.status[0], "4")
+
+    async def test_no_octets_open_anything(self) -> None:
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        for password in HOSTILE_PASSWORDS:
+            self.assertIs(await directory.accepts(person, password), False, password[:40])
+
+    async def test_many_at_once_get_their_own_answers(self) -> None:
+        directory = await self.make_directory()
+        person, stranger = await self.person(directory), Person("?", STRANGER)
+        asked = [(person, PASSWORD), (person, b"wrong"), (stranger, PASSWORD), (person, b"")] * 5
+        answers = await together(*(directory.accepts(*one) for one in asked))
+        self.assertEqual(answers, [True, False, False, False] * 5)
+
+    async def test_all_are_told_by_name(self) -> None:
+        directory = await self.make_directory()
+        if not isinstance(directory, SupportsListing):
+            raise SkipTest("it cannot tell whom it knows")
+        self.assertIn(await self.person(directory), await directory.people())
 
     async def person(self, directory: Directory) -> Person:
         found = await directory.find(NAME)
@@ -147,11 +212,23 @@ class MemoryDirectory:
         self.asked: list[tuple[str, bytes]] = []
         self._people: dict[str, tuple[Person, bytes]] = {}
 
-    def add(self, name: str, password: bytes, account: str = "", *, enabled: bool = True) -> Person:
+    def add(
+        self,
+        name: str,
+        password: bytes,
+        account: str = "",
+        *,
+        enabled: bool = True,
+        groups: tuple[str, ...] = (),
+    ) -> Person:
         """A person, who has the address `name` if it is one; takes the place of one with that name."""
-        person = Person(account or f"account of {name}", name, (name,) if "@" in name else (), enabled)
+        addresses = (name,) if "@" in name else ()
+        person = Person(account or f"account of {name}", name, addresses, enabled, groups)
         self._people[name] = (person, password)
         return person
+
+    async def people(self) -> list[Person]:
+        return [person for _, (person, _) in sorted(self._people.items())]
 
     async def find(self, name: str) -> Person | None:
         person, _ = self._people.get(name, (None, b""))

@@ -116,7 +116,7 @@ def checker_of(text: str) -> Any:
     if not any(IUsernamePassword.isOrExtends(interface) for interface in found.credentialInterfaces):
         raise ValueError(
             f"{text} takes {', '.join(taken) or 'no credentials'}; it has to take IUsernamePassword, because"
-            " a second factor comes with the password"
+            " a second factor comes with the password, and the answer to a challenge has no room for it"
         )
     return found
 

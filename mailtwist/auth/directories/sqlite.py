@@ -1,12 +1,12 @@
 """People in a SQLite file of the state folder, kept with `mailtwist user`."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from mailtwist.auth.api import Alias, Person
-from mailtwist.auth.directories import aliases
+from mailtwist.auth.directories import aliases, groups
 from mailtwist.auth.directories.lookups import Lookups
 from mailtwist.auth.directories.passwords import Passwords
 from mailtwist.config.part import Assembly, Part
@@ -36,6 +36,7 @@ MIGRATIONS = (
         "CREATE TABLE domains (name TEXT PRIMARY KEY) WITHOUT ROWID",
     ),
     aliases.SCHEMA,
+    groups.SCHEMA,
 )
 
 IS_ADDRESS = "kind <> 'alias' AND name LIKE '%@%'"
@@ -57,8 +58,8 @@ class Settings:
 
 
 class SqliteDirectory:
-    """`auth.api.Directory`, `SupportsPeople`, `SupportsDomains`, `SupportsAliasChanges`.  Others' changes
-    count at once."""
+    """`auth.api.Directory`, `SupportsPeople`, `SupportsDomains`, `SupportsAliasChanges`, `SupportsGroups`.
+    Others' changes count at once."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._db = Database(assembly.folder / "people.sqlite", assembly.threads, MIGRATIONS)
@@ -130,6 +131,19 @@ class SqliteDirectory:
             raise Trouble("5.1.4", f"The name {', '.join(taken) or 'given twice'} is taken")
         return await self._db.write(work)
 
+    async def join(self, person: Person, group: str) -> Person:
+        return await self._regrouped(person, lambda db: groups.joined(db, person.account, group))
+
+    async def leave(self, person: Person, group: str) -> Person:
+        return await self._regrouped(person, lambda db: groups.left(db, person.account, group))
+
+    async def _regrouped(self, person: Person, change: Callable[[sqlite3.Connection], None]) -> Person:
+        def work(db: sqlite3.Connection) -> Person:
+            change(db)
+            return replace(person, groups=groups.of(db, person.account))
+
+        return await self._db.write(work)
+
     async def set_password(self, person: Person, password: bytes) -> None:
         stored = await self._passwords.hashed(_not_empty(password))
         await self._change("UPDATE people SET hash = ? WHERE account = ?", stored, person.account)
@@ -164,7 +178,7 @@ def _person(db: sqlite3.Connection, name: str, which: str) -> Person | None:
     if found is None:
         return None
     account, login, enabled = found
-    return Person(account, login, _addresses(db, account), bool(enabled))
+    return Person(account, login, _addresses(db, account), bool(enabled), groups.of(db, account))
 
 
 def _addresses(db: sqlite3.Connection, account: str) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from typing import Any
 from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import ICredentials, IUsernameHashedPassword, IUsernamePassword
 from twisted.cred.error import LoginDenied, UnauthorizedLogin
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.mail.interfaces import IChallengeResponse
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from mailtwist.auth.api import LoginRequest, LoginUnavailable, Person
+from mailtwist.auth.api import Directory, LoginRequest, LoginUnavailable, Person
 from mailtwist.auth.directories.cred import CredDirectory, Settings, check, checker_of
 from mailtwist.config.values import Hostnames
 from mailtwist.kit.ids import new_id
@@ -54,11 +55,23 @@ class HashesOnly:
         raise AssertionError("never asked")
 
 
+@implementer(ICredentialsChecker)
+class ChallengesOnly:
+    credentialInterfaces = (IChallengeResponse,)
+
+    def requestAvatarId(self, credentials: Any) -> Any:
+        raise AssertionError("never asked")
+
+
 class CredDirectoryTests(DirectoryContract, TestCase):
     guesses = True
 
     async def make_directory(self) -> CredDirectory:
         return CredDirectory(Settings(checker=f"{HERE}:known"), OnePart(Path("nowhere")))
+
+    async def take_away(self, directory: Directory) -> None:
+        checker = directory._checker  # type: ignore[attr-defined]
+        self.patch(checker, "requestAvatarId", lambda credentials: fail(ConnectionError("no database")))
 
 
 class AnswerTests(SynchronousTestCase):
@@ -153,6 +166,11 @@ class CheckerOfTests(SynchronousTestCase):
     def test_what_cannot_be_is_told_in_a_sentence(self) -> None:
         for text, words in (
             (f"{HERE}:HashesOnly", "takes IUsernameHashedPassword; it has to take IUsernamePassword"),
+            (
+                f"{HERE}:ChallengesOnly",
+                "takes IChallengeResponse; it has to take IUsernamePassword, because a second factor comes with"
+                " the password, and the answer to a challenge has no room for it",
+            ),
             (f"{HERE}:REQUEST", "does not provide twisted.cred.checkers.ICredentialsChecker"),
             (f"{HERE}:nothing", 'has no "nothing"'),
             ("no.such.module:x", 'module "no.such.module"'),

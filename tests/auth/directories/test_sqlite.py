@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import LoginUnavailable, Person
+from mailtwist.auth.api import Directory, LoginUnavailable, Person
 from mailtwist.auth.directories import lookups
 from mailtwist.auth.directories.sqlite import Settings, SqliteDirectory
 from mailtwist.config.values import Duration, Size
@@ -27,6 +27,17 @@ QUICK = Settings(hash_memory=Size(8 << 10), hash_passes=1)
 
 
 class SqliteDirectoryTests(DirectoryContract, AliasContract, TestCase):
+    groups = ("admins", "staff")
+
+    async def disable(self, directory: Directory) -> None:
+        assert isinstance(directory, SqliteDirectory)
+        await directory.set_enabled(await self.person(directory), False)
+
+    async def take_away(self, directory: Directory) -> None:
+        """Its tables are gone: the next question fails."""
+        with sqlite3.connect(self.assembly.folder / "people.sqlite") as db:
+            db.execute("ALTER TABLE people RENAME TO gone")
+
     async def make_directory(self) -> SqliteDirectory:
         folder = Path(self.mktemp())
         folder.mkdir()
@@ -34,7 +45,9 @@ class SqliteDirectoryTests(DirectoryContract, AliasContract, TestCase):
         self.assembly = OnePart(folder, clock=self.clock)
         self.addCleanup(self.assembly.stop)
         directory = await self.opened()
-        await directory.add(NAME, PASSWORD, ["info@example.org", "ann@example.net"], ["ann"])
+        person = await directory.add(NAME, PASSWORD, ["info@example.org", "ann@example.net"], ["ann"])
+        for group in ("staff", "admins"):
+            await directory.join(person, group)
         return directory
 
     async def opened(self, settings: Settings = QUICK) -> SqliteDirectory:
@@ -61,6 +74,26 @@ class SqliteDirectoryTests(DirectoryContract, AliasContract, TestCase):
         await directory.add("bob@example.org", b"secret", aliases=["bob@corp.example"])
         self.assertIsNotNone(await directory.find("bob@corp.example"))
         self.assertIsNone(await directory.recipient("bob@corp.example"))
+
+    async def test_groups_are_joined_and_left(self) -> None:
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        self.assertEqual((await directory.join(person, "staff")).groups, ("admins", "staff"))
+        left = await directory.leave(person, "admins")
+        self.assertEqual(left, await self.person(directory))
+        self.assertEqual(left.groups, ("staff",))
+        with self.assertRaises(Trouble) as raised:
+            await directory.leave(person, "admins")
+        self.assertEqual(raised.exception.public, "It is not in the group admins")
+        with self.assertRaises(Trouble) as raised:
+            await directory.join(Person("x", "x"), "staff")
+        self.assertEqual(raised.exception.status, "5.1.1")
+
+    async def test_who_goes_leaves_his_groups(self) -> None:
+        directory = await self.make_directory()
+        await directory.remove(await self.person(directory))
+        with sqlite3.connect(self.assembly.folder / "people.sqlite") as db:
+            self.assertEqual(db.execute("SELECT count(*) FROM groups").fetchone(), (0,))
 
     async def test_domains_are_those_of_its_addresses(self) -> None:
         directory = await self.make_directory()
