@@ -15,6 +15,8 @@ from types import ModuleType
 from typing import Any
 
 import rfcs
+import threats
+from markup import NOTE, Row, heading, names, table
 
 import mailtwist
 from mailtwist.config.page import own
@@ -26,29 +28,6 @@ from mailtwist.protocols.smtp.server import ESMTPServer
 from mailtwist.protocols.stock import seam
 
 DOCS = Path(__file__).resolve().parent
-NOTE = ".. This page is made from the code by ``make docs``; do not write here."
-
-Row = Iterable[str]
-
-
-# -- what pages are made of
-def table(heads: Row, rows: Iterable[Row], widths: str, title: str = "") -> str:
-    """A list-table; no cell has more than one paragraph."""
-    lines = [f".. list-table:: {title}".rstrip(), f"   :widths: {widths}", "   :header-rows: 1", ""]
-    for row in (heads, *rows):
-        first, *rest = row
-        lines += [f"   * - {first}".rstrip(), *(f"     - {cell}".rstrip() for cell in rest)]
-    return "\n".join(lines) + "\n"
-
-
-def heading(text: str, line: str = "-") -> str:
-    return f"{text}\n{line * len(text)}\n"
-
-
-def names(some: Iterable[str]) -> str:
-    """Each as a literal."""
-    return " ".join(f"``{name}``" for name in some) or "nothing"
-
 
 # -- extending/twisted-mail
 SERVERS = {"SMTP": ESMTPServer, "IMAP": IMAP4Server, "POP3": POP3Server}
@@ -224,6 +203,7 @@ def _plains(rows: Iterable[tuple[str, str, str]]) -> Iterator[Row]:
 PAGES: Mapping[str, Callable[[], str]] = {
     "operators/configuration.rst": configuration,
     "operators/events.rst": events,
+    "operators/threats.rst": threats.page,
     "extending/twisted-mail.rst": twisted_mail,
     "conformance.rst": conformance,
 }
