@@ -31,7 +31,7 @@ class Odds(SynchronousTestCase):
         self.assertLessEqual(self.odds.ours(), 400)
 
     def test_a_probability_is_one(self) -> None:
-        self.assertEqual(self.odds.odds(1, 1, digits=1), 0.1)
+        self.assertAlmostEqual(self.odds.odds(1, 1, digits=1), 0.1)
         self.assertAlmostEqual(self.odds.odds(2, 1, digits=1), 0.19)
 
 
