@@ -3,12 +3,14 @@
 import sys
 from argparse import ArgumentParser, Namespace
 from getpass import getpass
+from typing import Any
 
 from mailtwist.app.cli.answer import print_json, print_rows
 from mailtwist.app.cli.command import Command
+from mailtwist.app.cli.groups import change_groups, group_arguments
 from mailtwist.app.cli.inside import CannotDo, Inside, canonical_name, person_named, run_inside
 from mailtwist.app.cli.quotas import change_quota, quota_arguments, store_named
-from mailtwist.auth.api import Person, SupportsPeople
+from mailtwist.auth.api import Person, SupportsListing, SupportsPeople
 from mailtwist.auth.names import LONGEST_SECRET, clean
 from mailtwist.state.process import durable
 
@@ -37,7 +39,8 @@ def arguments(parser: ArgumentParser) -> None:
     quota = parsers["quota"] = words.add_parser("quota", help="how much mail an account may have")
     quota_arguments(quota)
     parsers["list"] = words.add_parser("list", help="all accounts")
-    for one in parsers.values():
+    group = words.add_parser("group", help="who is in which group; rules on the second factor may ask for it")
+    for one in (*parsers.values(), *group_arguments(group)):
         one.add_argument("--json", action="store_true", help="answer in JSON")
         one.add_argument(
             "--directory", metavar="NAME", help="the section [directory:NAME]; by default the first"
@@ -47,13 +50,14 @@ def arguments(parser: ArgumentParser) -> None:
 async def work(inside: Inside, chosen: Namespace) -> int:
     if chosen.word == "quota":
         return await _quota(inside, chosen)
-    directory = _directory(inside, chosen.directory)
+    if chosen.word == "list":
+        return await _listed(inside, chosen)
+    directory: SupportsPeople = _directory(inside, chosen.directory)
     state = durable(inside)
     await inside.begin()
-    if chosen.word == "list":
-        people = [_row(person) for person in await directory.people()]
-        print_rows(people, ("name", "enabled", "addresses"), chosen.json, "there is nobody")
-    elif chosen.word == "add":
+    if chosen.word == "group":
+        return await change_groups(inside, directory, chosen)
+    if chosen.word == "add":
         _tell(chosen, "added", await _added(inside, directory, chosen))
     else:
         person = await _known(inside, directory, chosen.name)
@@ -65,6 +69,14 @@ async def work(inside: Inside, chosen: Namespace) -> int:
         else:
             await directory.set_enabled(person, chosen.word == "enable")
         _tell(chosen, {"passwd": "changed"}.get(chosen.word, f"{chosen.word}d"), person)
+    return 0
+
+
+async def _listed(inside: Inside, chosen: Namespace) -> int:
+    directory: SupportsListing = _directory(inside, chosen.directory, SupportsListing)
+    await inside.begin()
+    rows = [_row(person) for person in await directory.people()]
+    print_rows(rows, ("name", "enabled", "addresses", "groups"), chosen.json, "there is nobody")
     return 0
 
 
@@ -93,12 +105,13 @@ async def _known(inside: Inside, directory: SupportsPeople, name: str) -> Person
     return person
 
 
-def _directory(inside: Inside, name: str | None) -> SupportsPeople:
+def _directory(inside: Inside, name: str | None, able: Any = SupportsPeople) -> Any:
+    """The one that is named, or the first that is `able`."""
     directories = dict(inside.parts("directory"))
     if name is not None and name not in directories:
         raise CannotDo(f"there is no section [directory:{name}]")
     for title, directory in directories.items():
-        if isinstance(directory, SupportsPeople) and name in (None, title):
+        if isinstance(directory, able) and name in (None, title):
             return directory
     raise CannotDo(NO_DIRECTORY)
 
@@ -139,6 +152,7 @@ def _row(person: Person) -> dict[str, object]:
         "account": person.account,
         "enabled": person.enabled,
         "addresses": list(person.addresses),
+        "groups": list(person.groups),
     }
 
 

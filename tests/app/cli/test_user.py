@@ -50,7 +50,7 @@ class UserTests(InsideCase):
         self.assertEqual(
             table.splitlines(),
             [
-                "name             enabled  addresses",
+                "name             enabled  addresses                          groups",
                 "ann@example.org  yes      ann@example.org",
                 "bob@example.org  yes      bob@example.org, info@example.org",
             ],
@@ -60,6 +60,40 @@ class UserTests(InsideCase):
         self.assertEqual([person["name"] for person in people], ["ann@example.org", "bob@example.org"])
         self.assertEqual(people[1]["addresses"], ["bob@example.org", "info@example.org"])
         self.assertTrue(all(person["account"] for person in people))
+
+    async def test_groups_are_given_and_taken(self) -> None:
+        await self.added("ann")
+        await self.added("bob")
+        self.assertEqual((await self.user("group", "list"))[1], "there are no groups\n")
+        for name, groups in (("ann", ("Staff", "admins")), ("bob", ("staff",))):
+            self.assertEqual((await self.user("group", "add", name, *groups))[0], 0)
+        _, table, _ = await self.user("group", "list")
+        self.assertEqual(
+            table.splitlines(),
+            ["group   people", "admins  ann@example.org", "staff   ann@example.org, bob@example.org"],
+        )
+        _, told, _ = await self.user("group", "remove", "ann", "admins", "--json")
+        self.assertEqual(
+            json.loads(told), {"done": "changed", "name": "ann@example.org", "groups": ["staff"]}
+        )
+        people = json.loads((await self.user("list", "--json"))[1])
+        self.assertEqual([person["groups"] for person in people], [["staff"], ["staff"]])
+        self.assertEqual(
+            (await self.user("group", "remove", "bob", "staff"))[1], "bob@example.org: in no group\n"
+        )
+
+    async def test_a_group_that_cannot_be_changes_nothing(self) -> None:
+        await self.added("ann")
+        await self.user("group", "add", "ann", "staff")
+        for argv, words in (
+            (("add", "ann", "admins", "no group"), '"no group" cannot be a group'),
+            (("remove", "ann", "staff", "admins"), "not in the group admins; nothing was changed"),
+            (("add", "nobody", "staff"), "nobody called"),
+        ):
+            status, _, errors = await self.user("group", *argv)
+            self.assertEqual(status, 1)
+            self.assertIn(words, errors)
+        self.assertEqual((await self.user("group", "add", "ann", "staff"))[1], "ann@example.org: staff\n")
 
     async def test_a_changed_password_counts_in_a_process_that_runs(self) -> None:
         await self.added("ann")

@@ -168,8 +168,8 @@ class CheckerOfTests(SynchronousTestCase):
             (f"{HERE}:HashesOnly", "takes IUsernameHashedPassword; it has to take IUsernamePassword"),
             (
                 f"{HERE}:ChallengesOnly",
-                "takes IChallengeResponse; it has to take IUsernamePassword, because a second factor comes with"
-                " the password, and the answer to a challenge has no room for it",
+                "takes IChallengeResponse; it has to take IUsernamePassword, because a second factor comes"
+                " with the password, and the answer to a challenge has no room for it",
             ),
             (f"{HERE}:REQUEST", "does not provide twisted.cred.checkers.ICredentialsChecker"),
             (f"{HERE}:nothing", 'has no "nothing"'),
