@@ -38,6 +38,21 @@ class LoginSettings:
     devices: Annotated[int, AtLeast(1), AtMost(64)] = setting(
         8, words="Saved strings per account; beyond that the one that was idle for longest is revoked."
     )
+    code_strings: Literal["standard", "strict", "open"] = setting(
+        "standard",
+        words="Where a saved `password@123456` works: `standard` in the networks from which the account has"
+        " logged in with a fresh code, `strict` only where it was saved itself, `open` everywhere.",
+    )
+    device_codes: Literal["open", "standard", "strict"] = setting(
+        "open",
+        words="The same for a saved password with a device code or a recovery code, which nobody guesses.",
+    )
+    app_passwords: Annotated[Duration, AtLeast(HOUR), AtMost(730 * DAY)] = setting(
+        Duration(365 * DAY), words="How long an app password works at most."
+    )
+    app_password_idle: Annotated[Duration, AtLeast(HOUR)] = setting(
+        Duration(90 * DAY), words="An app password that was not used for so long is over."
+    )
     join: Annotated[Duration, AtMost(30)] = setting(
         Duration(20),
         words="How long other connections from the same address may use the code that the first one used,"
