@@ -110,6 +110,12 @@ class SecondFactors:
         grammar = self._grammars.of(home_domain(person))
         return factor.form if grammar.separator else replace(factor.form, digits=grammar.digits)
 
+    def typed(self, person: Person, code: str) -> str:
+        """What goes into the password's field, so that people see where the code stands."""
+        grammar = self._grammars.of(home_domain(person))
+        halves = (code, "password") if grammar.before else ("password", code)
+        return grammar.separator.decode().join(halves)
+
     async def enroll(
         self, person: Person, kind: str = "", label: str = "", form: TokenForm | None = None
     ) -> Enrolment:

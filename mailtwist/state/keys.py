@@ -270,6 +270,12 @@ def _fingerprint(key: bytes) -> bytes:
     return hmac.digest(key, b"mailtwist fingerprint", "sha256")[:8]
 
 
+def named(text: str) -> tuple[str, int] | None:
+    """`seeds.1` as name and version."""
+    found = _FILE.fullmatch(text)
+    return (found[1], int(found[2])) if found and found[1] in NAMES else None
+
+
 def _bound(about: tuple[str, ...], version: int) -> bytes:
     return json.dumps([*about, version]).encode()
 

@@ -5,8 +5,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from mailtwist.app.cli.answer import moment, print_json, print_rows
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.inside import CannotDo, Inside, person_named, run_inside
-from mailtwist.auth.api import Person, SupportsDeviceCodes
-from mailtwist.auth.enrolled import the_second_factors
+from mailtwist.auth.api import Person
+from mailtwist.auth.enrolled import SecondFactors, the_second_factors
 
 LONGEST = 24 * 60
 
@@ -38,7 +38,7 @@ async def work(inside: Inside, chosen: Namespace) -> int:
     _, person = await person_named(inside, chosen.name)
     codes = factors.device_codes
     if chosen.word == "issue":
-        await _issue(codes, person, chosen)
+        await _issue(factors, person, chosen)
     elif chosen.word == "list":
         rows = [{"id": one.id, "expires": moment(one.expires)} for one in await codes.issued(person.account)]
         print_rows(rows, ("id", "expires"), chosen.json, f"{person.name} has no code that can be used")
@@ -49,8 +49,8 @@ async def work(inside: Inside, chosen: Namespace) -> int:
     return 0
 
 
-async def _issue(codes: SupportsDeviceCodes, person: Person, chosen: Namespace) -> None:
-    issued = await codes.issue(person.account, chosen.minutes and chosen.minutes * 60.0)
+async def _issue(factors: SecondFactors, person: Person, chosen: Namespace) -> None:
+    issued = await factors.device_codes.issue(person.account, chosen.minutes and chosen.minutes * 60.0)
     if chosen.json:
         told = {"id": issued.id, "code": issued.code, "expires": moment(issued.expires)}
         print_json({"done": "issued", **told})

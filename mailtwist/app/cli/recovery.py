@@ -36,7 +36,7 @@ async def _issue(factors: SecondFactors, person: Person, as_json: bool) -> None:
         print_json({"done": "issued", "codes": list(codes)})
         return
     print("\n".join(codes))
-    print("Each is good once, behind the password: password@CODE. They are not shown again.")
+    print(f"Each is good once: {factors.typed(person, 'CODE')}. They are not shown again.")
 
 
 async def _count(factors: SecondFactors, person: Person, as_json: bool) -> None:
