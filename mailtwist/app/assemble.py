@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailtwist.config.part import SupportsReload, SupportsStart, SupportsStop
+from mailtwist.delivery.telling import the_telling
 from mailtwist.kit.clock import Clock, process_clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.files import DiskFiles, Files
@@ -90,9 +91,10 @@ class Assembled:
         return made
 
     def build(self) -> None:
-        """All sections are built, services last."""
+        """All sections are built, services last, and then what a server does besides."""
         for section in sorted(self.config.sections, key=lambda s: s.room == "service"):
             self.part(section.room, section.name)
+        self.one(the_telling)
 
     def _make(self, words: str, build: Callable[[], Any]) -> Any:
         if words in self._under_way:

@@ -26,6 +26,7 @@ _FACTS = "{user} ({account}) from {address} by {protocol}, tls={tls}"
 ACCEPTED = Event("login.accepted", f"{_FACTS}: {{how}} {{device}}")
 REFUSED = Event("login.refused", f"{_FACTS}: {{reason}}, counted={{counted}}", "warn")
 UNAVAILABLE = Event("login.unavailable", f"{_FACTS}: {{reason}}, {{detail}}", "error")
+LIMITED = Event("login.limited", f"{_FACTS}: {{reason}}, {{bucket}}, again in {{retry}} s", "warn")
 BROKEN = Event("login.broken", f"{_FACTS}: a fault of the program", "critical")
 
 MASK = "***"
@@ -124,7 +125,7 @@ class Audit:
         code = reason_of(trouble)
         detail = "" if str(trouble.detail) == code else _without(story.request.secret, str(trouble))
         facts = self._facts(story, code, False, detail[:LONGEST])
-        UNAVAILABLE.log(**facts)
+        (LIMITED if isinstance(trouble, TooManyAttempts) else UNAVAILABLE).log(**facts)
         self._keep(story, "unavailable", facts)
 
     def broken(self, story: Story, error: Exception) -> None:

@@ -23,6 +23,7 @@ Likeness = tuple[object, ...]
 NOT_KEPT = Event(
     "history.not_kept", "{count} logins are not in the history of their accounts: {error}", "error"
 )
+LATE = Event("history.late", "{count} logins will be in the history later: {error}", "warn")
 
 EVERY = 1.0
 """Seconds between two writes."""
@@ -99,8 +100,9 @@ class History:
         self._ended = True
         if self._next is not None and self._next.active():
             self._next.cancel()
-        if self._writing is not None:
-            await self._writing
+        writing = self._writing
+        if writing is not None:
+            await writing
         await self._write(list(self._waiting.values()))
         if self._waiting:
             self._complain(len(self._waiting), "the server ends")
@@ -145,7 +147,7 @@ class History:
             await self._durable.add_history(records)
         except Trouble as trouble:
             if self._pause == EVERY:
-                self._complain(len(rows), str(trouble))
+                LATE.log(count=len(rows), error=str(trouble))
             self._pause = PATIENCE
             return
         self._pause = EVERY

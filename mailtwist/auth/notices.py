@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from mailtwist.auth.names import canonical
 from mailtwist.config.notices import NoticesSettings
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
@@ -57,10 +58,14 @@ class _Told:
 class Notices:
     """The spool is the durable state: commands put into it too, the server sends."""
 
-    def __init__(self, durable: Durable, clock: Clock, on: bool) -> None:
+    def __init__(
+        self, durable: Durable, clock: Clock, on: bool = True, second: Mapping[str, str] | None = None
+    ) -> None:
+        """`on`: anybody is told at all; `second` addresses are by canonical login names."""
         self._durable = durable
         self._clock = clock
         self._on = on
+        self._second = second or {}
         self._waiting: deque[_Told] = deque()
         self._working: Deferred[object] | None = None
         self._again: IDelayedCall | None = None
@@ -89,8 +94,9 @@ class Notices:
         """What was told is in the spool, or else in the log."""
         if self._again is not None and self._again.active():
             self._again.cancel()
-        if self._working is not None:
-            await self._working
+        working = self._working
+        if working is not None:
+            await working
         await self._work_off()
         if self._again is not None and self._again.active():
             self._again.cancel()
@@ -134,9 +140,17 @@ class Notices:
         for number in range(KINDS.get(notice.kind, 1)):
             what = f"notice {notice.kind} {notice.account} {number}"
             if await self._durable.tell_once(what, notice.created, DAY):
-                await self._durable.add_notice(notice)
-                return
+                return await self._add(notice)
         ENOUGH.log(account=notice.account, notice=notice.kind)
+
+    async def _add(self, notice: Notice) -> None:
+        """One mail to each of the owner's addresses, so that trouble with one is no trouble of the other."""
+        mails = [notice]
+        if second := self._second.get(str(notice.facts.get("name", ""))):
+            mails.append(replace(notice, id=new_id(), facts={**notice.facts, "to": second}))
+        for one in mails:
+            if not await self._durable.add_notice(one):
+                NOT_SPOOLED.log(account=one.account, notice=one.kind, error="too many wait to be sent")
 
 
 def _plain(value: object) -> str:
@@ -147,4 +161,7 @@ def _plain(value: object) -> str:
 
 def the_notices(assembly: Assembly) -> Notices:
     """For `assembly.one`."""
-    return Notices(durable(assembly), assembly.clock, assembly.settings(NoticesSettings).send)
+    settings = assembly.settings(NoticesSettings)
+    domain = assembly.login.default_domain or ""
+    second = {canonical(name, domain): address for name, address in settings.second_addresses}
+    return Notices(durable(assembly), assembly.clock, settings.send, second)

@@ -93,6 +93,18 @@ _ALL = (
         ("[login] remember", "[login] idle"),
     ),
     Reason(
+        "wrong-app-password",
+        "refused",
+        "The secret has the form of an app password, and there is none like it; nobody was asked about it.",
+        "mailtwist app-password list NAME; mailtwist app-password add NAME",
+    ),
+    Reason(
+        "no-vault",
+        "refused",
+        "The app password is right, but the directory wants a password of its own, and none is sealed in it.",
+        "mailtwist app-password revoke NAME ID; mailtwist app-password add NAME",
+    ),
+    Reason(
         "other-network",
         "refused",
         "The string is right, but it was never used from this network. Nothing is counted for that.",
