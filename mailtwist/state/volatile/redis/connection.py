@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 
 from mailtwist.config.secret import Secret
 from mailtwist.kit.clock import Clock
@@ -104,6 +105,8 @@ class Reach:
         links = Links(lambda: Link(self.clock, self.timeout, heard, server))
         try:
             link: Link = await self._endpoint(server).connect(links)
+        except ConnectingCancelledError:
+            raise CancelledError from None
         except (ConnectError, DNSLookupError, ValueError, OSError) as error:
             raise StateAway(f"{server}: {_said(error)}") from error
         return await _or_closed(link, login.sign_in(link))

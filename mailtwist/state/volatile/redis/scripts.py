@@ -83,8 +83,9 @@ for i, key in ipairs(KEYS) do
     local v = redis.call('HMGET', key, 'b', 'c', 'p')
     local b = tonumber(v[1])
     if till > now and b then
-      if w >= b then redis.call('HSET', key, 'c', math.max(0, v[2] - cost))
-      elseif w == b - 1 then redis.call('HSET', key, 'p', math.max(0, v[3] - cost)) end
+      local c, p = tonumber(v[2]), tonumber(v[3])
+      if w >= b then c = math.max(0, c - cost) elseif w == b - 1 then p = math.max(0, p - cost) end
+      if c + p == 0 then redis.call('DEL', key) else redis.call('HSET', key, 'c', c, 'p', p) end
     end
   end
 end

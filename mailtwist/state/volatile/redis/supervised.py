@@ -40,6 +40,7 @@ class Supervised:
         self._away = away
         self._link: Link | None = None
         self._trying = True
+        self._stopped = False
         self._waiting: list[Deferred[None]] = []
         self._over: Deferred[None] = Deferred()
         self._life: Deferred[object] | None = None
@@ -50,6 +51,7 @@ class Supervised:
     async def stop(self) -> None:
         """Nothing is left: no connection, no timer; who waits hears `StateAway`."""
         life, self._life = self._life, None
+        self._stopped = True
         self._trying = False
         self.why = "it has been stopped"
         link, self._link = self._link, None
@@ -88,7 +90,7 @@ class Supervised:
 
     async def _live(self) -> None:
         failures = 0
-        while True:
+        while not self._stopped:
             try:
                 link = await self._reach()
             except StateAway as away:

@@ -39,6 +39,7 @@ class Words:
             self._here,
             lambda why: None,
         )
+        calls.on_back.append(self._here)
 
     async def announce(self, word: bytes) -> None:
         most, seconds = b"%d" % KEPT, b"%d" % (KEPT_FOR * 1000)
@@ -88,10 +89,13 @@ class Words:
         self.listeners.tell(word)
 
     def _here(self) -> None:
+        """One of the two connections is back; what was missed is asked for when both are."""
         spawn(self._catch_up(), "what was announced meanwhile")
 
     async def _catch_up(self) -> None:
         self.wake_all()
+        if not self.connection.is_here:
+            return
         try:
             newest = await self._calls.run(scripts.NEWEST, [self._channel])
             if self._last is None or _number(newest) < _number(self._last):
@@ -99,7 +103,7 @@ class Words:
             for id, word in await self._calls.run(scripts.SINCE, [self._channel], self._last):
                 self._tell(id, word)
         except StateAway:
-            return  # and then this connection comes anew as well
+            return  # when it is back
 
 
 def _number(id: bytes) -> tuple[int, int]:
