@@ -12,11 +12,11 @@ from mailtwist.auth.api import (
     SupportsRecovery,
     TokenForm,
 )
+from mailtwist.auth.endings import Endings, the_endings
 from mailtwist.auth.grammar import Grammars, the_grammars
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.policy import home_domain
 from mailtwist.config.part import Assembly
-from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import Durable
@@ -30,6 +30,7 @@ RESET = Event(
     "factor.reset", "{account}: {tokens} tokens and codes and {devices} saved strings are gone: {why}", "warn"
 )
 
+RESET_WHY = "factor-reset"
 NO_FACTOR = 'the config has no such factor; write "[factor:{}]"'
 
 
@@ -61,14 +62,14 @@ class SecondFactors:
         self,
         factors: Mapping[str, Factor],
         durable: Durable,
-        clock: Clock,
+        endings: Endings,
         notices: Notices,
         grammars: Grammars,
     ) -> None:
         self._factors = tuple(factors.values())
         self._grammars = grammars
         self._durable = durable
-        self._clock = clock
+        self._endings = endings
         self._notices = notices
 
     @property
@@ -166,20 +167,18 @@ class SecondFactors:
         """Tokens and codes of all kinds are gone, saved strings are revoked, sessions end.  Nobody gets in
         until something is enrolled anew; with `password_alone` the password does, where no rule requires a
         code.  Cut short, it can be done again."""
-        now, account = self._clock.now(), person.account
+        account = person.account
         await self._durable.set_enrolled(account, True)
         tokens = await self._durable.all_tokens(account)
         for token in tokens:
             await self._durable.remove_token(account, token.id)
-        living = [device for device in await self._durable.devices(account) if device.alive(now)]
-        for device in living:
-            await self._durable.revoke(account, device.id, now, "factor-reset")
-        await self._durable.end_sessions(account, "", "factor-reset", now)
+        devices = await self._endings.devices(account, RESET_WHY)
+        await self._endings.account(account, RESET_WHY)
         if password_alone:
             await self._durable.set_enrolled(account, False)
-        RESET.log(account=account, tokens=len(tokens), devices=len(living), why=why)
+        RESET.log(account=account, tokens=len(tokens), devices=devices, why=why)
         await self._notices.put(account, "factor-reset", name=person.name, why=why, by=by)
-        return Reset(len(tokens), len(living))
+        return Reset(len(tokens), devices)
 
     async def _told(self, event: Event, notice: str, person: Person, token: Token) -> None:
         event.log(account=person.account, token=token.id, kind=token.kind)
@@ -192,7 +191,7 @@ def the_second_factors(assembly: Assembly) -> SecondFactors:
     return SecondFactors(
         assembly.parts("factor"),
         durable(assembly),
-        assembly.clock,
+        assembly.one(the_endings),
         assembly.one(the_notices),
         assembly.one(the_grammars),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from twisted.internet.defer import DeferredLock
 
 from mailtwist.kit.files import Files
 from mailtwist.kit.ids import new_id
@@ -154,11 +155,14 @@ class Keys:
         self._durable = durable
         self._threads = threads
         self._keys: Mapping[tuple[str, int], bytes] = {}
+        self._reading = DeferredLock()
+        self._stopped = False
 
     async def start(self) -> None:
         """The keys are loaded, and made when this is the first start.  StateUnusable when they are gone or
         are not those with which the state was made; and when it is the state that is gone: nobody would have
         a second factor any more, and where none is required all would get in without."""
+        self._stopped = False
         pins = await self._durable.pins()
         used = any(name.startswith(_PINNED) for name in pins)
         known = await self._threads.run(self._loaded, used)
@@ -166,15 +170,27 @@ class Keys:
             raise StateUnusable(STATE_GONE.format(folder=self._folder.folder, mark=IN_USE))
         self._keys = await self._checked(known, pins)
         await self._threads.run(self._mark_in_use)
+        for one in set(known) - set(self._keys):  # forgotten, and cut short there, or restored since
+            await self._changed(lambda one=one: self._folder.remove(*one))  # type: ignore[misc]
 
     async def reload(self) -> None:
         """Keys that came or went since are known; on StateUnusable it is as before."""
-        known = await self._threads.run(self._loaded, True)
-        self._keys = await self._checked(known, await self._durable.pins())
+        await self._reading.acquire()  # who began later has read what is newer
+        try:
+            known = await self._threads.run(self._loaded, True)
+            self._keys = await self._checked(known, await self._durable.pins())
+        finally:
+            self._reading.release()
+
+    async def stop(self) -> None:
+        """Nothing is read any more."""
+        self._stopped = True
+        await self._reading.acquire()
+        self._reading.release()
 
     def heard(self, word: bytes) -> None:
         """Another process has changed the keys."""
-        if word == CHANGED:
+        if word == CHANGED and not self._stopped:
             spawn(self.reload(), "reading the keys again")
 
     async def add(self, name: str) -> int:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.app.cli import main
+from mailtwist.app.cli import main, otp, user
+from mailtwist.app.cli.keys import command, work
 from mailtwist.config.part import installed
 from mailtwist.kit.files import DiskFiles
-from mailtwist.state.keys import KeyFolder
-from tests.app.cli.inside import INI
+from mailtwist.state.keys import NAMES, KeyFolder
+from tests.app.cli.inside import INI, InsideCase
 from tests.app.cli.words import ran, said
 
 
@@ -66,9 +67,53 @@ class KeysTests(SynchronousTestCase):
         self.assertIn("this is no backup of keys", self.said("restore", str(self.saved))[2])
 
     def test_main_knows_the_words(self) -> None:
-        for word in ("user", "otp", "device", "keys"):
+        for word in ("user", "otp", "recovery", "device-code", "device", "keys"):
             self.assertEqual(said(word, "--help", installed=installed)[0], 0)
         self.assertEqual(main(["--config", "/nonexistent.ini", "user", "list"], installed), 78)
+
+
+class RotationTests(InsideCase):
+    async def keys(self, *argv: str) -> tuple[int, str, str]:
+        return await self.said(command, work, *argv)
+
+    async def listed(self) -> dict[str, tuple[str, int]]:
+        rows = json.loads((await self.keys("list", "--json"))[1])
+        return {row["key"]: (row["state"], row["needed_by"]) for row in rows}
+
+    async def test_all_are_rotated_listed_and_forgotten(self) -> None:
+        await self.said(user.command, user.work, "add", "ann", "--password-stdin", stdin=b"secret")
+        made = json.loads((await self.said(otp.command, otp.work, "enroll", "ann", "--json"))[1])
+        self.assertEqual((await self.listed())["seeds.1"], ("in use", 1))
+        status, out, _ = await self.keys("rotate")
+        self.assertEqual(status, 0)
+        self.assertIn("seeds.2 is in use: it is new; 1 seeds resealed", out)
+        self.assertIn("mailtwist keys backup FILE", out)
+        listed = await self.listed()
+        self.assertEqual((listed["seeds.2"], listed["seeds.1"]), (("in use", 1), ("old", 0)))
+        for name in NAMES:
+            self.assertEqual((await self.keys("forget", f"{name}.1"))[0], 0)
+        self.assertEqual(sorted(await self.listed()), sorted(f"{name}.2" for name in NAMES))
+        shown = json.loads((await self.said(otp.command, otp.work, "show", "ann", "--json"))[1])
+        self.assertEqual(shown, made)
+
+    async def test_one_is_rotated(self) -> None:
+        (told,) = json.loads((await self.keys("rotate", "devices", "--json"))[1])
+        self.assertEqual(
+            told, {"key": "devices.2", "name": "devices", "version": 2, "resealed": 0, "finished": False}
+        )
+        self.assertEqual(len(await self.listed()), 4)
+
+    async def test_what_cannot_be_done_is_a_sentence_and_a_status(self) -> None:
+        await self.keys("list")
+        for key, words in (
+            ("seeds.1", "seeds.1 is the one in use"),
+            ("seeds.9", "there is no key seeds.9"),
+            ("seeds", "that is no key"),
+            ("other.1", "that is no key"),
+        ):
+            status, out, errors = await self.keys("forget", key)
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn(words, errors)
 
 
 class ProcessTests(SynchronousTestCase):

@@ -2,7 +2,7 @@
 
 import io
 import json
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from unittest.mock import patch
 
 import pyotp
@@ -16,6 +16,8 @@ from tests.app.cli.inside import INI, InsideCase
 
 
 class OtpTests(InsideCase):
+    ini = f"{INI}[factor:hotp]\n"
+
     async def otp(self, *argv: str, typed: tuple[str, ...] = ()) -> tuple[int, str, str]:
         return await self.said(command, work, *argv, typed=typed)
 
@@ -76,6 +78,76 @@ class OtpTests(InsideCase):
         self.assertNotIn("\x1b", table)
         _, one, _ = await self.otp("show", "ann", second["token"], "--json")
         self.assertEqual(json.loads(one), second)
+
+    async def confirmed(self, *argv: str) -> dict[str, str]:
+        made = await self.enrolled(*argv)
+        read = pyotp.parse_uri(made["uri"])
+        code = read.at(0) if isinstance(read, pyotp.HOTP) else read.now()
+        self.assertEqual((await self.otp("confirm", "ann", code))[0], 0)
+        return made
+
+    async def test_a_token_can_be_of_another_form(self) -> None:
+        await self.begin()
+        form = ("--digits", "8", "--algorithm", "SHA256", "--period", "60", "--label", "tablet")
+        made = await self.confirmed(*form)
+        self.assertTrue(made["uri"].endswith("&algorithm=SHA256&digits=8&period=60"), made["uri"])
+        (row,) = json.loads((await self.otp("list", "ann", "--json"))[1])
+        facts = {"kind": "totp", "label": "tablet", "digits": 8, "algorithm": "SHA256", "period": 60}
+        self.assertEqual({name: row[name] for name in facts}, facts)
+        self.assertIs(row["active"], True)
+
+    async def test_a_token_can_count(self) -> None:
+        await self.begin()
+        made = await self.confirmed("--kind", "hotp")
+        gadget = pyotp.HOTP(made["secret"])
+        self.assertEqual((await self.otp("show", "ann", "--code"))[1].strip(), gadget.at(1))
+        self.assertEqual((await self.otp("resync", "ann", gadget.at(70), gadget.at(71)))[0], 0)
+        self.assertEqual((await self.otp("show", "ann", "--code"))[1].strip(), gadget.at(72))
+        status, _, errors = await self.otp("enroll", "ann", "--kind", "hotp", "--period", "60")
+        self.assertEqual((status, errors), (1, "mailtwist: codes of hotp have no period\n"))
+
+    async def test_two_codes_can_be_typed_out_of_sight(self) -> None:
+        await self.begin()
+        gadget = pyotp.HOTP((await self.confirmed("--kind", "hotp"))["secret"])
+        code = gadget.at(40)
+        status, out, _ = await self.otp("resync", "ann", typed=(f"{code[:3]} {code[3:]}", gadget.at(41)))
+        self.assertEqual(status, 0)
+        self.assertIn("wait for the next", out)
+        for codes, words in (
+            ((gadget.at(40), gadget.at(41)), "not two unused codes"),
+            (("123456",), "two codes are needed"),
+            (("1", "2", "3"), "two codes are needed"),
+        ):
+            status, _, errors = await self.otp("resync", "ann", *codes)
+            self.assertEqual(status, 1)
+            self.assertIn(words, errors)
+
+    async def test_the_last_token_is_not_removed(self) -> None:
+        await self.begin()
+        first = await self.confirmed()
+        status, _, errors = await self.otp("remove", "ann", first["token"])
+        self.assertEqual(status, 1)
+        self.assertIn("it is the last token of the account", errors)
+        self.assertIn("mailtwist otp reset ann@example.org --reason TEXT", errors)
+        second = await self.confirmed("--kind", "hotp")
+        self.assertEqual((await self.otp("remove", "ann", first["token"]))[0], 0)
+        listed = json.loads((await self.otp("list", "ann", "--json"))[1])
+        self.assertEqual([row["id"] for row in listed], [second["token"]])
+        self.assertIn("there is no such token", (await self.otp("remove", "ann", first["token"]))[2])
+
+    async def test_a_reset_takes_all_away_and_needs_a_reason(self) -> None:
+        await self.begin()
+        await self.confirmed()
+        with self.assertRaises(SystemExit), redirect_stderr(io.StringIO()):
+            await self.otp("reset", "ann")
+        status, out, _ = await self.otp("reset", "ann", "--reason", "the phone was stolen")
+        self.assertEqual(status, 0)
+        self.assertIn("Nobody gets in until there is another one", out)
+        self.assertEqual((await self.otp("list", "ann"))[1], "ann@example.org has no token\n")
+        answer = json.loads(
+            (await self.otp("reset", "ann", "--reason", "x", "--password-alone", "--json"))[1]
+        )
+        self.assertEqual(answer, {"done": "reset", "tokens": 0, "devices": 0})
 
     async def test_what_cannot_be_done_is_a_sentence_and_a_status(self) -> None:
         await self.begin()

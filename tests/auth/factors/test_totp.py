@@ -10,6 +10,10 @@ from mailtwist.auth.factors.totp import FARTHEST, Settings, Totp
 from mailtwist.auth.otpauth import Codes, Issuer
 from mailtwist.auth.tokens import MOST, TooManyTokens
 from mailtwist.state.api import StateUnusable
+from mailtwist.state.keys import SEEDS
+from mailtwist.state.process import durable, keys, volatile
+from mailtwist.state.rotation import Rotation
+from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract
 from tests.auth.factors.house import FactorCase
 
@@ -156,6 +160,20 @@ class TotpTests(TotpCase, FactorContract):
         seed = self.enrolment.secret.encode()
         for file in self.folder.rglob("*.sqlite*"):
             self.assertNotIn(seed, file.read_bytes(), file)
+
+    async def test_a_seed_that_another_process_resealed_brings_its_key(self) -> None:
+        factor = await self.make_factor()
+        other = OnePart(self.folder, clock=self.clock)
+        self.addCleanup(other.stop)
+        rotation = Rotation(keys(other), durable(other), volatile(other))
+        await other.start()
+        self.assertEqual((await rotation.rotate(SEEDS)).resealed, 1)
+        self.clock.advance(300)
+        self.assertIsNotNone(await factor.verify(ENROLLED, self.at(0)))
+        self.assertEqual(keys(self.assembly).versions(SEEDS), (2, 1))
+        second = await self.enroll("second")
+        self.assertEqual({token.key_version for token in await factor.tokens(ENROLLED)}, {2})
+        self.assertIs(await factor.confirm(ENROLLED, self.at(0, second)), True)
 
     async def test_a_seed_moved_to_another_account_opens_nothing(self) -> None:
         factor = await self.make_factor()
