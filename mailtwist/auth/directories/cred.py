@@ -1,9 +1,7 @@
 """People that a checker of twisted.cred knows: any `ICredentialsChecker`, by its name or by strcred."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from hashlib import sha256
 from traceback import extract_tb
 from typing import Any
 
@@ -14,14 +12,12 @@ from twisted.cred.error import LoginDenied, UnauthorizedLogin
 from twisted.internet.defer import CancelledError, maybeDeferred
 
 from mailtwist.auth.api import LoginRequest, LoginUnavailable, Person
+from mailtwist.auth.directories.accounts import account_of
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import Dotted, Duration, Hostnames
 
 OURSELVES = "mailtwist"
-_SAFE = re.compile(r"[a-z0-9_@+-][a-z0-9._@+-]{0,127}")
-_OTHERS = re.compile(r"sha256-.*|[0-9a-hjkmnp-tv-z]{12}")
-"""What a name with other characters becomes, and the ids that our own directories make (`kit.ids`)."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +53,7 @@ class CredDirectory:
     async def find(self, name: str) -> Person | None:
         if not self._answers_for(name):
             return None
-        plain = _SAFE.fullmatch(name) and not _OTHERS.fullmatch(name)
-        account = name if plain else f"sha256-{sha256(name.encode()).hexdigest()}"
-        return Person(account, name, (name,) if name.rpartition("@")[2] in self._domains else ())
+        return Person(account_of(name), name, (name,) if name.rpartition("@")[2] in self._domains else ())
 
     async def recipient(self, address: str) -> Person | None:
         """Only in domains that it is said to know: everywhere would be an open relay."""

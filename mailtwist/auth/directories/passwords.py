@@ -1,4 +1,4 @@
-"""Passwords that are kept as argon2id hashes: slow on purpose, in threads of their own, once in a while."""
+"""Passwords that are kept as hashes: slow on purpose, in threads of their own, once in a while."""
 
 import base64
 import hmac
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from twisted.internet.defer import CancelledError
 
 from mailtwist.auth.api import LoginUnavailable
+from mailtwist.auth.directories.hashes import UselessHash, verified
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.threads import Threads
 
@@ -75,10 +75,8 @@ class Passwords:
 
     def _verified(self, stored: str, password: bytes) -> bool:
         try:
-            return self._hasher.verify(stored, password)
-        except VerifyMismatchError:
-            return False
-        except (VerificationError, InvalidHashError) as error:
+            return verified(stored, password)
+        except UselessHash as error:
             raise LoginUnavailable(f"a stored password hash cannot be used: {error}") from None
 
     def _nobodys(self) -> str:
