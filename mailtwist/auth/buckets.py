@@ -21,9 +21,10 @@ FAMILIES = ("", *OWN_BUDGET.values())
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A secret that is about to be judged.  `account` is the account's id, or the pseudo-id of a name that
-    nobody has (`known` is false then, and nothing else differs); `address` the client's as text, '' when
-    nobody knows it; `kind` that of the code (`Factor.kind`), '' for a password alone; `password` what is left
-    of the secret without the code; `login` the canonical login name."""
+    nobody has (`known` is false then, and nothing else differs), or '': then only the address is charged.
+    `address` is the client's as text, '' when nobody knows it; `kind` that of the code (`Factor.kind`), ''
+    for a password alone; `password` what is left of the secret without the code; `login` the canonical login
+    name."""
 
     source: Source
     account: str
@@ -65,6 +66,8 @@ def limits_of(attempt: Attempt, settings: LimitsSettings, now: Conditions) -> Se
         now = replace(now, halved=False)
     client = client_of(attempt.address)
     limits = [] if now.exempt or not client else _of_address(attempt, client, settings, now)
+    if not attempt.account:
+        return limits
     if client and attempt.source is Source.UNTRUSTED:
         name = "account_address"
         key = key_of(f"{name}/{_family(attempt)}", settings.account_address, attempt.account, client)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from mailtwist.auth.api import Directory, LoginRefused, LoginRequest, Person
 from mailtwist.auth.names import BadName, clean, login_name
 from mailtwist.config.login import LoginSettings
+from mailtwist.config.part import Assembly
 from mailtwist.state.keys import IDENTITY, Keys
+from mailtwist.state.process import keys
 
 UNKNOWN, DISABLED = "unknown", "disabled"
 
@@ -68,3 +70,8 @@ class Identities:
         mark = self._keys.mac(IDENTITY, self._keys.versions(IDENTITY)[0], "nobody", name)
         account = f"?{mark[:10].hex()}"
         return Who(account, name, Person(account, name), directory, reason, subject or account)
+
+
+def the_identities(assembly: Assembly) -> Identities:
+    """For `assembly.one`."""
+    return Identities(assembly.parts("directory"), keys(assembly), assembly.login)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import together
 from mailtwist.state.api import Durable, Volatile
 from mailtwist.state.keys import IDENTITY, Keys
+from mailtwist.state.process import durable, keys, volatile
 
 KNOWN_FOR = 30 * 86400.0
 """A wrong string is a known wrong one for so long: a fixed list of strings meets no new codes, and a program
@@ -79,3 +81,8 @@ class Refusals:
 
     def _mark(self, kind: str, account: str, secret: bytes) -> bytes:
         return self._keys.mac(IDENTITY, self._keys.versions(IDENTITY)[0], "refused", kind, account, secret)
+
+
+def the_refusals(assembly: Assembly) -> Refusals:
+    """For `assembly.one`."""
+    return Refusals(volatile(assembly), durable(assembly), keys(assembly), assembly.clock)

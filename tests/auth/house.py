@@ -1,5 +1,6 @@
 """A decision with everything it stands on, in which nothing happens by chance."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from mailtwist.auth.api import Accepted, Directory, LoginRefused, LoginRequest, 
 from mailtwist.auth.decision import Decision, the_decision
 from mailtwist.auth.factors.totp import Settings, Totp
 from mailtwist.config.login import LoginSettings
+from mailtwist.config.part import installed
 from mailtwist.kit.spawn import started
 from mailtwist.kit.threads import Threads
+from mailtwist.state.process import durable, volatile
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.directory import MemoryDirectory
@@ -21,6 +24,12 @@ from mailtwist.testing.threads import AtOnce
 
 NAME, PASSWORD = "ann@example.org", b"p@ss word"
 HOME, HOME_TOO, AWAY = "192.0.2.7", "192.0.2.8", "198.51.100.9"
+
+
+def memory(assembly: OnePart) -> Any:
+    """What connections share, in the memory of the process."""
+    part = installed("mailtwist.state")["memory"].load()
+    return part.build(part.settings(), assembly)
 
 
 class WatchedTotp(Totp):
@@ -49,7 +58,11 @@ class House(SynchronousTestCase):
         *,
         threads: Threads | None = None,
         directory: Directory | None = None,
+        directories: dict[str, Directory] | None = None,
         enrolled: bool = True,
+        factored: bool = True,
+        once: Iterable[Any] = (),
+        named: Mapping[type, Mapping[str, Any]] | None = None,
         **settings: Any,
     ) -> None:
         folder = Path(self.mktemp())
@@ -58,23 +71,36 @@ class House(SynchronousTestCase):
         self.directory = MemoryDirectory()
         self.person = self.directory.add(NAME, PASSWORD, "a1")
         factors: dict[str, Any] = {}
-        parts = {"directory": {"people": directory or self.directory}, "factor": factors}
+        people = {"people": directory or self.directory} if directories is None else directories
+        self.state: dict[str, Any] = {}
+        parts = {"directory": people, "factor": factors if factored else {}, "state": self.state}
         login = LoginSettings(**settings)
-        self.assembly = OnePart(folder, clock=self.clock, threads=AtOnce(), parts=parts, login=login)
+        self.assembly = OnePart(
+            folder,
+            clock=self.clock,
+            threads=AtOnce(),
+            parts=parts,
+            login=login,
+            once=once,
+            named=named,
+        )
         self.addCleanup(lambda: self.successResultOf(started(self.assembly.stop())))
+        self.state["shared"] = memory(self.assembly)
         self.totp = factors["totp"] = WatchedTotp(self.assembly)
         self.decision = self.begun()
         self.secret = pyotp.random_base32()
         if enrolled:
             self.enroll()
         if threads is not None:
-            database = self.decision._durable._db  # type: ignore[attr-defined]
+            database = self.durable._db
             database._threads = threads
             self.addCleanup(setattr, database, "_threads", AtOnce())
 
     def begun(self) -> Decision:
         decision = self.assembly.one(the_decision)
         self.successResultOf(started(self.assembly.start()))
+        self.durable: Any = durable(self.assembly)
+        self.volatile: Any = volatile(self.assembly)
         return decision
 
     def enroll(self) -> None:
@@ -87,6 +113,7 @@ class House(SynchronousTestCase):
         """The process ends and another one begins; only what is on the disk remains."""
         self.successResultOf(started(self.assembly.stop()))
         self.assembly._one.clear()
+        self.state["shared"] = memory(self.assembly)
         self.totp._seeds = WatchedTotp(self.assembly)._seeds
         self.decision = self.begun()
 

@@ -145,8 +145,7 @@ class NobodyTests(House):
 
     def test_without_a_directory_everybody_is_a_stranger(self) -> None:
         for factor in ("required", "optional"):
-            self.build(factor=factor)
-            self.decision._directories = ()
+            self.build(factor=factor, directories={})
             self.assertEqual(self.refused(self.right()), "unknown")
 
 
@@ -183,8 +182,9 @@ class FactorNeedTests(House):
 
     def test_a_config_that_lets_nobody_in_is_told(self) -> None:
         self.assertEqual(self.told("login.nobody"), [])
-        self.decision._factors = ()
-        self.successResultOf(started(self.decision.start()))
+        self.build(factored=False, enrolled=False, factor="optional")
+        self.assertEqual(self.told("login.nobody"), [])
+        self.build(factored=False, enrolled=False)
         self.assertEqual(len(self.told("login.nobody")), 1)
 
 
@@ -226,20 +226,20 @@ class AwayTests(House):
 
     def test_state_that_is_away_is_temporary_for_everybody(self) -> None:
         secret = self.right()
-        self.away(self.decision._durable, "device", StateAway("disk"))
+        self.away(self.durable, "device", StateAway("disk"))
         for request in (secret, self.wrong(), PASSWORD):
             self.unavailable(request)
         self.unavailable(secret, user="nobody@example.org")
         self.assertEqual(self.directory.asked, [])
 
     def test_volatile_state_that_is_away_is_temporary(self) -> None:
-        self.away(self.decision._volatile, "use_once", StateAway("redis"))
+        self.away(self.volatile, "use_once", StateAway("redis"))
         self.unavailable(self.right())
         self.assertEqual(self.directory.asked, [])
 
     def test_a_code_that_cannot_be_noted_lets_nobody_in(self) -> None:
         secret = self.right()
-        with patch.object(type(self.decision._durable), "advance", side_effect=StateAway("disk full")):
+        with patch.object(type(self.durable), "advance", side_effect=StateAway("disk full")):
             self.unavailable(secret)
         self.assertEqual(self.directory.asked, [])
         self.accepted(secret)
@@ -252,6 +252,7 @@ class AwayTests(House):
         secret = self.right()
         with patch.object(MemoryDirectory, "accepts", side_effect=LoginUnavailable("ldap")):
             self.unavailable(secret)
+        self.clock.advance(5)
         self.accepted(secret)
 
     def test_a_fault_of_the_program_is_temporary_and_told(self) -> None:
@@ -260,11 +261,12 @@ class AwayTests(House):
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_a_client_that_goes_leaves_nothing_behind(self) -> None:
+        before = len(self.clock.reactor.getDelayedCalls())
         waiting = self.begin(self.wrong())
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
         self.clock.advance(EVERY)
-        self.assertEqual(self.clock.reactor.getDelayedCalls(), [])
+        self.assertEqual(len(self.clock.reactor.getDelayedCalls()), before)
         self.assertEqual(self.told("login.broken"), [])
 
 
@@ -291,8 +293,9 @@ class OpeningTests(House):
         second = MemoryDirectory()
         second.add(NAME, b"other", "b1")
         second.add("bob@example.org", b"secret", "b2")
-        self.build(enrolled=False, factor="optional")
-        self.decision._directories = (self.directory, second)
+        first = MemoryDirectory()
+        first.add(NAME, PASSWORD, "a1")
+        self.build(enrolled=False, factor="optional", directories={"first": first, "second": second})
         self.assertEqual(self.accepted(PASSWORD).account, "a1")
         self.assertEqual(self.refused(b"other"), "wrong-password")
         self.assertEqual(self.accepted(b"secret", user="bob@example.org").account, "b2")

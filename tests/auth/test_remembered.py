@@ -2,6 +2,7 @@
 
 from unittest.mock import patch
 
+from mailtwist.auth.uses import SOON
 from mailtwist.config.login import DAY, LoginSettings
 from mailtwist.config.values import Duration
 from mailtwist.kit.spawn import started
@@ -50,13 +51,13 @@ class DeviceTests(House):
             self.clock.advance(9.9 * 86400)
             self.accepted(secret)
         self.clock.advance(86400)
-        self.assertIn(self.refused(secret), ("wrong-code",))
+        self.assertEqual(self.refused(secret), "expired")
 
     def test_it_ends_when_it_is_idle(self) -> None:
         secret = self.right()
         self.accepted(secret)
         self.clock.advance(30 * 86400 + 1)
-        self.assertEqual(self.refused(secret), "wrong-code")
+        self.assertEqual(self.refused(secret), "expired")
 
     def test_a_shorter_life_is_for_those_that_are_remembered_already(self) -> None:
         secret = self.right()
@@ -65,7 +66,7 @@ class DeviceTests(House):
         for settings in ({"remember": DAY}, {"remember": 0}, {"idle": DAY}):
             self.assembly.login = LoginSettings(**{key: Duration(value) for key, value in settings.items()})
             self.restart()
-            self.assertEqual(self.refused(secret), "wrong-code")
+            self.assertEqual(self.refused(secret), "expired")
         self.assembly.login = LoginSettings(remember=Duration(10 * DAY), idle=Duration(10 * DAY))
         self.restart()
         self.accepted(secret)
@@ -73,7 +74,7 @@ class DeviceTests(House):
     def test_it_ends_when_it_is_revoked(self) -> None:
         secret = self.right()
         device = self.accepted(secret).device
-        self.successResultOf(started(self.decision._durable.revoke("a1", device, self.clock.now())))
+        self.successResultOf(started(self.durable.revoke("a1", device, self.clock.now())))
         self.assertEqual(self.refused(secret), "revoked-device")
         self.clock.advance(60)
         self.accepted(self.right())
@@ -89,7 +90,7 @@ class DeviceTests(House):
         secret = self.right()
         self.accepted(secret)
         self.directory.add(NAME, b"changed", "a1")
-        self.assertEqual(self.refused(secret), "wrong-password")
+        self.assertEqual(self.refused(secret), "old-password")
 
     def test_without_an_address_nothing_is_remembered(self) -> None:
         secret = self.right()
@@ -106,7 +107,7 @@ class DeviceTests(House):
         for seconds in (10, 60, 10):
             self.clock.advance(seconds)
             self.accepted(secret, HOME_TOO)
-        (device,) = self.successResultOf(started(self.decision._durable.devices("a1")))
+        (device,) = self.successResultOf(started(self.durable.devices("a1")))
         self.assertEqual((device.uses, device.last_address), (2, HOME_TOO))
 
     def test_a_disk_that_is_full_stops_no_device(self) -> None:
@@ -117,6 +118,7 @@ class DeviceTests(House):
         async def full(*args: object) -> None:
             raise StateAway("disk full")
 
-        with patch.object(self.decision._durable, "touch", full):
+        with patch.object(self.durable, "touch", full):
             self.accepted(secret)
+            self.clock.advance(SOON)
         self.assertEqual(len(self.told("device.not_touched")), 1)

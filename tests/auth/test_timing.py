@@ -37,7 +37,7 @@ class TimingTests(House):
         self.clock.advance(30)
         revoked = self.right()
         device = self.accepted(revoked).device
-        self.successResultOf(started(self.decision._durable.revoke("a1", device, self.clock.now())))
+        self.successResultOf(started(self.durable.revoke("a1", device, self.clock.now())))
         self.directory.add("off@example.org", PASSWORD, "a9", enabled=False)
         attempts = {
             "unknown": self.begin(self.wrong(), user="nobody@example.org"),
@@ -79,7 +79,7 @@ class TimingTests(House):
         async def away(*args: object) -> None:
             raise StateAway("disk")
 
-        self.patch(self.decision._durable, "device", away)
+        self.patch(self.durable, "device", away)
         self.assertEqual(self.released(self.begin(PASSWORD)), 2.0)
 
     def test_who_gets_in_does_not_wait(self) -> None:

@@ -1,0 +1,216 @@
+"""Whoever comes with a string that nobody knows: charged first, judged once, remembered if it is right."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mailtwist.auth.api import Accepted, Factor, LoginRefused, LoginUnavailable, Proof, SupportsLearning
+from mailtwist.auth.asking import Asking, dropped, the_asking
+from mailtwist.auth.audit import reason_of
+from mailtwist.auth.breaker import Entry
+from mailtwist.auth.devices import Devices, the_devices
+from mailtwist.auth.flight import Flight, Word
+from mailtwist.auth.guess import Guess
+from mailtwist.auth.judging import Judge, Question, the_judge
+from mailtwist.auth.limits import Admission, Limits, the_limits
+from mailtwist.auth.login import Login
+from mailtwist.auth.notices import Notices, the_notices
+from mailtwist.auth.places import client_of
+from mailtwist.auth.policy import Policy, the_policy
+from mailtwist.auth.refusals import Refusals, the_refusals
+from mailtwist.config.part import Assembly
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.events import Event
+from mailtwist.kit.spawn import spawn
+from mailtwist.kit.trouble import Trouble
+from mailtwist.state.keys import IDENTITY, Keys
+from mailtwist.state.process import keys, volatile
+from mailtwist.state.records import Device
+
+NOT_COUNTED = Event(
+    "login.not_counted", "{account} from {address}: not counted: same wrong secret ({reason})", "debug"
+)
+
+RECOVERY = "recovery"
+
+
+@dataclass(slots=True)
+class _Led:
+    """How it went for who has led."""
+
+    accepted: Accepted | None = None
+    trouble: Trouble | None = None
+    device: Device | None = None
+
+
+class Arriving:
+    """One for the process."""
+
+    def __init__(
+        self,
+        *,
+        judge: Judge,
+        asking: Asking,
+        devices: Devices,
+        refusals: Refusals,
+        flight: Flight,
+        limits: Limits,
+        policy: Policy,
+        notices: Notices,
+        factors: Sequence[Factor],
+        keys: Keys,
+        clock: Clock,
+    ) -> None:
+        self._judge = judge
+        self._asking = asking
+        self._devices = devices
+        self._refusals = refusals
+        self._flight = flight
+        self._limits = limits
+        self._policy = policy
+        self._notices = notices
+        self._factors = tuple(factors)
+        self._keys = keys
+        self._clock = clock
+
+    async def accepted(self, login: Login, entry: Entry) -> Accepted | Device:
+        """The way in; or a device, because the string has become one in this moment."""
+        led = _Led()
+        version = self._keys.versions(IDENTITY)[0]
+        work = self._keys.mac(IDENTITY, version, "login", login.account, login.secret)
+        client = client_of(login.request.address)
+        word = await self._flight.alone(work, client, lambda: self._lead(login, entry, led))
+        if word is not None:
+            return await self._follow(login, entry, word)
+        found = led.accepted or led.device
+        if found is None:
+            raise led.trouble or LoginUnavailable("away")
+        return found
+
+    # -- who is judged
+    async def _lead(self, login: Login, entry: Entry, led: _Led) -> Word | None:
+        """What others with this string hear."""
+        led.device = await self._devices.find(login.account, login.secret)
+        if led.device is not None:
+            return None
+        try:
+            led.accepted = await self._judged(login, entry)
+        except LoginRefused as refused:
+            led.trouble = refused
+            return Word(refused=refused.reason)
+        except Trouble as trouble:
+            led.trouble = trouble
+            return Word(away=reason_of(trouble))
+        coded = login.story.how == "code"
+        return Word(coded=coded, device=led.accepted.device, mark=login.mark)
+
+    async def _judged(self, login: Login, entry: Entry) -> Accepted:
+        question = await self._judge.question(login.request, login.who)
+        login.story.rule, login.story.factor = question.rule.name, question.kind
+        try:
+            if question.standing.stands:
+                raise LoginRefused("refused-before")
+            return await self._let_in(login, question, entry)
+        except LoginRefused as refused:
+            if question.standing.counted:
+                self._not_counted(login, refused.reason)
+            raise
+
+    async def _let_in(self, login: Login, question: Question, entry: Entry) -> Accepted:
+        opened = None
+        try:
+            async with Guess(None if question.standing.counted else self._charge(login, question)) as guess:
+                login.story.counted = guess.counted
+                proof = await self._judge.proof(login.request, login.who, question, guess)
+                opened = await self._asked(login, question, proof, entry, guess)
+                device = await self._kept(login, question, proof)
+        except BaseException:
+            dropped(opened)
+            raise
+        return login.accepted(question.password, device, opened)
+
+    def _charge(self, login: Login, question: Question) -> Callable[[], Awaitable[Admission]]:
+        async def admitted() -> Admission:
+            attempt = await self._judge.attempt(login.request, login.who, question)
+            login.story.source = attempt.source
+            return await self._limits.admitted(attempt)
+
+        return admitted
+
+    async def _asked(
+        self, login: Login, question: Question, proof: Proof | None, entry: Entry, guess: Guess
+    ) -> Any:
+        """What the directory opened."""
+        guess.judged()
+        coded = proof is not None
+        try:
+            opened = await self._asking.opened(
+                login.who, question.password, login.request, entry, coded=coded
+            )
+        except LoginRefused:
+            guess.wrong()
+            await self._refusals.wrong_password(login.account, login.secret, question.form)
+            raise
+        guess.right()
+        return opened
+
+    # -- who was right
+    async def _kept(self, login: Login, question: Question, proof: Proof | None) -> str:
+        """The device that the string is from now on, '' when it is none."""
+        story = login.story
+        if question.standing.something:
+            forgiving = self._refusals.forgive(login.account, login.secret, question.form)
+            spawn(forgiving, "forgetting that a secret was wrong")
+        if proof is None:
+            story.would_fail = question.rule.would
+            self._policy.noted(question.rule, login.account, login.who.name, self._clock.now())
+            return ""
+        story.how, story.factor = "code", proof.kind
+        device = await self._devices.remember(
+            login.account, login.who.name, login.request, proof.kind, question.password, question.cut
+        )
+        for factor in self._factors:
+            if factor.kind == proof.kind and isinstance(factor, SupportsLearning):
+                spawn(factor.learned(login.account, proof), "noting what a code has taught")
+        if proof.kind == RECOVERY:
+            self._notices.tell(login.who.subject, "recovery-used", **login.facts())
+        return device
+
+    # -- who follows
+    async def _follow(self, login: Login, entry: Entry, word: Word) -> Accepted:
+        """Another connection of the same client was judged with this string; the directory is asked for each,
+        so that its verdict counts for each."""
+        login.mark = word.mark
+        login.story.counted = False
+        if word.refused:
+            self._not_counted(login, word.refused)
+            raise LoginRefused(word.refused)
+        if word.away:
+            raise LoginUnavailable(word.away)
+        parts = self._judge.split(login.who.person, login.secret) if word.coded else None
+        password = parts.password if parts else login.secret
+        login.story.how = "code" if word.coded else "password"
+        opened = await self._asking.opened(login.who, password, login.request, entry, coded=word.coded)
+        return login.accepted(password, word.device, opened)
+
+    def _not_counted(self, login: Login, reason: str) -> None:
+        login.story.counted = False
+        address = login.request.address or "-"
+        NOT_COUNTED.log(account=login.who.subject, address=address, reason=reason)
+
+
+def the_arriving(assembly: Assembly) -> Arriving:
+    """For `assembly.one`."""
+    return Arriving(
+        judge=assembly.one(the_judge),
+        asking=assembly.one(the_asking),
+        devices=assembly.one(the_devices),
+        refusals=assembly.one(the_refusals),
+        flight=Flight(volatile(assembly), assembly.clock),
+        limits=assembly.one(the_limits),
+        policy=assembly.one(the_policy),
+        notices=assembly.one(the_notices),
+        factors=tuple(assembly.parts("factor").values()),
+        keys=keys(assembly),
+        clock=assembly.clock,
+    )

@@ -1,0 +1,98 @@
+"""The password, once the second factor has passed: the directory is asked, unless it is away."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mailtwist.auth.api import (
+    Directory,
+    LoginRefused,
+    LoginRequest,
+    LoginUnavailable,
+    SupportsClosing,
+    SupportsOpening,
+)
+from mailtwist.auth.audit import reason_of
+from mailtwist.auth.breaker import Breaker, Entry
+from mailtwist.auth.identity import Who
+from mailtwist.config.login import LoginSettings
+from mailtwist.config.part import Assembly
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.spawn import spawn
+from mailtwist.kit.trouble import Trouble
+
+NOWHERE = "(none)"
+
+
+class Asking:
+    """All directories by name, each behind a breaker of its own."""
+
+    def __init__(self, directories: Mapping[str, Directory], clock: Clock, settings: LoginSettings) -> None:
+        self._directories = directories
+        self._breakers = {name: Breaker(name, clock, settings) for name in (*directories, NOWHERE)}
+
+    @contextmanager
+    def entered(self, who: Who, *, trusted: bool) -> Iterator[Entry]:
+        """The right to ask the directory that would know him.  `LoginUnavailable` when it is away."""
+        entry = self._breakers[who.directory or NOWHERE].enter(trusted)
+        try:
+            yield entry
+        finally:
+            entry.left()
+
+    async def opened(
+        self, who: Who, password: bytes, request: LoginRequest, entry: Entry, *, coded: bool
+    ) -> Any:
+        """What the directory opened, if it opens anything; the password is right.  `LoginRefused` when it is
+        wrong; for who may not log in, after the same work.  `LoginUnavailable` also when the directory seems
+        to refuse everybody.  `coded`: a right code has led here."""
+        try:
+            opened, right = await self._answer(who, password, request)
+        except LoginRefused:
+            raise
+        except Trouble as trouble:
+            entry.away(_short(trouble), coded)
+            raise
+        if who.reason or not right:
+            if opened is not None:
+                dropped(opened)
+            if not entry.refused(who.account):
+                raise LoginUnavailable("directory-away")
+            raise LoginRefused(who.reason or "wrong-password")
+        entry.accepted()
+        return opened
+
+    async def without_password(self, who: Who) -> None:
+        """For an app password with no other one in it: the account is there and enabled, and that is enough
+        for a directory that opens nothing.  `LoginRefused` where that is not so."""
+        if who.reason or isinstance(self._directories.get(who.directory), SupportsOpening):
+            raise LoginRefused(who.reason or "no-vault")
+
+    async def _answer(self, who: Who, password: bytes, request: LoginRequest) -> tuple[Any, bool]:
+        directory = self._directories.get(who.directory)
+        if directory is None:
+            return None, False
+        if isinstance(directory, SupportsOpening) and not who.reason:
+            opened = await directory.open(who.person, password, request)
+            return opened, opened is not None
+        return None, await directory.accepts(who.person, password)
+
+
+def dropped(opened: Any) -> None:
+    """Nobody will take what a login opened: its end, if it has one."""
+    if isinstance(opened, SupportsClosing):
+        spawn(_closed(opened), "closing what a login opened")
+
+
+async def _closed(opened: SupportsClosing) -> None:
+    await opened.close()
+
+
+def _short(trouble: Trouble) -> str:
+    """For the log; a directory's own words may have a password in them."""
+    return trouble.reason if isinstance(trouble, LoginUnavailable) else reason_of(trouble)
+
+
+def the_asking(assembly: Assembly) -> Asking:
+    """For `assembly.one`."""
+    return Asking(assembly.parts("directory"), assembly.clock, assembly.login)

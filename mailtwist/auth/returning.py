@@ -1,0 +1,67 @@
+"""Whoever comes back with a string that has passed before: no code, no limit; the password is asked about."""
+
+from typing import Any
+
+from mailtwist.auth.api import Accepted, LoginRefused, LoginUnavailable, Source
+from mailtwist.auth.asking import Asking, dropped, the_asking
+from mailtwist.auth.breaker import Entry
+from mailtwist.auth.devices import WAITS, Devices, the_devices
+from mailtwist.auth.login import Login
+from mailtwist.auth.notices import Notices, the_notices
+from mailtwist.auth.places import network_of
+from mailtwist.config.part import Assembly
+from mailtwist.state.records import APP_PASSWORD, Device
+
+
+class Returning:
+    """One for the process.  Nothing here needs the volatile state: what was remembered works while that is
+    away, and whatever limits others have reached."""
+
+    def __init__(self, devices: Devices, asking: Asking, notices: Notices) -> None:
+        self._devices = devices
+        self._asking = asking
+        self._notices = notices
+
+    async def accepted(self, login: Login, device: Device, entry: Entry) -> Accepted:
+        """A string that is known is judged by its record alone, and nothing is counted against its owner."""
+        story = login.story
+        story.how = "app-password" if device.kind == APP_PASSWORD else "device"
+        story.device, story.source, story.counted = device.id, Source.TRUSTED, False
+        reason = self._devices.verdict(device, login.request)
+        if reason == WAITS:
+            raise LoginUnavailable(reason)
+        if reason:
+            if reason == "other-network":
+                self._notices.tell(
+                    login.who.subject,
+                    "out-of-context",
+                    device=device.id,
+                    label=device.label,
+                    network=network_of(login.request.address),
+                    **login.facts(),
+                )
+            raise LoginRefused(reason)
+        password = self._devices.password(device, login.secret)
+        opened = await self._opened(login, device, password, entry)
+        try:
+            await self._devices.succeeded(device, login.who.name, login.request, password)
+        except BaseException:
+            dropped(opened)
+            raise
+        return login.accepted(password or b"", device.id, opened)
+
+    async def _opened(self, login: Login, device: Device, password: bytes | None, entry: Entry) -> Any:
+        if password is None:
+            return await self._asking.without_password(login.who)
+        try:
+            return await self._asking.opened(login.who, password, login.request, entry, coded=False)
+        except LoginRefused:
+            if login.who.reason:
+                raise
+            await self._devices.refused(device)
+            raise LoginRefused("old-password") from None
+
+
+def the_returning(assembly: Assembly) -> Returning:
+    """For `assembly.one`."""
+    return Returning(assembly.one(the_devices), assembly.one(the_asking), assembly.one(the_notices))
