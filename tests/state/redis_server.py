@@ -133,8 +133,8 @@ def shared_server() -> RedisServer:
 class RedisTime:
     """A clock in Redis that a test turns: the scripts are made to go by `script` instead of the server's."""
 
-    def __init__(self, server: RedisServer) -> None:
-        self.key = f"{{{new_id()}}}:clock"
+    def __init__(self, server: RedisServer, prefix: str = "") -> None:
+        self.key = f"{{{prefix or new_id()}}}:clock"
         self.script = f"tonumber(redis.call('GET', '{self.key}'))"
         self._server = server
         self._now = BEGIN
