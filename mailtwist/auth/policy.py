@@ -119,11 +119,16 @@ class Policy:
         return "", 0.0, 0.0
 
     async def needs_code(self, rule: Rule, account: str) -> bool:
-        """Who has enrolled, or had until he removed his last token, needs a code under every rule.  All are
-        asked, whatever the first says."""
-        enrolled = [await factor.enrolled(account) for factor in self._factors]
-        once = await self._durable.enrolled(account)
-        return rule.factor == "required" or once or any(enrolled)
+        """Who has enrolled needs a code under every rule."""
+        enrolled = await self.enrolled(account)
+        return rule.factor == "required" or enrolled
+
+    async def enrolled(self, account: str) -> bool:
+        """It has a factor, or had until the last one was taken away.  All are asked, whatever the first
+        says."""
+        has = [await factor.enrolled(account) for factor in self._factors]
+        had = await self._durable.enrolled(account)
+        return had or any(has)
 
     def noted(self, rule: Rule, account: str, name: str, now: float) -> None:
         """`account` got in without a code: its owner is told of the day on which that ends, once a week.
