@@ -82,7 +82,7 @@ class _Reporting:
         return list(rows.values())
 
     async def without_factor(self) -> list[dict[str, object]]:
-        """Those of directories that can be listed, with the rule that holds for them by IMAP from anywhere."""
+        """Those of directories that can be listed, with the rule that holds for them by IMAP anywhere."""
         found: list[dict[str, object]] = []
         for directory in self._directories:
             for person in await directory.people() if isinstance(directory, SupportsListing) else ():
