@@ -12,9 +12,9 @@ import markup
 from mailtwist.auth.api import Source
 from mailtwist.auth.limits import Attempt, Limits, the_limits
 from mailtwist.config.login import LoginSettings
+from mailtwist.config.part import installed
 from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
-from mailtwist.state.process import memory_state
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.threads import AtOnce
@@ -93,7 +93,8 @@ def _let_through(phase: float) -> int:
     with tempfile.TemporaryDirectory() as folder:
         state: dict[str, object] = {}
         assembly = OnePart(Path(folder), clock=clock, threads=AtOnce(), parts={"state": state})
-        state["memory"] = memory_state(assembly)
+        memory = installed("mailtwist.state")["memory"].load()
+        state["memory"] = memory.build(memory.settings(), assembly)
         limits = assembly.one(the_limits)
         _done(assembly.start())
         admitted = 0
