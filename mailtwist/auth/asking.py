@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from twisted.internet.defer import CancelledError
+
 from mailtwist.auth.api import (
     Directory,
     LoginRefused,
@@ -22,6 +24,8 @@ from mailtwist.kit.spawn import spawn
 from mailtwist.kit.trouble import Trouble
 
 NOWHERE = "(none)"
+DOUBTED = "directory-doubted"
+"""The reason when a directory has refused a password and is not believed."""
 
 
 class Asking:
@@ -48,19 +52,18 @@ class Asking:
         to refuse everybody.  `coded`: a right code has led here."""
         try:
             opened, right = await self._answer(who, password, request)
-        except LoginRefused:
+        except CancelledError:  # the client is gone
             raise
-        except Trouble as trouble:
-            entry.away(_short(trouble), coded)
+        except Exception as error:
+            entry.away(_short(error), coded)
             raise
-        if who.reason or not right:
-            if opened is not None:
-                dropped(opened)
-            if not entry.refused(who.account):
-                raise LoginUnavailable("directory-away")
-            raise LoginRefused(who.reason or "wrong-password")
-        entry.accepted()
-        return opened
+        if right and not who.reason:
+            entry.accepted()
+            return opened
+        dropped(opened)
+        if not entry.refused(who.account):
+            raise LoginUnavailable(DOUBTED)
+        raise LoginRefused(who.reason or "wrong-password")
 
     async def without_password(self, who: Who) -> None:
         """For an app password with no other one in it: the account is there and enabled, and that is enough
@@ -88,9 +91,9 @@ async def _closed(opened: SupportsClosing) -> None:
     await opened.close()
 
 
-def _short(trouble: Trouble) -> str:
+def _short(error: Exception) -> str:
     """For the log; a directory's own words may have a password in them."""
-    return trouble.reason if isinstance(trouble, LoginUnavailable) else reason_of(trouble)
+    return reason_of(error) if isinstance(error, Trouble) else type(error).__name__
 
 
 def the_asking(assembly: Assembly) -> Asking:

@@ -144,6 +144,10 @@ class Devices:
         if after is not None and after.stale_at is not None:
             STALE.log(account=device.account, device=device.id)
 
+    async def pardoned(self, device: Device) -> None:
+        """That its password was refused says nothing: everybody's was."""
+        await self._durable.note_success(device.account, device.id)
+
     def heard(self, account: str, device: str, client: str) -> None:
         """What the program calls itself, said after the login."""
         if client:

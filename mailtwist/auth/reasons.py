@@ -143,6 +143,34 @@ _ALL = (
         "unavailable",
         "Something that the decision needs did not answer; nothing was decided and nothing is counted.",
     ),
+    Reason(
+        "directory-away",
+        "unavailable",
+        "The directory did not answer a moment ago, or refused everybody, and is left alone for a while: no"
+        " code was looked at, and no password.",
+        "Look for directory.away in the log.",
+        ("[login] directory_troubles", "[login] directory_pause"),
+    ),
+    Reason(
+        "directory-doubted",
+        "unavailable",
+        "The directory refused the passwords of several saved strings at once, and accepted nobody: it is not"
+        " believed, and nothing is counted.",
+        "Look for directory.away in the log.",
+    ),
+    Reason(
+        "device-waits",
+        "unavailable",
+        "The directory refused the password in this string a moment ago; it is asked again ten minutes"
+        " after that.",
+        "If the password was changed, enter the new one in that mail program.",
+    ),
+    Reason(
+        "banned",
+        "unavailable",
+        "An administrator has banned the account or the address.",
+        "mailtwist ban list",
+    ),
     Reason("state-away", "unavailable", "The state could not be read or written.", "Look at the disk."),
     Reason(
         "too-many-attempts",

@@ -1,16 +1,21 @@
 """Whoever comes back with a string that has passed before: no code, no limit; the password is asked about."""
 
+from collections import deque
 from typing import Any
 
 from mailtwist.auth.api import Accepted, LoginRefused, LoginUnavailable, Source
-from mailtwist.auth.asking import Asking, dropped, the_asking
-from mailtwist.auth.breaker import Entry
+from mailtwist.auth.asking import DOUBTED, Asking, dropped, the_asking
+from mailtwist.auth.breaker import ACCOUNTS, Entry
 from mailtwist.auth.devices import WAITS, Devices, the_devices
 from mailtwist.auth.login import Login
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.places import network_of
 from mailtwist.config.part import Assembly
+from mailtwist.kit.spawn import spawn
 from mailtwist.state.records import APP_PASSWORD, Device
+
+LATELY = 2 * ACCOUNTS
+"""Refused strings that are pardoned when it was the directory: it is doubted at the first few."""
 
 
 class Returning:
@@ -21,6 +26,7 @@ class Returning:
         self._devices = devices
         self._asking = asking
         self._notices = notices
+        self._refused: deque[tuple[str, Device]] = deque(maxlen=LATELY)
 
     async def accepted(self, login: Login, device: Device, entry: Entry) -> Accepted:
         """A string that is known is judged by its record alone, and nothing is counted against its owner."""
@@ -58,8 +64,21 @@ class Returning:
         except LoginRefused:
             if login.who.reason:
                 raise
+            self._refused.append((login.who.directory, device))
             await self._devices.refused(device)
             raise LoginRefused("old-password") from None
+        except LoginUnavailable as unavailable:
+            if unavailable.reason == DOUBTED:
+                self._pardon(login.who.directory)
+            raise
+
+    def _pardon(self, directory: str) -> None:
+        """The directory refuses everybody: those who were the first have no old password either."""
+        refused = list(self._refused)
+        self._refused.clear()
+        for where, device in refused:
+            if where == directory:
+                spawn(self._devices.pardoned(device), "pardoning a device")
 
 
 def the_returning(assembly: Assembly) -> Returning:
