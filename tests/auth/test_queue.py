@@ -68,14 +68,16 @@ class LineTests(SynchronousTestCase):
         for _ in range(2):
             self.enter()
 
-        def late(_: None) -> None:
+        def third(_: None) -> None:
             order.append("third")
+            self.lines.leave("a")
             self.enter().addCallback(lambda _: order.append("late"))
 
-        self.enter().addCallback(late)
+        self.enter().addCallback(third)
         self.enter().addCallback(lambda _: order.append("fourth"))
-        for _ in range(3):
-            self.lines.leave("a")
+        self.lines.leave("a")
+        self.assertEqual(order, ["third", "fourth"])
+        self.lines.leave("a")
         self.assertEqual(order, ["third", "fourth", "late"])
 
     def test_a_long_line_that_moves_up_at_once_is_no_deep_stack(self) -> None:
