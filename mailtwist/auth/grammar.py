@@ -127,11 +127,3 @@ def the_grammars(assembly: Assembly) -> Grammars:
 def _grammar(login: LoginSettings, domain: DomainSettings) -> Grammar:
     separator = login.separator if domain.separator is None else domain.separator
     return Grammar(separator.encode(), (domain.code or login.code) == "before", domain.digits or login.digits)
-
-
-SEPARATOR = b"@"
-
-
-def split(secret: bytes, is_code: Callable[[str], bool]) -> Split | None:
-    """By the grammar that holds where nothing is configured."""
-    return Grammar().split(secret, is_code)
