@@ -75,54 +75,63 @@ class Arriving:
 
     async def accepted(self, login: Login, entry: Entry) -> Accepted | Device:
         """The way in; or a device, because the string has become one in this moment."""
+        question = await self._judge.question(login.request, login.who)
+        login.story.rule, login.story.factor = question.rule.name, question.kind
         led = _Led()
-        version = self._keys.versions(IDENTITY)[0]
-        work = self._keys.mac(IDENTITY, version, "login", login.account, login.secret)
         client = client_of(login.request.address)
-        word = await self._flight.alone(work, client, lambda: self._lead(login, entry, led))
+        word = await self._flight.alone(
+            self._work(login, question), client, lambda: self._lead(login, question, entry, led)
+        )
         if word is not None:
-            return await self._follow(login, entry, word)
+            return await self._follow(login, question, entry, word)
         found = led.accepted or led.device
         if found is None:
             raise led.trouble or LoginUnavailable("away")
         return found
 
+    def _work(self, login: Login, question: Question) -> bytes:
+        """The same string under another rule, at another door perhaps, is another question."""
+        version = self._keys.versions(IDENTITY)[0]
+        return self._keys.mac(IDENTITY, version, "login", login.account, login.secret, question.form)
+
     # -- who is judged
-    async def _lead(self, login: Login, entry: Entry, led: _Led) -> Word | None:
+    async def _lead(self, login: Login, question: Question, entry: Entry, led: _Led) -> Word | None:
         """What others with this string hear."""
         led.device = await self._devices.find(login.account, login.secret)
         if led.device is not None:
             return None
         try:
-            led.accepted = await self._judged(login, entry)
+            led.accepted = await self._judged(login, question, entry)
         except LoginRefused as refused:
             led.trouble = refused
             return Word(refused=refused.reason)
         except Trouble as trouble:
             led.trouble = trouble
             return Word(away=reason_of(trouble))
-        coded = login.story.how == "code"
-        return Word(coded=coded, device=led.accepted.device, mark=login.mark)
+        return Word(device=led.accepted.device, mark=login.mark)
 
-    async def _judged(self, login: Login, entry: Entry) -> Accepted:
-        question = await self._judge.question(login.request, login.who)
-        login.story.rule, login.story.factor = question.rule.name, question.kind
+    async def _judged(self, login: Login, question: Question, entry: Entry) -> Accepted:
+        standing = await self._refusals.standing(login.account, login.secret, question.form)
         try:
-            if question.standing.stands:
+            if standing.stands:
                 raise LoginRefused("refused-before")
-            return await self._let_in(login, question, entry)
+            accepted = await self._let_in(login, question, entry, free=standing.counted)
         except LoginRefused as refused:
-            if question.standing.counted:
+            if standing.counted:
                 self._not_counted(login, refused.reason)
             raise
+        if standing.something:
+            forgiving = self._refusals.forgive(login.account, login.secret, question.form)
+            spawn(forgiving, "forgetting that a secret was wrong")
+        return accepted
 
-    async def _let_in(self, login: Login, question: Question, entry: Entry) -> Accepted:
+    async def _let_in(self, login: Login, question: Question, entry: Entry, *, free: bool) -> Accepted:
         opened = None
         try:
-            async with Guess(None if question.standing.counted else self._charge(login, question)) as guess:
+            async with Guess(None if free else self._charge(login, question)) as guess:
                 login.story.counted = guess.counted
                 proof = await self._judge.proof(login.request, login.who, question, guess)
-                opened = await self._asked(login, question, proof, entry, guess)
+                opened = await self._asked(login, question, entry, guess)
                 device = await self._kept(login, question, proof)
         except BaseException:
             dropped(opened)
@@ -137,16 +146,11 @@ class Arriving:
 
         return admitted
 
-    async def _asked(
-        self, login: Login, question: Question, proof: Proof | None, entry: Entry, guess: Guess
-    ) -> Any:
+    async def _asked(self, login: Login, question: Question, entry: Entry, guess: Guess) -> Any:
         """What the directory opened."""
         guess.judged()
-        coded = proof is not None
         try:
-            opened = await self._asking.opened(
-                login.who, question.password, login.request, entry, coded=coded
-            )
+            opened = await self._opened(login, question, entry)
         except LoginRefused:
             guess.wrong()
             await self._refusals.wrong_password(login.account, login.secret, question.form)
@@ -154,16 +158,16 @@ class Arriving:
         guess.right()
         return opened
 
+    async def _opened(self, login: Login, question: Question, entry: Entry) -> Any:
+        coded = question.form == "coded"
+        return await self._asking.opened(login.who, question.password, login.request, entry, coded=coded)
+
     # -- who was right
     async def _kept(self, login: Login, question: Question, proof: Proof | None) -> str:
         """The device that the string is from now on, '' when it is none."""
         story = login.story
-        if question.standing.something:
-            forgiving = self._refusals.forgive(login.account, login.secret, question.form)
-            spawn(forgiving, "forgetting that a secret was wrong")
         if proof is None:
-            story.would_fail = question.rule.would
-            self._policy.noted(question.rule, login.account, login.who.name, self._clock.now())
+            self._without_code(login, question)
             return ""
         story.how, story.factor = "code", proof.kind
         device = await self._devices.remember(
@@ -176,22 +180,28 @@ class Arriving:
             self._notices.tell(login.who.subject, "recovery-used", **login.facts())
         return device
 
+    def _without_code(self, login: Login, question: Question) -> None:
+        """It may be the last time."""
+        login.story.would_fail = question.rule.would
+        self._policy.noted(question.rule, login.account, login.who.name, self._clock.now())
+
     # -- who follows
-    async def _follow(self, login: Login, entry: Entry, word: Word) -> Accepted:
+    async def _follow(self, login: Login, question: Question, entry: Entry, word: Word) -> Accepted:
         """Another connection of the same client was judged with this string; the directory is asked for each,
         so that its verdict counts for each."""
-        login.mark = word.mark
+        login.mark = min(login.mark, word.mark)
         login.story.counted = False
         if word.refused:
             self._not_counted(login, word.refused)
             raise LoginRefused(word.refused)
         if word.away:
             raise LoginUnavailable(word.away)
-        parts = self._judge.split(login.who.person, login.secret) if word.coded else None
-        password = parts.password if parts else login.secret
-        login.story.how = "code" if word.coded else "password"
-        opened = await self._asking.opened(login.who, password, login.request, entry, coded=word.coded)
-        return login.accepted(password, word.device, opened)
+        opened = await self._opened(login, question, entry)
+        if question.form == "coded":
+            login.story.how = "code"
+        else:
+            self._without_code(login, question)
+        return login.accepted(question.password, word.device, opened)
 
     def _not_counted(self, login: Login, reason: str) -> None:
         login.story.counted = False

@@ -19,13 +19,12 @@ RENEWED = LEASE / 3
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """How it went with a string: `refused` or `away` has the reason, or it passed.  Then `coded` says whether
-    a code was part of it, `device` is the id of the device it became, and `mark` is that of the session.
-    `client` is who was judged (`places.client_of`).  Nothing in it is secret."""
+    """How it went with a string: `refused` or `away` has the reason, or it passed.  Then `device` is the id
+    of the device it became, and `mark` that of the session.  `client` is who was judged
+    (`places.client_of`).  Nothing in it is secret."""
 
     refused: str = ""
     away: str = ""
-    coded: bool = False
     device: str = ""
     mark: int = -1
     client: str = ""

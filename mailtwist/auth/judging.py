@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mailtwist.auth.api import Factor, LoginRefused, LoginRequest, Person, Proof, Source
-from mailtwist.auth.grammar import WHOLE, Cut, Grammars, Split, the_grammars
+from mailtwist.auth.api import Factor, LoginRefused, LoginRequest, Proof, Source
+from mailtwist.auth.grammar import WHOLE, Cut, Grammars, the_grammars
 from mailtwist.auth.guess import Guess
 from mailtwist.auth.identity import Who
 from mailtwist.auth.limits import Attempt
 from mailtwist.auth.once import used_once
 from mailtwist.auth.places import client_of, network_of
 from mailtwist.auth.policy import Policy, Rule, home_domain, the_policy
-from mailtwist.auth.refusals import Form, Refusals, Standing, the_refusals
+from mailtwist.auth.refusals import Form, Refusals, the_refusals
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
@@ -29,12 +29,11 @@ OWN_BUDGET = ("device-code", "recovery")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What there is to judge: the bare `password`, the `code` and which `kind` it may be of, the `rule` that
-    says whether one is needed, and how the string stands from earlier."""
+    """What there is to judge: the bare `password`, the `code` and which `kind` it may be of, and the `rule`
+    that says whether one is needed."""
 
     rule: Rule
     form: Form
-    standing: Standing
     password: bytes = field(repr=False)
     code: str = field(default="", repr=False)
     kind: str = ""
@@ -80,16 +79,12 @@ class Judge:
         form: Form = "plain"
         parts = None
         if await self._policy.needs_code(rule, who.account):
-            parts = self.split(who.person, request.secret)
+            domain = home_domain(who.person)
+            parts = self._grammars.split(domain, request.secret, self._is_code)
             form = "codeless" if parts is None else "coded"
-        standing = await self._refusals.standing(who.account, request.secret, form)
         if parts is None:
-            return Question(rule, form, standing, request.secret)
-        return Question(rule, form, standing, parts.password, parts.code, self._kind(parts.code), parts.cut)
-
-    def split(self, person: Person, secret: bytes) -> Split | None:
-        """By the grammar of his domain."""
-        return self._grammars.split(home_domain(person), secret, self._is_code)
+            return Question(rule, form, request.secret)
+        return Question(rule, form, parts.password, parts.code, self._kind(parts.code), parts.cut)
 
     async def attempt(self, request: LoginRequest, who: Who, question: Question) -> Attempt:
         """What is charged."""

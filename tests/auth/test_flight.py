@@ -13,7 +13,7 @@ from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
 from tests.auth.house import memory
 
-PASSED = Word(coded=True, device="d1", mark=7)
+PASSED = Word(device="d1", mark=7)
 
 
 class FlightTests(SynchronousTestCase):
@@ -41,7 +41,7 @@ class FlightTests(SynchronousTestCase):
         for other in others:
             word = self.successResultOf(other)
             assert word is not None
-            self.assertEqual((word.coded, word.device, word.mark, word.client), (True, "d1", 7, "home"))
+            self.assertEqual((word.device, word.mark, word.client), ("d1", 7, "home"))
         self.assertEqual(self.judged, ["home"])
 
     def test_refusals_and_trouble_are_heard_too(self) -> None:
