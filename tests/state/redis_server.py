@@ -27,7 +27,8 @@ class RedisServer:
         self.folder = folder
         self.port = port or free_ports(1)[0]
         self.tls_port = 0
-        self._lines = list(lines)
+        self._lines = lines
+        self._tls: list[str] = []
         self._sentinel = sentinel
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -36,7 +37,7 @@ class RedisServer:
         self.tls_port = self.tls_port or free_ports(1)[0]
         for name, pem in (("certificate", certificate), ("key", key), ("authority", authority)):
             (self.folder / f"{name}.pem").write_bytes(pem)
-        self._lines = [line for line in self._lines if not line.startswith("tls-")] + [
+        self._tls = [
             f"tls-port {self.tls_port}",
             f"tls-cert-file {self.folder.resolve()}/certificate.pem",
             f"tls-key-file {self.folder.resolve()}/key.pem",
@@ -55,7 +56,7 @@ class RedisServer:
         if not self._sentinel:
             ours += ['save ""', "appendonly no", "repl-diskless-sync-delay 0"]
         if not (self._sentinel and config.exists()):  # a Sentinel writes what it learns into its own
-            config.write_text("\n".join([*ours, *self._lines, ""]))
+            config.write_text("\n".join([*ours, *self._tls, *self._lines, ""]))
         command = [program("redis-server"), str(config), *(["--sentinel"] if self._sentinel else [])]
         log = (self.folder / "log").open("ab")
         self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)

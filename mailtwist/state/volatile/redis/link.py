@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from service_identity import VerificationError
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory
@@ -117,5 +118,9 @@ def _words(why: Failure) -> str:
     """For the operator: what TLS says is in the arguments, and has often no text of its own."""
     if why.check(ConnectionDone, ConnectionLost):
         return "the connection was closed by the server"
+    if why.check(VerificationError):
+        return "its certificate is for another name"
     said = " ".join(str(why.value).split()) or repr(why.value)
+    if "certificate verify failed" in said:
+        return "its certificate has expired, or is signed by nobody whose word we take"
     return f"{type(why.value).__name__}: {said}"[:300]
