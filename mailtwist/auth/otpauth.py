@@ -33,19 +33,23 @@ class Codes:
     algorithm: str = ALGORITHM
 
     def at(self, step: int) -> str:
-        return pyotp.HOTP(self.secret, digits=self.digits, digest=ALGORITHMS[self.algorithm]).at(step)
+        return self._hotp().at(step)
 
     def step_of(self, code: str, steps: Sequence[int]) -> int | None:
         """The last of `steps` whose code it is.  Every one is compared, so that time tells nothing."""
-        found, given = None, code.encode("utf-8", "replace")
+        found, given, hotp = None, code.encode("utf-8", "replace"), self._hotp()
         for step in steps:
-            found = step if hmac.compare_digest(self.at(step).encode(), given) else found
+            found = step if hmac.compare_digest(hotp.at(step).encode(), given) else found
         return found
 
     def step_of_two(self, first: str, second: str, steps: Sequence[int]) -> int | None:
         """The last of `steps` whose code is `second`, that of the step before being `first`."""
-        follows = [step for step in steps if self.step_of(first, (step - 1,)) is not None]
+        hotp, given = self._hotp(), first.encode("utf-8", "replace")
+        follows = [step for step in steps if hmac.compare_digest(hotp.at(step - 1).encode(), given)]
         return self.step_of(second, follows)
+
+    def _hotp(self) -> pyotp.HOTP:
+        return pyotp.HOTP(self.secret, digits=self.digits, digest=ALGORITHMS[self.algorithm])
 
 
 def new_secret(algorithm: str) -> str:

@@ -25,7 +25,7 @@ class Settings:
         example="Example Mail",
     )
     digits: Literal["6", "8"] = setting("6", words="Digits of the codes of new tokens.")
-    look_ahead: Annotated[int, AtLeast(1), AtMost(50)] = setting(
+    look_ahead: Annotated[int, AtLeast(1), AtMost(20)] = setting(
         10,
         words="How many codes may have been made and not used; each of them can be guessed (rfc4226#7.4).",
     )

@@ -40,6 +40,8 @@ class RecoveryTests(FactorCase, FactorContract):
         for typed in (code.lower(), code.replace("-", ""), code.replace("-", "").lower(), code.title()):
             self.assertIs(factor.looks_like(typed), True, typed)
             self.assertEqual(await factor.verify(ENROLLED, typed), expected, typed)
+        for typed in ("ABCI-EFGH-JKLM", "ABCO-EFGH-JKLM", "ABC0-EFGH-JKLM", "abc1-efgh-jklm"):
+            self.assertIs(factor.looks_like(typed), False, typed)
         for typed in (code[:4] + code[5:], code.replace("-", " "), code.replace("-", "\N{HYPHEN}")):
             self.assertIs(factor.looks_like(typed), False, typed)
             self.assertIsNone(await factor.verify(ENROLLED, typed), typed)
