@@ -1,7 +1,10 @@
-"""One server per folder: a lock that ends with its process, however that ends."""
+"""One server per folder, one at a time: locks that end with their process, however that ends."""
 
 import fcntl
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -49,3 +52,27 @@ def is_taken(folder: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+@contextmanager
+def alone(path: Path, patience: float) -> Iterator[None]:
+    """No other process is within this at the same `path`, a file for nothing else.  For threads: it waits up
+    to `patience` seconds, then it raises `TimeoutError`."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        end = time.monotonic() + patience
+        while not _locked(fd):
+            if time.monotonic() > end:
+                raise TimeoutError(f"another process holds {path}")
+            time.sleep(0.005)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -18,11 +18,13 @@ class Threads:
     """A pool of threads.  `run` cannot be called off: who stops waiting leaves the work to end by itself.
 
     Twisted's pool does the same with three objects and two locks for each piece of work, which cost more than
-    many a piece; here there is one queue, written in C.  All but `_work` happens in the reactor's thread."""
+    many a piece; here there is one queue, written in C.  All but `_work` happens in the reactor's thread.
+    A process does not end before its threads were stopped, unless their work may be `lost`."""
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, lost: bool = False) -> None:
         self._name = name
         self._size = size
+        self._lost = lost
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[Thread] = []
         self._under_way = 0
@@ -57,7 +59,9 @@ class Threads:
         from twisted.internet import reactor
 
         name = f"{self._name}-{len(self._threads)}"
-        thread = Thread(target=_work, args=(self._jobs, cast(Any, reactor).callFromThread), name=name)
+        thread = Thread(
+            target=_work, args=(self._jobs, cast(Any, reactor).callFromThread), name=name, daemon=self._lost
+        )
         try:
             thread.start()
         except RuntimeError:  # the system has no more for us: those that are there do it

@@ -83,11 +83,11 @@ class Database:
             self._writing.release()
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._connection() as connection, _transaction(connection, "BEGIN"):
+        with self._connection() as connection, transaction(connection, "BEGIN"):
             return work(connection)
 
     def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._connection() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
+        with self._connection() as connection, transaction(connection, "BEGIN IMMEDIATE"):
             return work(connection)
 
     @contextmanager
@@ -156,7 +156,8 @@ class Database:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """What is done within is committed at its end, or rolled back when that raises."""
     connection.execute(begin)
     try:
         yield

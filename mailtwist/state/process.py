@@ -16,11 +16,11 @@ def durable(assembly: Assembly) -> Durable:
 
 
 def volatile(assembly: Assembly) -> Volatile:
-    """The first `[state:...]` that connections share; without one, the memory of this process."""
+    """The first `[state:...]` that connections share; without one, SQLite in the state folder."""
     for part in assembly.parts("state").values():
         if isinstance(part, Volatile):
             return part
-    return assembly.one(memory_state)
+    return assembly.one(sqlite_volatile_state)
 
 
 def keys(assembly: Assembly) -> Keys:
@@ -33,8 +33,8 @@ def sqlite_state(assembly: Assembly) -> Durable:
     return state
 
 
-def memory_state(assembly: Assembly) -> Volatile:
-    state: Volatile = _by_default("memory", assembly)
+def sqlite_volatile_state(assembly: Assembly) -> Volatile:
+    state: Volatile = _by_default("sqlite_volatile", assembly)
     return state
 
 

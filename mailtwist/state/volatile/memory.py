@@ -92,7 +92,8 @@ class MemoryState(Shelved):
 
     # -- bans, and words for everybody
     async def bans(self) -> Sequence[Ban]:
-        return in_force(self._shelves.all(BANS), self._time.moment())
+        bans = self._shelves.all(BANS)
+        return in_force(bans, self._time.moment())
 
     async def announce(self, word: bytes) -> None:
         self._listeners.tell(word)

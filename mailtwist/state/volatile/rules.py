@@ -102,6 +102,8 @@ def _charged(shelves: Shelves, at: Moment, charge: Charge) -> list[tuple[str, Co
 
 
 def _put_bucket(shelves: Shelves, key: str, one: Counted) -> None:
+    if not (one.here or one.before):
+        return shelves.pop(COUNTED, key)
     shelves.put(COUNTED, key, one, one.until, group=one.window, level=one.level)
 
 

@@ -10,14 +10,21 @@ from mailtwist.state.volatile import memory
 from mailtwist.state.volatile.memory import MemoryState, Settings
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
-from mailtwist.testing.state import VolatileContract
+from mailtwist.testing.limits import LimitsContract
+from mailtwist.testing.volatile import MakesVolatile, VolatileContract
 
 
-class MemoryTests(VolatileContract, TestCase):
+class MakesMemory(MakesVolatile):
     async def make_volatile(self) -> MemoryState:
         self.clock = ManualClock()
         return MemoryState(Settings(), OnePart(Path("nowhere"), clock=self.clock))
 
+
+class MemoryLimitsTests(MakesMemory, LimitsContract, TestCase):
+    pass
+
+
+class MemoryTests(MakesMemory, VolatileContract, TestCase):
     async def test_an_attacker_cannot_fill_the_memory(self) -> None:
         with patch.object(memory, "MOST", 10):
             state = await self.make_volatile()
