@@ -10,6 +10,7 @@ from mailtwist.state.volatile import memory
 from mailtwist.state.volatile.memory import MemoryState, Settings
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
+from mailtwist.testing.interleaving import InterleavingContract
 from mailtwist.testing.limits import LimitsContract
 from mailtwist.testing.volatile import MakesVolatile, VolatileContract
 
@@ -21,6 +22,10 @@ class MakesMemory(MakesVolatile):
 
 
 class MemoryLimitsTests(MakesMemory, LimitsContract, TestCase):
+    pass
+
+
+class MemoryInterleavingTests(MakesMemory, InterleavingContract, TestCase):
     pass
 
 

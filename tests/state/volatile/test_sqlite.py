@@ -7,6 +7,7 @@ from twisted.trial.unittest import TestCase
 from mailtwist.state.volatile.sqlite import Settings, SqliteVolatileState
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
+from mailtwist.testing.interleaving import InterleavingContract
 from mailtwist.testing.limits import LimitsContract
 from mailtwist.testing.sharing import SharingContract
 from mailtwist.testing.volatile import MakesVolatile, VolatileContract
@@ -38,4 +39,8 @@ class SqliteLimitsTests(MakesSqlite, LimitsContract, TestCase):
 
 
 class SqliteSharingTests(MakesSqlite, SharingContract, TestCase):
+    pass
+
+
+class SqliteInterleavingTests(MakesSqlite, InterleavingContract, TestCase):
     pass
