@@ -209,7 +209,8 @@ class WithFloor:
         try:
             return await self._redis.ban(ban)
         except StateAway:
-            self._tell_later("ban", ban.subject, lambda: self._redis.ban(ban))
+            if here:
+                self._tell_later("ban", ban.subject, lambda: self._redis.ban(ban))
             return here
 
     async def banned(self, subjects: Sequence[str]) -> Ban | None:

@@ -55,7 +55,8 @@ class Link(BaseRedisProtocol):  # type: ignore[misc]
         except ResponseError as error:
             raise ErrorReply(str(error)) from None
         except RedisError as error:
-            raise StateAway(self.why or str(error)) from None
+            self.give_up(str(error))  # an answer that is none: what follows could be anybody's
+            raise StateAway(self.why) from None
         finally:
             if late.active():
                 late.cancel()

@@ -1,15 +1,18 @@
 """Redis with TLS: the right server and nobody else, and the one that a Sentinel names."""
 
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from mailtwist.config.places import File
 from mailtwist.state.api import StateAway
 from mailtwist.state.records import Use
+from mailtwist.state.volatile.redis import supervised
 from mailtwist.state.volatile.redis.place import Server, Servers, Url
 from tests.peers.programs import needs
-from tests.state.redis_server import RedisServer
+from tests.state.redis_server import RedisServer, asked
 from tests.state.volatile.redis.faults import FaultTests, charged, until_async
 from tests.state.volatile.redis.making import secret, settings_for
 from tests.tls.made import Authority
@@ -148,13 +151,41 @@ class SentinelTests(FaultTests):
         }
         return settings_for(self.first, **{**known, **more})
 
-    async def test_a_failover_is_followed(self) -> None:
+    async def copied(self) -> None:
+        """The replica has all, and the Sentinel knows it."""
+
         async def has_a_replica() -> bool:
             info: bytes = self.sentinel.ask("INFO", "sentinel")
             copied = b"master_link_status:up" in self.second.ask("INFO", "replication")
             return b"slaves=1" in info and copied
 
         await until_async(has_a_replica)
+
+    async def test_a_master_that_steps_down_is_left(self) -> None:
+        await self.copied()
+        with patch.object(supervised, "LOOKED_AFTER", 0.2):
+            state = await self.begun(self.settings())
+            await charged(state, "x")
+            self.sentinel.ask("SENTINEL", "FAILOVER", "mymaster")
+            await until_async(self.second_is_master)
+            await self.comes_back(state)
+            await until_async(lambda: self.counts(state, "y"))
+
+    async def second_is_master(self) -> bool:
+        return b"role:master" in self.second.ask("INFO", "replication")
+
+    async def counts(self, state: Any, key: str) -> bool:
+        try:
+            await charged(state, key, 1000)
+        except StateAway:
+            return False
+        with socket.create_connection(("127.0.0.1", self.second.port), 20) as connection:
+            asked(connection, "SELECT", 1)
+            found = asked(connection, "KEYS", f"*:bucket:{key}")
+        return bool(found)
+
+    async def test_a_failover_is_followed(self) -> None:
+        await self.copied()
         state = await self.begun(self.settings())
         await state.keep(await charged(state, "x"))
         self.assertIs(await state.use_once("ann/t1", 10, -1, b"x", "", 20), Use.NEW)
