@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailtwist.auth.alarm import Alarm
 from mailtwist.auth.api import Source, TooManyAttempts
 from mailtwist.auth.bans import Bans
-from mailtwist.auth.baseline import Baseline
 from mailtwist.auth.buckets import Attempt, Conditions, Limit, limits_of, member_of
 from mailtwist.auth.names import BadName, canonical
 from mailtwist.auth.places import client_of
@@ -82,7 +82,7 @@ class Limits:
         self._trusted = trusted
         self._bans = Bans(durable, clock)
         self._spray = Spray(volatile, keys, clock, settings)
-        self._baseline = Baseline(volatile, clock, settings)
+        self._alarm = Alarm(volatile, clock, settings)
         self._in_flight = Lines(clock, settings.in_flight, settings.waiting)
         self._lines = Lines(clock, 1, settings.waiting)
         self._honeypots = frozenset(map(_name, settings.honeypots))
@@ -134,13 +134,16 @@ class Limits:
                 self._lines.tell(key)
 
     async def _noted(self, attempt: Attempt) -> None:
-        self._baseline.failed()
+        self._alarm.failed()
         if attempt.source is Source.UNTRUSTED and attempt.password:
             await self._spray.failed(attempt.account, attempt.password)
 
     # -- charging
-    async def _charged(self, attempt: Attempt, until: float) -> Charge:
+    async def _charged(self, attempt: Attempt, until: float) -> Charge | None:
+        """None when there is nothing to be charged."""
         limits = limits_of(attempt, self._settings, await self._conditions(attempt))
+        if not limits:
+            return None
         line = next((one.bucket.key for one in limits if one.bucket.key in self._lines), "")
         while True:
             outcome = await self._in_line(line, limits, attempt, until) if line else await self._tried(limits)
@@ -183,7 +186,7 @@ class Limits:
             raise self._sent_away(attempt) from None
 
     async def _conditions(self, attempt: Attempt) -> Conditions:
-        alarm = self._baseline.alarm
+        alarm = self._alarm.sounds
         exempt = self._trusted.contains(attempt.address)
         if exempt or attempt.source is not Source.UNTRUSTED or not client_of(attempt.address):
             return Conditions(exempt=exempt, halved=alarm)

@@ -153,6 +153,11 @@ class PlaceTests(LimitsCase):
         self.assertEqual(self.denied("nonsense").bucket, "account")
         self.succeed("", account="a2")
 
+    def test_what_can_be_nobodys_name_is_charged_to_its_address_alone(self) -> None:
+        self.assertEqual(self.failures(30, account="", known=False, login=""), 20)
+        self.assertEqual(self.denied(account="", known=False, login="").bucket, "address")
+        self.assertEqual(self.failures(200, "", "", known=False, login=""), 200)
+
     def test_trusted_networks_are_free_of_the_limits_of_addresses_only(self) -> None:
         self.build(trusted="192.0.2.0/24")
         waiting = [self.begin(account=f"a{number}") for number in range(200)]

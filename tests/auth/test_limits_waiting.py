@@ -40,7 +40,7 @@ class WaitingTests(LimitsCase):
     def test_it_does_so_after_some_of_it_have_mistyped_and_while_there_is_an_alarm(self) -> None:
         for number in range(5):
             self.fail_one(account=f"a{number}")
-        self.limits._baseline._alarm = True
+        self.limits._alarm._sounding = True
         waiting = [self.begin(account=f"a{number}") for number in range(200)]
         self.assertEqual(sum(one.called for one in waiting), 5)
         self.assertEqual(self.settle(waiting), 200)

@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import Deferred
 
-from mailtwist.auth.baseline import THIS_WEEK, WEEK
+from mailtwist.auth.alarm import THIS_WEEK, WEEK
 from mailtwist.config.rate import Rate
 from mailtwist.kit.spawn import started
 from tests.auth.limiting import KNOWN, LimitsCase
@@ -12,7 +12,7 @@ HOUR, DAY = 3600, 86400
 LIMITS = {**OPEN, "account_address": Rate(8, HOUR), "known": Rate(8, HOUR), "device_code": Rate(8, HOUR)}
 
 
-class BaselineTests(LimitsCase):
+class AlarmTests(LimitsCase):
     def setUp(self) -> None:
         super().setUp()
         self.accounts = 0
@@ -76,7 +76,7 @@ class BaselineTests(LimitsCase):
         for number in range(150):
             self.fail_one(f"10.0.{number}.1", f"x{number}", limits=processes[number % 2])
             self.clock.advance(0.75)
-        self.assertTrue(all(one._baseline._alarm for one in processes))
+        self.assertTrue(all(one._alarm._sounding for one in processes))
 
     def test_an_old_alarm_says_nothing(self) -> None:
         self.fail_for(120, 120)
@@ -104,4 +104,4 @@ class BaselineTests(LimitsCase):
             self.assertEqual(self.alarms(), 1, times)
 
     def learn(self, failures: int) -> Deferred[None]:
-        return started(self.limits._baseline._count(1, failures))
+        return started(self.limits._alarm._count(1, failures))

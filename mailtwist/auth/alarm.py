@@ -17,7 +17,7 @@ ALARM = Event("limits.alarm", "{failures} failed logins in a minute; {usual} are
 CALM = Event("limits.calm", "{failures} failed logins in a minute; the alarm is over")
 
 
-class Baseline:
+class Alarm:
     """Counts failures of all processes together.
 
     What is usual is the mean of the last 7 days.  Before there are 7 days it is too low, never too high: then
@@ -32,18 +32,18 @@ class Baseline:
         self._failures = 0
         self._looked = clock.seconds()
         self._looking = False
-        self._alarm = False
+        self._sounding = False
 
     def failed(self) -> None:
         self._failures += 1
 
     @property
-    def alarm(self) -> bool:
+    def sounds(self) -> bool:
         """As of a few seconds ago; nothing is waited for."""
         ago = self._clock.seconds() - self._looked
         if ago >= LOOK_EVERY and not self._looking:
             spawn(self._look(ago), "comparing failed logins with those of a usual minute")
-        return self._alarm and ago < MINUTE
+        return self._sounding and ago < MINUTE
 
     async def _look(self, ago: float) -> None:
         self._looking = True
@@ -61,9 +61,9 @@ class Baseline:
             learned = max(1, min(failures, int(most * min(ago, MINUTE) / MINUTE)))
             await self._count(failures, learned)
         now = await self._volatile.spent(THIS_MINUTE, MINUTE)
-        if (now > most) is not self._alarm:
-            self._alarm = now > most
-            (ALARM if self._alarm else CALM).log(failures=round(now), usual=round(usual, 1))
+        if (now > most) is not self._sounding:
+            self._sounding = now > most
+            (ALARM if self._sounding else CALM).log(failures=round(now), usual=round(usual, 1))
 
     async def _count(self, failures: int, learned: int) -> None:
         charge = await self._volatile.charge(
