@@ -26,6 +26,12 @@ hostname = mail.example.org
 trusted_networks = 127.0.0.1
 [login]
 factor = {factor}
+[limits]
+account = {most} in 1 h
+account_long = {most} in 30 d
+account_address = {most} in 15 min
+[state:shared]
+type = memory
 [directory:people]
 type = sqlite
 hash_memory = 8 KiB
@@ -51,12 +57,22 @@ WORDS = {
     "pop3": b"-ERR [AUTH] Authentication failed.",
     "submission": b"535 5.7.8 Authentication failed",
 }
+LATER = {
+    "imap": b"NO [UNAVAILABLE] Try again later.",
+    "pop3": b"-ERR [SYS/TEMP] Try again later.",
+    "submission": b"454 4.7.0 Temporary authentication failure",
+}
+IN_CLEAR = {
+    "imap": b"NO [PRIVACYREQUIRED] Not without TLS.",
+    "pop3": b"-ERR [AUTH] TLS required",
+    "submission": b"538 5.7.11 Encryption required for authentication",
+}
 
 
 class UniformTests(TestCase):
-    async def begun(self, factor: str) -> None:
+    async def begun(self, factor: str, most: int = 1000) -> None:
         self.clock = ManualClock()
-        config = load_text(INI.format(factor=factor), Path(self.mktemp()) / "x.ini")
+        config = load_text(INI.format(factor=factor, most=most), Path(self.mktemp()) / "x.ini")
         config.path.parent.mkdir()
         self.house = Assembled(config, clock=self.clock)
         self.house.build()
@@ -69,7 +85,7 @@ class UniformTests(TestCase):
         self.addCleanup(self._go)
 
     def _note(self, event: dict[str, Any]) -> None:
-        if event.get("event_id") == "login.refused":
+        if event.get("event_id") in ("login.refused", "login.unavailable"):
             self.refusals.append(event)
 
     def _go(self) -> None:
@@ -111,9 +127,9 @@ class UniformTests(TestCase):
             "wrong-password": (ANN, b"x@" + code()),
         }
 
-    def say(self, service: str, *lines: bytes) -> StringTransport:
+    def say(self, service: str, *lines: bytes, address: str = "127.0.0.1") -> StringTransport:
         """A new client that says this, each line behind the answer to the one before."""
-        transport = StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 50000))
+        transport = StringTransport(peerAddress=IPv4Address("TCP", address, 50000))
         guest = self.house.part("service", service)._door.buildProtocol(transport.getPeer())
         guest.makeConnection(transport)
         self.guests.append(guest)
@@ -149,12 +165,20 @@ class UniformTests(TestCase):
             for reason, (user, secret) in cases.items()
             for service, lines in self.logins(user, secret)
         ]
-        for _ in range(6000):  # until all were judged, in threads
-            if len(self.refusals) == len(heard):
-                break
-            await _moment()
+        await self.all_judged(len(heard))
         reasons = {reason for reason, _, _ in heard}
         self.assertEqual({line["reason"] for line in self.refusals}, reasons)
+        await self.all_hear(WORDS, heard)
+
+    async def all_judged(self, count: int) -> None:
+        """In threads."""
+        for _ in range(6000):
+            if len(self.refusals) == count:
+                break
+            await _moment()
+
+    async def all_hear(self, words: dict[str, bytes], heard: list[tuple[str, str, StringTransport]]) -> None:
+        """These words, all at the same time."""
         self.clock.advance(1.999)
         await _moment()
         self.assertEqual([(r, s, t.value()) for r, s, t in heard if t.value()], [])
@@ -162,7 +186,33 @@ class UniformTests(TestCase):
         await _moment()
         for reason, service, transport in heard:
             said = transport.value().removeprefix(b"a ")
-            self.assertEqual(said, WORDS[service] + b"\r\n", (reason, service))
+            self.assertEqual(said, words[service] + b"\r\n", (reason, service))
+
+    async def test_who_is_limited_is_told_to_come_later(self) -> None:
+        """The article's fifth case; and nothing in the answer says whether the secret was right."""
+        await self.begun("required", most=1)
+        cases = await self.cases()
+        self.say("imap", b'a LOGIN "' + ANN + b'" "' + PASSWORD + b'@000000"')
+        await self.all_judged(1)
+        self.refusals.clear()
+        right = {name: cases[name] for name in ("wrong-code", "wrong-password", "used-code")}
+        heard = [
+            (reason, service, self.say(service, *lines))
+            for reason, (user, secret) in right.items()
+            for service, lines in self.logins(user, secret)
+        ]
+        await self.all_judged(len(heard))
+        self.assertEqual({line["reason"] for line in self.refusals}, {"too-many-attempts"})
+        await self.all_hear(LATER, heard)
+
+    async def test_in_clear_nothing_is_looked_at(self) -> None:
+        await self.begun("required")
+        for user, secret in (await self.cases()).values():
+            for service, lines in self.logins(user, secret):
+                begin = lines[:2] if service == "submission" else lines[:1]
+                said = self.say(service, *begin, address="192.0.2.9").value().removeprefix(b"a ")
+                self.assertEqual(said, IN_CLEAR[service] + b"\r\n")
+        self.assertEqual(self.refusals, [])
 
 
 def _itself(assembly: Any) -> Any:

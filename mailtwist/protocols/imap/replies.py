@@ -48,7 +48,7 @@ _NOT_TEXT = re.compile(rb"[^\x20-\x7e]+")
 
 def refusal(trouble: Trouble) -> tuple[str, str]:
     """The response code ("" for none) and the words of the NO that answers a command."""
-    words = _LOGIN.get(type(trouble), trouble.public)
+    words = next((said for kind, said in _LOGIN.items() if isinstance(trouble, kind)), trouble.public)
     if isinstance(trouble, No):
         return trouble.code, words
     for kind, code in _BY_KIND.items():

@@ -36,7 +36,8 @@ def err(words: str, code: str = "", language: Language = ENGLISH) -> bytes:
 
 def refusal(trouble: Trouble, language: Language = ENGLISH) -> bytes:
     """The -ERR that answers a command."""
-    return err(_LOGIN.get(type(trouble), trouble.public), _code(trouble), language)
+    words = next((said for kind, said in _LOGIN.items() if isinstance(trouble, kind)), trouble.public)
+    return err(words, _code(trouble), language)
 
 
 def _code(trouble: Trouble) -> str:

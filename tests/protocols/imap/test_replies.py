@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.auth.api import EncryptionRequired, LoginRefused, LoginUnavailable
+from mailtwist.auth.api import EncryptionRequired, LoginRefused, LoginUnavailable, TooManyAttempts
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.imap.command import No
 from mailtwist.protocols.imap.replies import refusal, status
@@ -14,6 +14,7 @@ class Replies(SynchronousTestCase):
         for trouble, code, words in (
             (LoginRefused("wrong code"), "AUTHENTICATIONFAILED", "Authentication failed."),
             (LoginUnavailable("ldap is away"), "UNAVAILABLE", "Try again later."),
+            (TooManyAttempts("too-many-attempts", 60.0), "UNAVAILABLE", "Try again later."),
             (EncryptionRequired(), "PRIVACYREQUIRED", "Not without TLS."),
             (NoSuchMailbox("secret plans"), "NONEXISTENT", "No such mailbox"),
             (MailboxExists("x"), "ALREADYEXISTS", "The mailbox already exists"),
