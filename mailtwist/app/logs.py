@@ -130,7 +130,10 @@ def as_json(event: LogEvent, level: str) -> str:
             told[key] = value if isinstance(value, int | float | bool) else str(value)
     if trace := _traceback(event):
         told["traceback"] = trace
-    return json.dumps(told, ensure_ascii=False, default=str) + "\n"
+    text = json.dumps(told, ensure_ascii=False, default=str)
+    if not text.isprintable():  # some take other characters than LF for the end of a line
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return text + "\n"
 
 
 _SHAPES: dict[str, Callable[[LogEvent, str], str]] = {"text": as_text, "json": as_json}

@@ -78,10 +78,10 @@ class Story:
         """What all lines tell, `seconds` being the time at which they are written."""
         request = self.request
         return {
-            "user": self.user,
-            "account": _word(self.account) or NOBODY,
             "address": _place(request.address) or NOBODY,
             "network": network_of(request.address) or NOBODY,
+            "user": self.user,
+            "account": _word(self.account) or NOBODY,
             "protocol": request.protocol,
             "service": _word(request.service),
             "tls": request.tls,
@@ -136,10 +136,10 @@ class Audit:
 
     def _facts(self, story: Story, reason: str, counted: bool, detail: str) -> dict[str, Any]:
         return {
-            **story.facts(self._clock.seconds()),
-            "how": story.how if not reason else "",
             "reason": reason,
             "counted": counted,
+            **story.facts(self._clock.seconds()),
+            "how": story.how if not reason else "",
             "detail": detail,
         }
 

@@ -77,10 +77,11 @@ class Decision:
         """The way in, or `LoginRefused` (whatever was wrong), `LoginUnavailable` (something we need is away,
         or a limit is reached), `EncryptionRequired`.  Refusals of all kinds look the same and come at the
         same times."""
-        if not (request.tls or request.trusted):
-            raise EncryptionRequired
         story = Story(request, self._clock.seconds())
         login_id.set(new_id())
+        if not (request.tls or request.trusted):
+            self._audit.refused(story, "no-tls")
+            raise EncryptionRequired
         try:
             accepted = await self._decided(request, story)
         except CancelledError:  # the client is gone
@@ -108,6 +109,8 @@ class Decision:
         if device is None and self._devices.is_app_password(login.secret):
             login.story.counted = False
             raise LoginRefused("wrong-app-password")
+        if device is not None and not device.needs_password:
+            return await self._returning.accepted(login, device, None)
         with self._asking.entered(login.who, trusted=device is not None) as entry:
             found = device or await self._arriving.accepted(login, entry)
             if isinstance(found, Accepted):

@@ -21,6 +21,8 @@ from mailtwist.delivery.wording import (
 from mailtwist.state.records import Notice
 
 WIDTH = 72
+LAST = 253402300799.0
+"""The last second that can be written."""
 
 
 def mail(notice: Notice, to: str, hostname: str, sender: str, sender_name: str, contact: str = "") -> bytes:
@@ -57,10 +59,15 @@ def _paragraphs(notice: Notice, facts: Mapping[str, str], contact: str) -> Itera
 
 def _told(notice: Notice) -> dict[str, str]:
     """What the text may say.  Nothing that came from a client can break a line, nor begin one."""
-    when = datetime.fromtimestamp(notice.created, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     given = {"name": notice.account, **notice.facts}
     facts = {key: "".join(c if c.isprintable() else "?" for c in str(value)) for key, value in given.items()}
-    return {**facts, "when": when}
+    if facts.get("until", "").isdecimal():
+        facts["until"] = _moment(float(facts["until"]))
+    return {**facts, "when": _moment(notice.created)}
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(min(seconds, LAST), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _known(text: str) -> set[str]:
