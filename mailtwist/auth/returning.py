@@ -28,8 +28,9 @@ class Returning:
         self._notices = notices
         self._refused: deque[tuple[str, Device]] = deque(maxlen=LATELY)
 
-    async def accepted(self, login: Login, device: Device, entry: Entry) -> Accepted:
-        """A string that is known is judged by its record alone, and nothing is counted against its owner."""
+    async def accepted(self, login: Login, device: Device, entry: Entry | None) -> Accepted:
+        """A string that is known is judged by its record alone, and nothing is counted against its owner.
+        `entry` may be None where no directory `needs_password`."""
         story = login.story
         story.how = "app-password" if device.kind == APP_PASSWORD else "device"
         story.device, story.source, story.counted = device.id, Source.TRUSTED, False
@@ -56,8 +57,8 @@ class Returning:
             raise
         return login.accepted(password or b"", device.id, opened)
 
-    async def _opened(self, login: Login, device: Device, password: bytes | None, entry: Entry) -> Any:
-        if password is None:
+    async def _opened(self, login: Login, device: Device, password: bytes | None, entry: Entry | None) -> Any:
+        if password is None or entry is None:
             return await self._asking.without_password(login.who)
         try:
             return await self._asking.opened(login.who, password, login.request, entry, coded=False)

@@ -106,6 +106,11 @@ class Device:
             return "expired"
         return "active" if self.stale_at is None else "stale"
 
+    @property
+    def needs_password(self) -> bool:
+        """There is a password in its string, or sealed by it, that a directory has to be asked about."""
+        return self.kind != APP_PASSWORD or bool(self.vault)
+
     def knows(self, net: str) -> bool:
         return any(network.net == net for network in self.networks)
 
