@@ -30,8 +30,9 @@ in it that is installed, and ``mailtwist parts`` lists what that is.
         192.0.2.7:1993
 
 A section is ``[room:name]``. The room says what it is for, ``type`` which kind of it; a section whose name
-is that of a kind needs no ``type``. Sections refer to each other by name. A line that is indented more than
-its setting goes on with it. Every section and every setting is written once. The file is in UTF-8.
+is that of a kind needs no ``type``, and of ``[domain:...]`` and ``[policy:...]`` there is one kind.
+Sections refer to each other by name. A line that is indented more than its setting goes on with it. Every
+section and every setting is written once. The file is in UTF-8.
 
 All problems are told at once, each with its line and with what to write instead, and the exit status
 is then 78::

@@ -11,7 +11,8 @@ HEAD = """\
 #
 # What stands behind a "#" holds anyhow; remove the "#" to change it.  What has no "#" has no default.
 # Keep the sections you want.  A section may have another name; then it needs a line "type = ..." with
-# the name that it has here.  "mailtwist check" tells what is wrong.
+# the name that it has here; [domain:...] and [policy:...] have only a name.  "mailtwist check" tells
+# what is wrong.
 """
 WIDTH = 100
 

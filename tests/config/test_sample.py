@@ -23,7 +23,8 @@ class SampleTests(SynchronousTestCase):
         config = load_text(sample(own), "/etc/mailtwist.ini")
         wanted = [chapter for chapter in chapters(own) if chapter.type]
         self.assertEqual([chapter.broken for chapter in wanted if chapter.broken], [])
-        self.assertEqual(len(config.sections), len(wanted))
+        named = sum(map(len, config.named.values()))
+        self.assertEqual(len(config.sections) + named, len(wanted))
 
     def test_what_stands_behind_a_hash_holds_anyhow(self) -> None:
         for parts in (kinds.good, own):
