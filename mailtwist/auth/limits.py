@@ -10,6 +10,7 @@ from mailtwist.auth.buckets import Attempt, Conditions, Limit, limits_of, member
 from mailtwist.auth.names import BadName, canonical
 from mailtwist.auth.places import client_of
 from mailtwist.auth.queue import LineFull, Lines, WaitedLong
+from mailtwist.auth.spent import LatelySpent
 from mailtwist.auth.spray import Spray
 from mailtwist.config.limits import LimitsSettings
 from mailtwist.config.network import Networks
@@ -83,6 +84,7 @@ class Limits:
         self._bans = Bans(durable, clock)
         self._spray = Spray(volatile, keys, clock, settings)
         self._alarm = Alarm(volatile, clock, settings)
+        self._spent = LatelySpent(clock)
         self._in_flight = Lines(clock, settings.in_flight, settings.waiting)
         self._lines = Lines(clock, 1, settings.waiting)
         self._honeypots = frozenset(map(_name, settings.honeypots))
@@ -105,6 +107,7 @@ class Limits:
         reached, or the line is too long; nothing is charged then."""
         if attempt.source is Source.TRUSTED:
             return Admission(self, attempt)
+        self._known_as_spent(attempt)
         until = self._clock.seconds() + self._settings.longest_wait
         client = "" if self._trusted.contains(attempt.address) else client_of(attempt.address)
         if client:
@@ -203,18 +206,28 @@ class Limits:
         return max(costs)
 
     # -- denying
+    def _known_as_spent(self, attempt: Attempt) -> None:
+        exempt = self._trusted.contains(attempt.address)
+        usual = Conditions(exempt=exempt, halved=self._alarm.sounds, counted=True)
+        if spent := self._spent.among(limits_of(attempt, self._settings, usual)):
+            raise self._told(attempt, *spent, began=False)
+
     async def _denial(self, attempt: Attempt, limits: Sequence[Limit], denied: Denied) -> TooManyAttempts:
         limit = next(limit for limit in limits if limit.bucket.key == denied.key)
-        words = {"subject": limit.subject, "bucket": limit.name, "retry": round(denied.retry)}
+        self._spent.note(limit, denied.retry)
         try:
             until = self._clock.now() + denied.retry
             began = await self._volatile.ban(Ban(limit.subject, limit.name, until))
         except Trouble:
             began = False
+        return self._told(attempt, limit, denied.retry, began=began)
+
+    def _told(self, attempt: Attempt, limit: Limit, retry: float, *, began: bool) -> TooManyAttempts:
+        words = {"subject": limit.subject, "bucket": limit.name, "retry": round(retry)}
         if began:
             LOCKED.log(**words)
         DENIED.log(account=attempt.account, address=attempt.address or "-", **words)
-        return TooManyAttempts("too-many-attempts", denied.retry, limit.name, began)
+        return TooManyAttempts("too-many-attempts", retry, limit.name, began)
 
     def _sent_away(self, attempt: Attempt) -> TooManyAttempts:
         words = {"account": attempt.account, "address": attempt.address or "-"}

@@ -10,6 +10,7 @@ from mailtwist.app.cli.user import command as user_command
 from mailtwist.app.cli.user import work as user_work
 from mailtwist.auth.api import Source, TooManyAttempts
 from mailtwist.auth.limits import Attempt, Limits, the_limits
+from mailtwist.auth.spent import FOR
 from mailtwist.state.process import durable
 from tests.app.cli.inside import InsideCase
 
@@ -33,7 +34,10 @@ class BanTests(InsideCase):
         return limits
 
     async def ban(self, *argv: str) -> tuple[int, str, str]:
-        return await self.said(command, work, *argv)
+        """What the command says; then the server has had the time to see it."""
+        said = await self.said(command, work, *argv)
+        await deferLater(reactor, FOR)  # type: ignore[arg-type]
+        return said
 
     async def kept_out(self, limits: Limits, account: str, address: str, wanted: bool = True) -> float:
         """For how many seconds; the server looks four times a second."""
