@@ -17,6 +17,7 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import shield, spawn, started
 from mailtwist.kit.threads import Threads
+from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateAway
 from mailtwist.state.records import Ban, Bucket, Charge, Denied
 from mailtwist.state.volatile import leading, words
@@ -66,7 +67,7 @@ class SqliteVolatileState(Shelved):
         look, self._look = self._look, None
         if look is not None and look.active():
             look.cancel()
-        with suppress(StateAway):  # what was asked for before is done then
+        with suppress(Trouble):  # what was asked for before is done then
             await self._do(Job((), lambda page, at, db: None, changes=False))
         await self._threads.run(self._file.close)
         self._threads.stop()
@@ -181,7 +182,7 @@ class SqliteVolatileState(Shelved):
         def rule(page: Page, at: Moment, db: sqlite3.Connection) -> Any:
             return words.beyond(db, self._heard, self._me), [leading.heard(page, at, one) for one in followed]
 
-        with suppress(StateAway):  # whoever asks for something hears of that
+        with suppress(Trouble):  # whoever asks for something hears of that
             needs = [(WORK, one) for one in followed]
             (self._heard, said), ends = await self._do(Job(needs, rule, changes=False))
             for word in said:

@@ -75,7 +75,7 @@ class Counted:
             return
         if one.number == self.number:
             self.here -= one.cost
-        elif one.number == self.number - 1:
+        else:  # the one before: who came earlier is not on the way any more
             self.before -= one.cost
 
     def keep(self, id: str) -> None:
