@@ -87,7 +87,7 @@ class Limits:
         self._spent = LatelySpent(clock)
         self._in_flight = Lines(clock, settings.in_flight, settings.waiting)
         self._lines = Lines(clock, 1, settings.waiting)
-        self._honeypots = frozenset(map(_name, settings.honeypots))
+        self._honeypots = frozenset(filter(None, map(_name, settings.honeypots)))
 
     async def start(self) -> None:
         await self._bans.against("", "")
