@@ -53,8 +53,8 @@ class RedisState:
     async def start(self) -> None:
         """It has been tried; if it was not there, the log says so, and it is tried on."""
         self.calls.connection.start()
-        self._words.connection.start()
         await self.calls.connection.outcome()
+        await self._words.start()
 
     async def stop(self) -> None:
         self._stopped = True

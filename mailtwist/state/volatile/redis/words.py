@@ -41,6 +41,12 @@ class Words:
         )
         calls.on_back.append(self._here)
 
+    async def start(self) -> None:
+        """Begun when the connection for commands was tried: who announces from now on is heard."""
+        self.connection.start()
+        await self.connection.outcome()
+        await self._catch_up()
+
     async def announce(self, word: bytes) -> None:
         most, seconds = b"%d" % KEPT, b"%d" % (KEPT_FOR * 1000)
         key = [self._channel]

@@ -6,6 +6,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.state.volatile.redis import Prefix, scripts
+from mailtwist.testing.interleaving import InterleavingContract
 from mailtwist.testing.limits import LimitsContract
 from mailtwist.testing.sharing import SharingContract
 from mailtwist.testing.volatile import MakesVolatile, VolatileContract
@@ -68,6 +69,11 @@ class RedisSharingTests(MakesRedis, SharingContract, TestCase):
     pass
 
 
+@needs("redis-server")
+class RedisInterleavingTests(MakesRedis, InterleavingContract, TestCase):
+    pass
+
+
 class MakesRedisWithFloor(MakesRedis):
     when_away = "local"
 
@@ -84,6 +90,11 @@ class FloorLimitsTests(MakesRedisWithFloor, LimitsContract, TestCase):
 
 @needs("redis-server")
 class FloorSharingTests(MakesRedisWithFloor, SharingContract, TestCase):
+    pass
+
+
+@needs("redis-server")
+class FloorInterleavingTests(MakesRedisWithFloor, InterleavingContract, TestCase):
     pass
 
 

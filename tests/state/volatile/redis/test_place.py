@@ -75,7 +75,10 @@ class UrlTests(SynchronousTestCase):
         self.assertEqual(Settings(url=Url.parse("redis://x")).timeout, Duration(2))
 
 
-INFO = b"# Memory\r\nmaxmemory:100\r\nmaxmemory_policy:%s\r\nloading:%d\r\nrole:%s\r\nconnected_slaves:1\r\nslave0:%s\r\n"
+INFO = (
+    b"# Memory\r\nmaxmemory:100\r\nmaxmemory_policy:%s\r\nloading:%d\r\nrole:%s\r\n"
+    b"connected_slaves:1\r\nslave0:%s\r\n"
+)
 
 
 class ReportTests(SynchronousTestCase):

@@ -1,5 +1,6 @@
 """Redis with TLS: the right server and nobody else, and the one that a Sentinel names."""
 
+import re
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -171,6 +172,11 @@ class SentinelTests(FaultTests):
             await self.comes_back(state)
             await until_async(lambda: self.counts(state, "y"))
 
+    async def second_has_all(self) -> bool:
+        info: bytes = self.first.ask("INFO", "replication")
+        (written,) = re.findall(rb"master_repl_offset:(\d+)", info)
+        return re.findall(rb"offset=(\d+)", info) == [written]
+
     async def second_is_master(self) -> bool:
         return b"role:master" in self.second.ask("INFO", "replication")
 
@@ -189,7 +195,7 @@ class SentinelTests(FaultTests):
         state = await self.begun(self.settings())
         await state.keep(await charged(state, "x"))
         self.assertIs(await state.use_once("ann/t1", 10, -1, b"x", "", 20), Use.NEW)
-        self.first.ask("WAIT", 1, 5000)
+        await until_async(self.second_has_all)
         self.first.kill()
         await self.is_away(state)
 
