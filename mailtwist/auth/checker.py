@@ -20,16 +20,20 @@ class LoginTicket(str):
     """The avatar id: the account id, with what else the decision knows.
 
     `name` is the canonical login name, `device` the id of the remembered device or '', `login` the id under
-    which the decision is in the log.  `take` is for the realm."""
+    which the decision is in the log; `mark` is for `Sessions.register`, and `holder` the server that asked,
+    if it was one of ours.  `take` is for the realm."""
 
     name: str
     device: str
     login: str
+    mark: int
+    holder: Any
     _accepted: Accepted | None
 
-    def __new__(cls, accepted: Accepted, login: str = "") -> "LoginTicket":
+    def __new__(cls, accepted: Accepted, login: str = "", holder: Any = None) -> "LoginTicket":
         ticket = super().__new__(cls, accepted.account)
         ticket.name, ticket.device, ticket.login = accepted.name, accepted.device, login
+        ticket.mark, ticket.holder = accepted.mark, holder
         ticket._accepted = accepted
         return ticket
 
@@ -61,7 +65,7 @@ class DecisionChecker:
             accepted = await self._decision.decide(_request(credentials))
         except LoginRefused as refused:
             raise UnauthorizedLogin(refused.public) from None
-        return LoginTicket(accepted, login_id.get())
+        return LoginTicket(accepted, login_id.get(), getattr(credentials, "holder", None))
 
 
 def the_checker(assembly: Assembly) -> DecisionChecker:

@@ -1,6 +1,7 @@
 """What a mail server hands to twisted.cred: user name and password, with all a decision needs."""
 
 from hmac import compare_digest
+from typing import Any
 
 from twisted.cred.credentials import IUsernamePassword
 from zope.interface import implementer
@@ -10,10 +11,13 @@ from mailtwist.auth.api import LoginRequest
 
 @implementer(IUsernamePassword)
 class MailLogin:
-    """An `IUsernamePassword` that any checker of twisted.cred understands; ours finds the whole `request`."""
+    """An `IUsernamePassword` that any checker of twisted.cred understands; ours finds the whole `request`.
+    `holder` is the server that holds the connection: with a method `dismiss(why)` it hears when the login
+    ends before the connection does."""
 
-    def __init__(self, request: LoginRequest) -> None:
+    def __init__(self, request: LoginRequest, holder: Any = None) -> None:
         self.request = request
+        self.holder = holder
 
     @property
     def username(self) -> bytes:

@@ -340,9 +340,11 @@ def _log_unless_cancelled(failure: Failure) -> None:
 class TakesTurns(TwistedProtocol):
     """The mixin half: stands in front of a stock server and feeds `turns` instead.
 
-    A server says `turn`, `refuse`, and what it likes of `crashed` and `farewell`."""
+    A server says `turn`, `refuse`, and what it likes of `crashed` and `farewell`.  While it is `settling`
+    something, the peer should hear what became of it."""
 
     turns: Turns
+    settling = False
     transport: Any
     clock: Clock = SystemClock()
 

@@ -34,14 +34,31 @@ NOT_HERE = b"554 5.7.1 This service is not for your network"
 
 PATIENCE_FOR_A_REFUSAL = 10.0
 PATIENCE_WITH_LEAVING = 3.0
+PATIENCE_WITH_DISMISSED = 0.5
 
 
 class Guest(TakesTurns):
     """Stands first in the class of a service's server: its door learns who comes and who goes."""
 
     door: "Door"
-    address = ""
+    address = service = ""
     counted = False
+    dismissed = False
+    _cutting: IDelayedCall | None = None
+
+    def dismiss(self, why: str) -> None:
+        """The login is over: goodbye, after what is under way if that ends at once; who does not go is cut
+        off, but not while it is being decided whether a message is taken: that is answered."""
+        if not self.dismissed:
+            self.dismissed = True
+            self.finish()
+            self._cutting = self.callLater(PATIENCE_WITH_DISMISSED, self._cut_off)
+
+    def _cut_off(self) -> None:
+        if self.settling:
+            self._cutting = self.callLater(PATIENCE_WITH_DISMISSED, self._cut_off)
+        else:
+            self.transport.abortConnection()
 
     def makeConnection(self, transport: Any) -> None:
         self.door.present.add(self)
@@ -51,6 +68,8 @@ class Guest(TakesTurns):
             self.finish()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._cutting is not None and self._cutting.active():
+            self._cutting.cancel()
         super().connectionLost(reason)
         CLOSED.log(service=self.door.service, address=self.address, connection=self.turns.id)
         self.door.gone(self)
@@ -98,7 +117,7 @@ class Door(ServerFactory):
             return Refused(self._full, self._clock, self._leaving)
         guest = self._make()
         guest.door, guest.factory, guest.clock = self, self, self._clock
-        guest.address, guest.counted = address, counted
+        guest.address, guest.service, guest.counted = address, self.service, counted
         return guest
 
     def _lets_in(self, address: str) -> bool:

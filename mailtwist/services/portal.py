@@ -9,6 +9,7 @@ from twisted.internet.defer import maybeDeferred
 from zope.interface import implementer
 
 from mailtwist.auth.checker import LoginTicket, the_checker
+from mailtwist.auth.sessions import Sessions, the_sessions
 from mailtwist.config.part import Assembly
 from mailtwist.delivery.pipeline import Reception
 from mailtwist.kit.spawn import spawn, started
@@ -21,7 +22,7 @@ NATIVE = (IMailAccount, IReception)
 
 def portal(assembly: Assembly, realm: IRealm, *, strangers: bool = False) -> Portal:
     """A portal with the one decision in front of `realm`; `strangers` may come in without a login."""
-    made = Portal(realm, [assembly.one(the_checker)])
+    made = Portal(Watched(realm, assembly.one(the_sessions)), [assembly.one(the_checker)])
     if strangers:
         made.registerChecker(AllowAnonymousAccess())
     return made
@@ -63,6 +64,36 @@ class TheirRealm:
     def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
         theirs = [interface for interface in interfaces if interface not in NATIVE]
         return maybeDeferred(self._realm.requestAvatar, _known_to_them(avatarId), mind, *theirs)
+
+
+@implementer(IRealm)
+class Watched:
+    """A realm whose avatars leave when their login has ended: the server that asked, the `holder`, is told to
+    `dismiss` its client.  It finds the `Session` as its attribute `presence`."""
+
+    def __init__(self, realm: Any, sessions: Sessions) -> None:
+        self._realm = realm
+        self._sessions = sessions
+
+    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
+        asked = maybeDeferred(self._realm.requestAvatar, avatarId, mind, *interfaces)
+        if hasattr(getattr(avatarId, "holder", None), "dismiss"):
+            asked.addCallback(self._registered, avatarId)
+        return asked
+
+    def _registered(self, avatar: Avatar, ticket: LoginTicket) -> Avatar:
+        interface, avatar_itself, logout = avatar
+        holder = ticket.holder
+        session = self._sessions.register(
+            str(ticket), ticket.device, ticket.login, ticket.mark, holder.dismiss
+        )
+        holder.presence = session
+
+        def left() -> object:
+            session.left()
+            return logout()
+
+        return interface, avatar_itself, left
 
 
 def _nothing() -> None:

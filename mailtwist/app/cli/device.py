@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from mailtwist.app.cli.answer import moment, print_json, print_rows
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.inside import CannotDo, Inside, person_named, run_inside
-from mailtwist.auth.devices import as_set_today
+from mailtwist.auth.contexts import as_set_today
 from mailtwist.state.api import Durable
 from mailtwist.state.process import durable
 from mailtwist.state.records import Device

@@ -77,8 +77,11 @@ class Connection:
         self.flush()
 
     def farewell(self) -> None:
-        """The service ends."""
-        self.bye("The server is going down", "UNAVAILABLE")
+        """The service ends, or the login does."""
+        if self._host.dismissed:
+            self.bye("Your login is over, log in again")
+        else:
+            self.bye("The server is going down", "UNAVAILABLE")
         self.close()
 
     async def _take(self, frame: Frame) -> None:
@@ -318,6 +321,16 @@ class Connection:
             self._host.chosen(None)
             left.leave()
             await left.mailbox.close()
+
+    def introduced(self, fields: dict[str, str | None]) -> None:
+        if not self.client:  # only the first counts
+            self.client = fields
+            self._host.heard(self.program)
+
+    @property
+    def program(self) -> str:
+        """What the client calls itself."""
+        return " ".join(filter(None, (self.client.get("name"), self.client.get("version"))))
 
     def start_tls(self) -> None:
         self.client.clear()

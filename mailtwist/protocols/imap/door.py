@@ -100,6 +100,9 @@ class Session(Door, Protocol):
     client: dict[str, str | None]
     """What the client said about itself (rfc2971#3.3), empty until then."""
 
+    def introduced(self, fields: dict[str, str | None]) -> None:
+        """It says so now; only the first time counts."""
+
     enabled: set[str]
     """Upper-case names that ENABLE, or what counts as it, has switched on (rfc5161#3.1)."""
 

@@ -39,6 +39,7 @@ class Host(Protocol):
     limits: Limits
     dialect: Dialect
     clock: Clock
+    dismissed: bool
 
     @property
     def lines(self) -> Lines: ...
@@ -83,6 +84,9 @@ class Host(Protocol):
     def stop_looking(self) -> None: ...
 
     def begin_tls(self) -> None: ...
+
+    def heard(self, program: str) -> None:
+        """What the client calls itself: it may say so after its login."""
 
     def hang_up(self) -> None: ...
 

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from mailtwist.auth.api import LoginRefused, LoginRequest, LoginUnavailable
 from mailtwist.auth.credentials import MailLogin
+from mailtwist.auth.sessions import Session
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
 from mailtwist.protocols.errors import Malformed
@@ -50,7 +51,9 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     IDENT = b"mailtwist ready"
     limits = Limits()
     dialect: Dialect
-    address = ""
+    address = service = ""
+    dismissed = False
+    presence: Session | None = None
     portal: Any
     ctx: Any
     account: Any
@@ -177,6 +180,10 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         self.turns.start_tls(self.ctx)
         self.startedTLS = True
 
+    def heard(self, program: str) -> None:
+        if self.presence is not None:
+            self.presence.heard(program)
+
     def hang_up(self) -> None:
         self.turns.close()
 
@@ -202,13 +209,13 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         if isinstance(credentials, Credentials):
             if not credentials.authzid:
                 return self.authenticateLogin(credentials.user, credentials.secret)
-            return self._log_in_by_portal(MailLogin(self._request(credentials)))
+            return self._log_in_by_portal(MailLogin(self._request(credentials), self))
         return self._log_in_by_portal(credentials.credentials)
 
     def authenticateLogin(self, user: bytes, passwd: bytes) -> Any:
         """(interface, avatar, logout), or a Deferred of that; the interface is `IMailAccount` or
         `imap4.IAccount`.  A subclass may override it."""
-        return self._log_in_by_portal(MailLogin(self._request(Credentials(user, passwd))))
+        return self._log_in_by_portal(MailLogin(self._request(Credentials(user, passwd)), self))
 
     def _log_in_by_portal(self, credentials: Any) -> Deferred[Any]:
         if self.portal is None:
@@ -217,7 +224,6 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         return asked
 
     def _request(self, credentials: Credentials) -> LoginRequest:
-        client = self.connection.client
         return LoginRequest(
             protocol="imap",
             user=credentials.user,
@@ -226,7 +232,9 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
             tls=self.encrypted,
             trusted=self.trusted(self.address),
             authzid=credentials.authzid,
-            client=" ".join(filter(None, (client.get("name"), client.get("version")))),
+            client=self.connection.program,
+            connection=self.turns.id,
+            service=self.service,
         )
 
     # -- for subclasses written for twisted.mail

@@ -58,7 +58,7 @@ class POP3Server(TakesTurns, pop3.POP3):
 
     alpn = (b"pop3",)
     limits = Limits()
-    address = ""
+    address = service = ""
     ctx: Any = None
     portal: Any = None
     factory: Any = None
@@ -307,8 +307,10 @@ class POP3Server(TakesTurns, pop3.POP3):
             address=self.address,
             tls=self.encrypted,
             trusted=self.trusted(self.address),
+            connection=self.turns.id,
+            service=self.service,
         )
-        return MailLogin(request)
+        return MailLogin(request, self)
 
     def _portal(self, credentials: Any) -> Deferred[Any]:
         if self.portal is None:

@@ -25,6 +25,7 @@ class SignsIn:
     session: Session
     limits: Limits
     address: str
+    service: str
     auth_offered = True
     authenticated: bool
     startedTLS: bool
@@ -76,7 +77,10 @@ class SignsIn:
                 tls=self.startedTLS,
                 trusted=self.trusted(self.address),
                 client=self.session.helo,
-            )
+                connection=self.turns.id,
+                service=self.service,
+            ),
+            self,
         )
 
     def _login_refused(self, trouble: Trouble) -> Reply:

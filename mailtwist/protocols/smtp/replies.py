@@ -39,6 +39,7 @@ NOT_ASCII = Reply(553, "5.6.7", "An address beyond ASCII needs SMTPUTF8")
 CANNOT_SAY = Reply(252, "2.0.0", "Cannot say, but will take mail and try to deliver it")
 CRASHED = Reply(421, "4.3.0", "Internal error, try again later", last=True)
 LEAVING = Reply(421, "4.3.2", "The service is shutting down, try again later", last=True)
+DISMISSED = Reply(421, "4.7.0", "Your login is over, log in again", last=True)
 TOO_SLOW = Reply(421, "4.4.2", "Timeout, goodbye", last=True)
 
 

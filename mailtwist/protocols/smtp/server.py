@@ -78,7 +78,8 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
     login_required = False
     vrfy: Asker = "nobody"
     reports = True
-    address = ""
+    address = service = ""
+    dismissed = False
     delivery: Any
     deliveryFactory: Any
     timeout: Any
@@ -140,7 +141,7 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
         self.say(replies.CRASHED)
 
     def farewell(self) -> None:
-        self.say(replies.LEAVING)
+        self.say(replies.DISMISSED if self.dismissed else replies.LEAVING)
 
     def timeoutConnection(self) -> None:
         self.say(replies.TOO_SLOW)

@@ -37,6 +37,7 @@ class TakesMail(SignsIn):
     is nothing of theirs, whoever takes the mail is asked without that."""
 
     clock: Clock
+    settling: bool
     transport: Any
     conduct: Conduct
     host: Any
@@ -165,7 +166,11 @@ class TakesMail(SignsIn):
 
     async def commit(self, transfer: Transfer) -> Sequence[Reply]:
         count = len(self.for_each(NO_BINARY))
-        found = await uninterrupted(outcomes(transfer, count, self.dialect.protocol == "lmtp"))
+        self.settling = True
+        try:
+            found = await uninterrupted(outcomes(transfer, count, self.dialect.protocol == "lmtp"))
+        finally:
+            self.settling = False
         answers = [self._outcome(outcome) for outcome in found]
         if any(answer.good for answer in answers):
             self.conduct.forgive()

@@ -37,7 +37,7 @@ class Id(Command):
         return cls(fields)
 
     async def run(self, session: Session) -> Answer:
-        session.client = session.client or self.fields  # only the first counts
+        session.introduced(self.fields)
         session.untagged(b'ID ("name" "mailtwist")')
         return Answer("ID completed")
 
