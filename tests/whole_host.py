@@ -5,6 +5,9 @@ SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s
 TLS = "[tls:public]\ntype = self_signed\n"
 
 PARTS = """
+[notices]
+send = no
+
 [directory:people]
 type = sqlite
 

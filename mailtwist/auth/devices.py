@@ -177,9 +177,8 @@ class Devices:
         device = remembered.device
         facts = _facts(device, request)
         REMEMBERED.log(account=device.account, **facts)
-        self._notices.tell(device.account, "new-device", name=name, **facts)
-        if remembered.networks:
-            self._notices.tell(device.account, "new-network", name=name, **facts)
+        unknown = {"new_network": facts["network"]} if remembered.networks else {}
+        self._notices.tell(device.account, "new-device", name=name, **facts, **unknown)
         for gone in remembered.evicted:
             EVICTED.log(account=gone.account, device=gone.id, other=device.id)
             self._notices.tell(

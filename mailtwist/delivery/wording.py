@@ -51,13 +51,14 @@ WORDINGS: Mapping[str, Wording] = {
         (
             "A mail program logged in with your password and a fresh code. From now on what it has saved is"
             " remembered, so that it need not ask for a code each time.",
+            "You had not been in its network before: {new_network}.",
         ),
         NOTHING,
         SOMEBODY_KNOWS,
     ),
     "new-network": Wording(
         "Your mail account is used from a new network",
-        ("Somebody logged in with your password and a fresh code from a network where you had not been.",),
+        ("One of your mail programs logged in from a network where you had not been.",),
         NOTHING,
         SOMEBODY_KNOWS,
     ),

@@ -18,6 +18,7 @@ ALL = {
     **{fact: f"the {fact}" for fact in FACTS if fact != "when"},
     "name": ANN,
     "date": "2027-01-31",
+    "new_network": "203.0.113.0/24",
 }
 TEXT = """\
 This is about your mail account ann@example.org on mail.example.org.
