@@ -17,7 +17,6 @@ MOST = 10
 
 _FOUR = r"[A-HJ-NP-Z2-9]{4}"
 _CODE = re.compile(rf"{_FOUR}(-?){_FOUR}\1{_FOUR}", re.ASCII | re.IGNORECASE)
-_FORM = TokenForm(12, "", 0)
 
 
 def looks_like(text: str) -> bool:
@@ -34,11 +33,11 @@ class WrittenCodes(Tokens):
     """Each code is a token, and can be used once.  What is sealed in it is a hash of the code: who has the
     databases without the keys has nothing to try codes against, and who has both has 60 bits before him."""
 
-    async def issue(self, account: str, seconds: int = 0, label: str = "") -> tuple[Token, str]:
+    async def issue(self, account: str, seconds: int = 0) -> tuple[Token, str]:
         """A new code, which is good for so long, or until it is removed."""
         code = new_code()
-        form = TokenForm(_FORM.digits, _FORM.algorithm, seconds)
-        return await self.add(account, _hash(code), label, form, active=True), code
+        form = TokenForm(12, "", seconds)
+        return await self.add(account, _hash(code), "", form, active=True), code
 
     async def used(self, token: Token) -> bool:
         return await self.durable.last_step(token.account, token.id) >= 0
