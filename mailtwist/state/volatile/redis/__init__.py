@@ -1,11 +1,12 @@
 """State that several nodes share, in Redis: limits, bans, used codes, logins under way, announcements."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mailtwist.config.part import Assembly, Part, installed
 from mailtwist.config.places import File
-from mailtwist.config.problems import Sentence
+from mailtwist.config.problems import shown
 from mailtwist.config.secret import Secret
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost, Duration
@@ -16,8 +17,6 @@ from mailtwist.state.volatile.redis.place import Servers, Trust, Url
 if TYPE_CHECKING:
     from mailtwist.state.volatile.redis.connection import Reach
 
-NOT_A_PREFIX = Sentence("redis-prefix", '"{text}" is not a prefix; write letters, digits, "-" and "_"')
-
 
 class Prefix(str):
     """What all keys begin with."""
@@ -27,7 +26,7 @@ class Prefix(str):
     @classmethod
     def parse(cls, text: str) -> "Prefix":
         if not (text.isascii() and text.replace("-", "").replace("_", "").isalnum() and len(text) <= 40):
-            raise NOT_A_PREFIX.wrong(text=text)
+            raise ValueError(f'"{shown(text)}" is no prefix; write letters, digits, "-" and "_"')
         return cls(text)
 
 
@@ -109,14 +108,25 @@ def made(settings: Settings, assembly: Assembly, now: str | None = None) -> Vola
     return WithFloor(state, memory.build(memory.settings(), assembly), clock)
 
 
+def _problems(settings: Settings) -> Iterator[str]:
+    if settings.sentinels and settings.url.scheme == "unix":
+        yield "sentinels lead to hosts, not to a socket; write url = redis://<name of the master>"
+    if settings.key is not None and settings.certificate is None:
+        yield "there is a key without its certificate; write certificate, too"
+    if not settings.url.is_tls and (settings.authorities or settings.certificate or settings.server_name):
+        yield "certificates and names are checked with TLS only; write url = rediss://..."
+    if settings.user and settings.password is None:
+        yield "there is a user without a password; write password, too"
+    if settings.sentinel_user and settings.sentinel_password is None:
+        yield "there is a sentinel_user without a password; write sentinel_password, too"
+
+
 def reached(settings: Settings, clock: Clock) -> "Reach":
     """How connections are made.  ValueError when the settings do not go together."""
     from mailtwist.state.volatile.redis.connection import Login, Reach, Sentinels
 
-    if settings.sentinels and settings.url.scheme == "unix":
-        raise ValueError("sentinels lead to hosts, not to a socket; write url = redis://<name of the master>")
-    if settings.key is not None and settings.certificate is None:
-        raise ValueError("there is a key without its certificate; write certificate, too")
+    if problem := next(_problems(settings), ""):
+        raise ValueError(problem)
     trust = Trust(settings.authorities, settings.server_name, settings.certificate, settings.key)
     sentinels = None
     if settings.sentinels:

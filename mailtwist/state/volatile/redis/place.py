@@ -6,22 +6,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
-from mailtwist.config.problems import Sentence
+from mailtwist.config.problems import shown
 from mailtwist.config.words import repeated, split
 
-NOT_A_URL = Sentence(
-    "redis-url",
-    '"{text}" is not where a Redis can be; write "redis://127.0.0.1:6379/0", '
-    '"rediss://redis.example.org/0" (TLS), "unix:///run/redis/redis.sock"',
+HOW = (
+    'write "redis://127.0.0.1:6379/0", "rediss://redis.example.org/0" (TLS) or "unix:///run/redis/redis.sock"'
 )
-USER_IN_URL = Sentence(
-    "redis-url-user", "a user or password does not go into the url; write them as user and password"
-)
-NOT_A_SENTINEL = Sentence(
-    "redis-sentinel", '"{text}" is not where a Sentinel can be; write "s1.example.org:26379"'
-)
-SENTINEL_TWICE = Sentence("redis-sentinel-twice", '"{text}" is there twice; write it once')
-
 SCHEMES = {"redis": 6379, "rediss": 6379, "unix": 0}
 SENTINEL_PORT = 26379
 
@@ -43,7 +33,7 @@ class Server:
                 return cls(found.hostname, found.port or SENTINEL_PORT)
         except ValueError:
             pass
-        raise NOT_A_SENTINEL.wrong(text=text)
+        raise ValueError(f'"{shown(text)}" is no place of a Sentinel; write "s1.example.org:26379"')
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -59,7 +49,7 @@ class Servers(tuple[Server, ...]):
     def parse(cls, text: str) -> Self:
         found = cls(map(Server.parse, split(text)))
         if twice := repeated(found):
-            raise SENTINEL_TWICE.wrong(text=twice)
+            raise ValueError(f'"{shown(str(twice))}" is there twice; write it once')
         return found
 
     def __str__(self) -> str:
@@ -82,13 +72,13 @@ class Url:
             url = urlsplit(text)
             port = url.port
         except ValueError:
-            raise NOT_A_URL.wrong(text=text) from None
+            raise _no_url(text) from None
         if "@" in url.netloc:
-            raise USER_IN_URL.wrong()
+            raise ValueError("a user or password does not go into the url; write them as user and password")
         if url.scheme == "unix" and url.path.startswith("/") and not url.netloc and not url.fragment:
             return cls("unix", Server(unquote(url.path), 0), _database(url.query.removeprefix("db="), text))
         if url.scheme not in SCHEMES or not url.hostname or url.query or url.fragment:
-            raise NOT_A_URL.wrong(text=text)
+            raise _no_url(text)
         # As it is written: it may be the name of a master, where case counts.
         host = url.hostname if url.netloc.startswith("[") else url.netloc.partition(":")[0]
         server = Server(host, port or SCHEMES[url.scheme])
@@ -104,9 +94,13 @@ class Url:
         return f"{self.scheme}://{self.server}/{self.database}"
 
 
+def _no_url(text: str) -> ValueError:
+    return ValueError(f'"{shown(text)}" is not where a Redis can be; {HOW}')
+
+
 def _database(text: str, whole: str) -> int:
     if text and not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise NOT_A_URL.wrong(text=whole)
+        raise _no_url(whole)
     return int(text or 0)
 
 

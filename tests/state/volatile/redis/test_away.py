@@ -30,7 +30,7 @@ class AwayTests(FaultTests):
             self.server.start()
             await self.comes_back(state)
         ids = [event["event_id"] for event in events]
-        self.assertEqual(ids, ["state.redis_away", "state.redis_back"])
+        self.assertEqual((set(ids[:-1]), ids[-1]), ({"state.redis_away"}, "state.redis_back"))
 
     async def test_a_server_that_comes_later_is_found(self) -> None:
         self.server.kill()

@@ -1,7 +1,11 @@
 """How operators write where Redis is, and what a Redis says about itself."""
 
+from textwrap import dedent
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.config.load import BadConfig, load_text
+from mailtwist.config.places import File
 from mailtwist.config.values import Duration
 from mailtwist.state.volatile.redis import Prefix, Settings, reached
 from mailtwist.state.volatile.redis.health import report
@@ -60,6 +64,23 @@ class UrlTests(SynchronousTestCase):
         for text in ("s1, s1", "s1:x", "m@s1", "redis://s1", "s1/2"):
             self.assertRaises(ValueError, Servers.parse, text)
 
+    def test_what_is_wrong_in_an_ini_file_is_told_with_its_line(self) -> None:
+        ini = """\
+            [state:shared]
+            type = redis
+            url = redis://m:hunter2@localhost
+            sentinels = s1, s1
+            prefix = {a}
+            timeout = 1 h
+            when_away = never
+            """
+        with self.assertRaises(BadConfig) as caught:
+            load_text(dedent(ini), "x.ini")
+        self.assertNotIn("hunter2", str(caught.exception))
+        found = [(one.line, one.setting) for one in caught.exception.problems if one.line]
+        lines = [(3, "url"), (4, "sentinels"), (5, "prefix"), (6, "timeout"), (7, "when_away")]
+        self.assertEqual(found, lines)
+
     def test_a_prefix_is_a_word(self) -> None:
         self.assertEqual(Prefix.parse("mail-twist_2"), "mail-twist_2")
         for text in ("a b", "a:b", "{a}", "*", "-", "x" * 41, "ä"):
@@ -69,7 +90,11 @@ class UrlTests(SynchronousTestCase):
         sentinels = Servers.parse("s1")
         for settings in (
             Settings(url=Url.parse("unix:///x"), sentinels=sentinels),
-            Settings(url=Url.parse("rediss://x"), key=__file__),
+            Settings(url=Url.parse("rediss://x"), key=File(__file__)),
+            Settings(url=Url.parse("redis://x"), authorities=File(__file__)),
+            Settings(url=Url.parse("redis://x"), server_name="x"),
+            Settings(url=Url.parse("redis://x"), user="m"),
+            Settings(url=Url.parse("redis://x"), sentinel_user="m"),
         ):
             self.assertRaises(ValueError, reached, settings, ManualClock())
         self.assertEqual(Settings(url=Url.parse("redis://x")).timeout, Duration(2))
