@@ -6,6 +6,7 @@ from mailtwist.auth.api import LoginRequest
 from mailtwist.auth.app_passwords import app_password_id, opened_vault
 from mailtwist.auth.contexts import as_set_today, context_of, in_place, is_far
 from mailtwist.auth.grammar import Cut, bare
+from mailtwist.auth.marks import Marks
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.places import network_of
 from mailtwist.auth.uses import Uses
@@ -16,7 +17,7 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import Durable
-from mailtwist.state.keys import DEVICES, Keys
+from mailtwist.state.keys import Keys
 from mailtwist.state.process import durable, keys
 from mailtwist.state.records import (
     APP_PASSWORD,
@@ -41,8 +42,6 @@ NOT_NOTED = Event(
 UNGUESSABLE = ("device-code", "recovery")
 """Kinds of codes that leave a string which nobody guesses."""
 
-LOOKUP_OCTETS = 20
-
 Judgement = Literal[
     "", "revoked-device", "expired", "other-protocol", "other-network", "stale-device", "device-waits"
 ]
@@ -58,7 +57,7 @@ class Devices:
         self, durable: Durable, keys: Keys, clock: Clock, settings: LoginSettings, notices: Notices
     ) -> None:
         self._durable = durable
-        self._keys = keys
+        self._marks = Marks(keys)
         self._clock = clock
         self._settings = settings
         self._notices = notices
@@ -71,7 +70,7 @@ class Devices:
     async def find(self, account: str, secret: bytes) -> Device | None:
         """The device with this string, in whatever state: also of one that ended a while ago it is known, so
         that whoever still polls with it is not taken for somebody who guesses."""
-        found = await self._durable.device(account, self._marks(account, secret))
+        found = await self._durable.device(account, self._marks.all_of(account, secret))
         return found and as_set_today(found, self._settings)
 
     def verdict(self, device: Device, request: LoginRequest) -> Judgement:
@@ -129,8 +128,7 @@ class Devices:
             self._notices.tell(device.account, "new-network", name=name, **_facts(device, request))
         touch = Touch(device.account, device.id, self._clock.now(), request.address, net, learn=far)
         self._uses.note(touch, device)
-        newest = self._keys.versions(DEVICES)[0]
-        if device.key_version != newest or (password and not device.inner):
+        if device.key_version != self._marks.version or (password and not device.inner):
             await self._rehash(device, request.secret, password)
 
     async def refused(self, device: Device) -> None:
@@ -160,15 +158,14 @@ class Devices:
     # -- inside
     async def _revive(self, account: str, password: bytes) -> None:
         try:
-            await self._durable.revive(account, self._inner_marks(account, password))
+            await self._durable.revive(account, self._marks.all_inner(account, password))
         except Trouble as error:
             NOT_NOTED.log(account=account, device="", error=str(error))
 
     async def _rehash(self, device: Device, secret: bytes, password: bytes | None) -> None:
-        account, version = device.account, self._keys.versions(DEVICES)[0]
-        inner = self._inner(account, password, version) if password else b""
+        account, version = device.account, self._marks.version
+        mark, inner = self._marks.of(account, secret, version), self._marks.inner(account, password, version)
         try:
-            mark = self._mark(account, secret, version)
             await self._durable.rehash(account, device.id, mark, version, inner)
         except Trouble as error:
             NOT_NOTED.log(account=account, device=device.id, error=str(error))
@@ -194,13 +191,13 @@ class Devices:
         self, account: str, request: LoginRequest, network: str, code: str, password: bytes, cut: Cut
     ) -> Device:
         now = self._clock.now()
-        version = self._keys.versions(DEVICES)[0]
+        version = self._marks.version
         kind = DEVICE_CODE if code in UNGUESSABLE else CODE_STRING
         return Device(
             id=new_id(),
             account=account,
             kind=kind,
-            lookup=self._mark(account, request.secret, version),
+            lookup=self._marks.of(account, request.secret, version),
             key_version=version,
             created=now,
             last_used=now,
@@ -210,21 +207,9 @@ class Devices:
             networks=(Network(network, now, now),),
             client=request.client,
             context=context_of(kind, self._settings),
-            inner=self._inner(account, password, version),
+            inner=self._marks.inner(account, password, version),
             cut=(cut.front, cut.back),
         )
-
-    def _marks(self, account: str, secret: bytes) -> list[bytes]:
-        return [self._mark(account, secret, version) for version in self._keys.versions(DEVICES)[:2]]
-
-    def _mark(self, account: str, secret: bytes, version: int) -> bytes:
-        return self._keys.mac(DEVICES, version, account, secret)[:LOOKUP_OCTETS]
-
-    def _inner_marks(self, account: str, password: bytes) -> list[bytes]:
-        return [self._inner(account, password, version) for version in self._keys.versions(DEVICES)[:2]]
-
-    def _inner(self, account: str, password: bytes, version: int) -> bytes:
-        return self._keys.mac(DEVICES, version, account, "password", password)[:LOOKUP_OCTETS]
 
 
 def _facts(device: Device, request: LoginRequest) -> dict[str, str]:

@@ -3,14 +3,12 @@
 from typing import Any
 
 from mailtwist.auth.api import LoginRequest, LoginUnavailable, Person
-from mailtwist.auth.app_passwords import new_app_password, sealed_vault
-from mailtwist.auth.devices import LOOKUP_OCTETS
+from mailtwist.auth.app_passwords import new_app_password
+from mailtwist.auth.issuing import Wanted, the_app_passwords
 from mailtwist.auth.limits import the_limits
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
-from mailtwist.state.keys import DEVICES
-from mailtwist.state.process import keys
-from mailtwist.state.records import APP_PASSWORD, STALE_AFTER, Device
+from mailtwist.state.records import STALE_AFTER, Device
 from mailtwist.testing.directory import MemoryDirectory
 from tests.auth.house import AWAY, HOME, NAME, PASSWORD, House
 
@@ -191,26 +189,10 @@ class ReturningTests(House):
 class AppPasswordTests(House):
     """One made for one program."""
 
-    def made(self, vault: bool = False, **more: Any) -> bytes:
-        id, text = new_app_password()
-        secret, now = text.encode(), self.clock.now()
-        version = keys(self.assembly).versions(DEVICES)[0]
-        device = Device(
-            id=id,
-            account="a1",
-            kind=APP_PASSWORD,
-            lookup=keys(self.assembly).mac(DEVICES, version, "a1", secret)[:LOOKUP_OCTETS],
-            key_version=version,
-            created=now,
-            last_used=now,
-            expires_at=now + 86400,
-            idle=86400.0,
-            context="open",
-            vault=sealed_vault(secret, PASSWORD, "a1", id) if vault else b"",
-            **more,
-        )
-        self.successResultOf(started(self.durable.remember(device, 8)))
-        return secret
+    def made(self, vault: bool = False, **wanted: Any) -> bytes:
+        given = the_app_passwords(self.assembly)
+        issuing = given.issue("a1", Wanted(**wanted), PASSWORD if vault else None)
+        return self.successResultOf(started(issuing)).text.encode()
 
     def test_it_needs_no_code_and_no_password_and_works_everywhere(self) -> None:
         secret = self.made()
@@ -244,7 +226,7 @@ class AppPasswordTests(House):
         self.assertEqual(self.refused(old), "stale-device")
 
     def test_it_works_for_its_protocols_and_networks_alone(self) -> None:
-        secret = self.made(protocols=("imap",), allowed=("192.0.2.0/24",))
+        secret = self.made(protocols=("imap",), networks=("192.0.2.0/24",))
         self.accepted(secret, HOME)
         self.assertEqual(self.refused(secret, HOME, protocol="smtp"), "other-protocol")
         self.assertEqual(self.refused(secret, AWAY), "other-network")

@@ -1,76 +1,66 @@
-"""`mailtwist device`: what mail programs have saved, and an end to it."""
+"""`mailtwist device`: what mail programs have saved, what it is called, and an end to it."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 
-from mailtwist.app.cli.answer import moment, print_json, print_rows
+from mailtwist.app.cli.answer import print_json, print_rows
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.inside import CannotDo, Inside, person_named, run_inside
-from mailtwist.auth.contexts import as_set_today
+from mailtwist.app.cli.remembered import label_of, revoke_arguments, revoked, rows_of
+from mailtwist.auth.endings import the_endings
 from mailtwist.state.api import Durable
 from mailtwist.state.process import durable
 from mailtwist.state.records import Device
 
+COLUMNS = (
+    *("id", "state", "kind", "context", "label", "client", "protocols"),
+    *("last_used", "last_address", "networks", "expires"),
+)
+
 
 def arguments(parser: ArgumentParser) -> None:
     words = parser.add_subparsers(dest="word", required=True, metavar="WORD")
-    listed = words.add_parser("list", help="the strings that are remembered for an account")
-    revoke = words.add_parser("revoke", help="a string does not get in any more, from now on")
-    for one in (listed, revoke):
+    listed = words.add_parser("list", help="what is remembered for an account")
+    revoke = words.add_parser("revoke", help="it does not get in any more, and who is in by it goes out")
+    label = words.add_parser("label", help="what it is called in lists and mails")
+    for one in (listed, revoke, label):
         one.add_argument("name", metavar="NAME", help="the login name")
         one.add_argument("--json", action="store_true", help="answer in JSON")
     listed.add_argument("--all", action="store_true", help="those that have ended, too")
-    revoke.add_argument("device", metavar="ID", nargs="*", help="which ones, from the list")
-    revoke.add_argument("--all", action="store_true", help="all of them")
+    revoke_arguments(revoke)
+    label.add_argument("device", metavar="ID", help="which one, from the list")
+    label.add_argument("label", metavar="LABEL", help="the new label, in quotation marks; '' for none")
 
 
 async def work(inside: Inside, chosen: Namespace) -> int:
     inside.parts("directory")
-    state = durable(inside)
+    state, endings = durable(inside), inside.one(the_endings)
     await inside.begin()
     _, person = await person_named(inside, chosen.name)
-    now = inside.clock.now()
-    remembered = await state.devices(person.account)
+    known = await state.devices(person.account)
     if chosen.word == "revoke":
-        return await _revoke(state, [device for device in remembered if device.alive(now)], now, chosen)
-    devices = [as_set_today(device, inside.login) for device in remembered]
-    living = [device for device in devices if device.alive(now)]
-    rows = [_row(device, now) for device in (devices if chosen.all else living)]
-    columns = ("id", "state", "client", "last_used", "last_address", "networks", "expires")
-    print_rows(rows, columns, chosen.json, f"nothing is remembered for {person.name}")
+        return await revoked(endings, known, inside.clock.now(), chosen)
+    if chosen.word == "label":
+        return await _labelled(state, known, chosen)
+    rows = rows_of(known, inside, all=chosen.all)
+    print_rows(rows, COLUMNS, chosen.json, f"nothing is remembered for {person.name}")
     return 0
 
 
-async def _revoke(state: Durable, living: list[Device], now: float, chosen: Namespace) -> int:
-    if bool(chosen.device) == chosen.all:
-        raise CannotDo("say which devices, or --all")
-    wanted = [device.id for device in living] if chosen.all else list(dict.fromkeys(chosen.device))
-    known = {device.id: device for device in living}
-    if missing := [id for id in wanted if id not in known]:
-        raise CannotDo(f"there is no living device {missing[0]}; nothing was revoked")
-    for id in wanted:
-        await state.revoke(known[id].account, id, now)
-    print_json({"done": "revoked", "devices": wanted}) if chosen.json else print(f"revoked: {len(wanted)}")
+async def _labelled(state: Durable, known: Sequence[Device], chosen: Namespace) -> int:
+    label = label_of(chosen.label)
+    found = [device for device in known if device.id == chosen.device]
+    if not found:
+        raise CannotDo(f"there is no device {chosen.device}")
+    await state.relabel(found[0].account, found[0].id, label)
+    print_json({"done": "labelled", "device": found[0].id, "label": label}) if chosen.json else print(
+        f"{found[0].id}: {label or '(no label)'}"
+    )
     return 0
-
-
-def _row(device: Device, now: float) -> dict[str, object]:
-    ended = "revoked" if device.revoked_at is not None else "expired"
-    return {
-        "id": device.id,
-        "state": "active" if device.alive(now) else ended,
-        "client": device.client,
-        "label": device.label,
-        "created": moment(device.created),
-        "last_used": moment(device.last_used),
-        "last_address": device.last_address,
-        "networks": [network.net for network in device.networks],
-        "expires": moment(min(device.expires_at, device.last_used + device.idle)),
-        "uses": device.uses,
-    }
 
 
 def run(chosen: Namespace) -> int:
     return run_inside(work, chosen)
 
 
-command = Command("lists and revokes what mail programs have saved", run, arguments)
+command = Command("lists, labels and revokes what mail programs have saved", run, arguments)

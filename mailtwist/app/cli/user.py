@@ -11,7 +11,9 @@ from mailtwist.app.cli.groups import change_groups, group_arguments
 from mailtwist.app.cli.inside import CannotDo, Inside, canonical_name, person_named, run_inside
 from mailtwist.app.cli.quotas import change_quota, quota_arguments, store_named
 from mailtwist.auth.api import Person, SupportsListing, SupportsPeople
+from mailtwist.auth.endings import Endings, the_endings
 from mailtwist.auth.names import LONGEST_SECRET, clean
+from mailtwist.state.api import Durable
 from mailtwist.state.process import durable
 
 NO_DIRECTORY = (
@@ -34,6 +36,8 @@ def arguments(parser: ArgumentParser) -> None:
     for word in ("add", "passwd"):
         read = "read the password from the first line of standard input"
         parsers[word].add_argument("--password-stdin", action="store_true", help=read)
+    revoke = "and revoke all devices and app passwords"
+    parsers["passwd"].add_argument("--revoke-devices", action="store_true", help=revoke)
     for one in parsers.values():
         one.add_argument("name", metavar="NAME", help="the login name, mostly an address")
     quota = parsers["quota"] = words.add_parser("quota", help="how much mail an account may have")
@@ -53,7 +57,7 @@ async def work(inside: Inside, chosen: Namespace) -> int:
     if chosen.word == "list":
         return await _listed(inside, chosen)
     directory: SupportsPeople = _directory(inside, chosen.directory)
-    state = durable(inside)
+    state, endings = durable(inside), inside.one(the_endings)
     await inside.begin()
     if chosen.word == "group":
         return await change_groups(inside, directory, chosen)
@@ -61,15 +65,27 @@ async def work(inside: Inside, chosen: Namespace) -> int:
         _tell(chosen, "added", await _added(inside, directory, chosen))
     else:
         person = await _known(inside, directory, chosen.name)
-        if chosen.word == "passwd":
-            await directory.set_password(person, new_password(chosen.password_stdin))
-        elif chosen.word == "remove":
-            await directory.remove(person)
-            await state.forget_account(person.account)
-        else:
-            await directory.set_enabled(person, chosen.word == "enable")
+        await _changed(directory, state, endings, person, chosen)
         _tell(chosen, {"passwd": "changed"}.get(chosen.word, f"{chosen.word}d"), person)
     return 0
+
+
+async def _changed(
+    directory: SupportsPeople, state: Durable, endings: Endings, person: Person, chosen: Namespace
+) -> None:
+    """Whoever is logged in as this person is logged out: he comes back by what holds now, or not at all."""
+    if chosen.word == "passwd":
+        await directory.set_password(person, new_password(chosen.password_stdin))
+        if chosen.revoke_devices:
+            await endings.devices(person.account, "password-changed")
+        await endings.account(person.account, "password-changed")
+    elif chosen.word == "remove":
+        await directory.remove(person)
+        await state.forget_account(person.account)
+        await endings.said()
+    else:
+        await directory.set_enabled(person, chosen.word == "enable")
+        await endings.account(person.account, f"{chosen.word}d")
 
 
 async def _listed(inside: Inside, chosen: Namespace) -> int:
