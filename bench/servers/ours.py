@@ -1,6 +1,7 @@
 """mailtwist, as an operator runs it: Maildir with everything synced, argon2, a second factor."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -11,17 +12,21 @@ import pyotp
 
 from bench.machine import SERVERS, on_core
 from bench.servers.api import OTHER, SINK, USER, NotHere, Server
+from bench.servers.ports import free, wait_for
 from mailtwist.testing.server import RunningServer
 
 INI = """\
 [server]
 hostname = mail.example.test
 state = state
-trusted_networks = 127.0.0.0/8
+trusted_networks = {trusted}
+
+[notices]
+send = no
 
 [login]
 factor = optional
-
+{more}
 [directory:people]
 type = sqlite
 
@@ -75,11 +80,19 @@ class Ours(Server):
 
     name: ClassVar[str] = "mailtwist"
     store: ClassVar[str] = "maildir"
+    trusted: ClassVar[str] = "127.0.0.0/8"
+    more = ""
     password = "a password of some length"
 
     def start(self) -> None:
         self._seeds: dict[str, str] = {}
-        ini = INI.format(store=self.store, certificate=self.certificate, key=self.key)
+        ini = INI.format(
+            store=self.store,
+            certificate=self.certificate,
+            key=self.key,
+            trusted=self.trusted,
+            more=self.more,
+        )
         self._server = RunningServer(self.folder / "server", ini)
         self._begin()
         for name in (USER, SINK, OTHER):
@@ -132,3 +145,32 @@ class OursInMemory(Ours):
 
     name = "mailtwist-memory"
     store = "memory"
+
+
+class OursGuarded(Ours):
+    """Clients of 127.0.0.0/24 may log in without TLS, those from elsewhere in 127/8 have all limits."""
+
+    name = "mailtwist-guarded"
+    trusted = "127.0.0.0/24"
+
+
+class OursWithRedis(OursGuarded):
+    """What nodes share is in Redis."""
+
+    name = "mailtwist-redis"
+
+    def start(self) -> None:
+        program = shutil.which("redis-server")
+        if program is None:
+            raise NotHere("redis-server is not installed")
+        (port,) = free(1)
+        words = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+        self._redis = subprocess.Popen(words, cwd=self.folder, stdout=subprocess.DEVNULL)
+        wait_for(port)
+        self.more = f"[state:shared]\ntype = redis\nurl = redis://127.0.0.1:{port}/0\n"
+        super().start()
+
+    def end(self) -> None:
+        super().end()
+        self._redis.terminate()
+        self._redis.wait(20)

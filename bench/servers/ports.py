@@ -1,6 +1,7 @@
 """Ports of loopback that nobody listens on, and whether somebody does."""
 
 import socket
+import time
 
 
 def free(count: int) -> list[int]:
@@ -17,3 +18,12 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def wait_for(port: int, patience: float = 20.0) -> None:
+    """Somebody answers there; TimeoutError when nobody does."""
+    deadline = time.monotonic() + patience
+    while not answers(port):
+        if time.monotonic() > deadline:
+            raise TimeoutError(port)
+        time.sleep(0.02)
