@@ -19,6 +19,7 @@ import threats
 from markup import NOTE, Row, heading, names, table
 
 import mailtwist
+from mailtwist.auth.reasons import REASONS, Reason
 from mailtwist.config.page import own
 from mailtwist.config.page import page as configuration
 from mailtwist.kit.events import Event
@@ -131,6 +132,34 @@ def _with_traceback() -> set[str]:
     return told["failure"] - told["log"]
 
 
+# -- operators/reasons
+REASONS_HEAD = """\
+Why a login was not accepted
+============================
+
+The reasons in the log, in the file of ``[audit]``, in the history and in ``mailtwist explain``. Their codes
+are API. What counts is charged to `limits <limits.rst>`_, and programs that ban addresses may count it.
+"""
+
+
+def reasons() -> str:
+    parts = [NOTE, "", REASONS_HEAD]
+    for outcome in ("refused", "unavailable"):
+        rows = [
+            (f"``{reason.code}``", _sentences(reason), names(reason.settings) if reason.settings else "")
+            for reason in REASONS.values()
+            if reason.outcome == outcome
+        ]
+        title = {"refused": "Refused", "unavailable": "For now"}[outcome]
+        parts += [heading(title), table(("reason", "what it means", "settings"), rows, "20 60 20")]
+    return "\n".join(parts)
+
+
+def _sentences(reason: Reason) -> str:
+    told = [reason.sentence, reason.advice and f"What helps: {reason.advice}", "It counts." * reason.guess]
+    return _plain(" ".join(filter(None, told)))
+
+
 # -- conformance
 CONFORMANCE_HEAD = """\
 RFCs
@@ -203,6 +232,7 @@ def _plains(rows: Iterable[tuple[str, str, str]]) -> Iterator[Row]:
 PAGES: Mapping[str, Callable[[], str]] = {
     "operators/configuration.rst": configuration,
     "operators/events.rst": events,
+    "operators/reasons.rst": reasons,
     "operators/threats.rst": threats.page,
     "extending/twisted-mail.rst": twisted_mail,
     "conformance.rst": conformance,

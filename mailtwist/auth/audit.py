@@ -2,9 +2,12 @@
 
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from ipaddress import ip_address
+from secrets import token_bytes
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -38,6 +41,9 @@ MORE = ("service", "factor", "source", "bucket", "retry", "rule", "counted", "de
 """Facts for which the history has no column."""
 
 _ADDRESS = re.compile(r"[a-z0-9._+-]{1,64}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,63}")
+MOST_GUESSES = 10_000
+"""Wrong secrets that are known again here, as keyed hashes; the key ends with the process."""
+
 _SHORT = 4
 """A part of a secret with fewer octets is in any text by chance."""
 
@@ -50,7 +56,7 @@ class Story:
     `device` the id of the device, `source` what is known of the place, `bucket` the limit that stood in the
     way and `retry` for how many seconds, `rule` the name of the policy's rule, `would_fail` the reason for
     which it would be refused if a rule that only reports was in force.  `counted`: the failure was charged to
-    somebody's budget; None: nobody has said, then `reasons` does."""
+    somebody's budget; None: nobody has said, then `reasons` does.  The line says so the first time alone."""
 
     request: LoginRequest
     begun: float
@@ -85,13 +91,13 @@ class Story:
             "protocol": request.protocol,
             "service": _word(request.service),
             "tls": request.tls,
-            "client": _without(request.secret, request.client[:LONGEST]),
+            "client": request.client,
             "device": self.device,
             "factor": self.factor,
             "source": self.source.value if self.source else "",
-            "bucket": _without(request.secret, self.bucket[:LONGEST]),
+            "bucket": without(request.secret, self.bucket[:LONGEST]),
             "retry": round(self.retry, 1),
-            "rule": _without(request.secret, self.rule[:LONGEST]),
+            "rule": without(request.secret, self.rule[:LONGEST]),
             "would_fail": self.would_fail,
             "seconds": round(seconds - self.begun, 3),
         }
@@ -104,6 +110,8 @@ class Audit:
         self._clock = clock
         self._history = history
         self._ledger = ledger
+        self._key = token_bytes(32)
+        self._guesses: OrderedDict[bytes, None] = OrderedDict()
 
     def accepted(self, story: Story) -> None:
         facts = self._facts(story, "", False, "")
@@ -114,7 +122,8 @@ class Audit:
         """`reason` is one of `reasons.REASONS`."""
         known = REASONS.get(reason)
         counted = story.counted if story.counted is not None else known is not None and known.guess
-        facts = self._facts(story, reason, counted and not story.request.trusted, "")
+        new = counted and not story.request.trusted and self._is_new(story)
+        facts = self._facts(story, reason, new, "")
         REFUSED.log(**facts)
         self._keep(story, "refused", facts)
 
@@ -123,7 +132,7 @@ class Audit:
         if isinstance(trouble, TooManyAttempts):
             story.bucket, story.retry = trouble.bucket or story.bucket, trouble.retry or story.retry
         code = reason_of(trouble)
-        detail = "" if str(trouble.detail) == code else _without(story.request.secret, str(trouble))
+        detail = "" if str(trouble.detail) == code else without(story.request.secret, str(trouble))
         facts = self._facts(story, code, False, detail[:LONGEST])
         (LIMITED if isinstance(trouble, TooManyAttempts) else UNAVAILABLE).log(**facts)
         self._keep(story, "unavailable", facts)
@@ -133,6 +142,18 @@ class Audit:
         facts = self._facts(story, "broken", False, type(error).__name__[:LONGEST])
         BROKEN.failure(told_safely(error, story.request.secret), **facts)
         self._keep(story, "unavailable", facts)
+
+    def _is_new(self, story: Story) -> bool:
+        """This secret was not tried with this name before, as far as this process knows: who has an old
+        password in his mail program guesses once, however often that comes, and bans nobody beside him."""
+        work = story.request.user + b"\0" + story.request.secret
+        mark = blake2b(work, digest_size=16, key=self._key).digest()
+        if mark in self._guesses:
+            return False
+        self._guesses[mark] = None
+        if len(self._guesses) > MOST_GUESSES:
+            self._guesses.popitem(last=False)
+        return True
 
     def _facts(self, story: Story, reason: str, counted: bool, detail: str) -> dict[str, Any]:
         return {
@@ -202,7 +223,7 @@ def told_safely(error: Exception, secret: bytes) -> Failure:
     )
 
 
-def _without(secret: bytes, text: str) -> str:
+def without(secret: bytes, text: str) -> str:
     """`text` in one line, or a mask when the secret or a half of it is in there."""
     if _tells(secret, text, _SHORT):
         return MASK

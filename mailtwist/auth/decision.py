@@ -1,5 +1,7 @@
 """Who gets in: the one decision behind every door."""
 
+from dataclasses import replace
+
 from twisted.internet.defer import CancelledError
 
 from mailtwist.auth.api import (
@@ -13,7 +15,7 @@ from mailtwist.auth.api import (
 )
 from mailtwist.auth.arriving import Arriving, the_arriving
 from mailtwist.auth.asking import Asking, the_asking
-from mailtwist.auth.audit import Audit, Story, the_audit
+from mailtwist.auth.audit import LONGEST, Audit, Story, the_audit, without
 from mailtwist.auth.devices import Devices, the_devices
 from mailtwist.auth.guess import Guess
 from mailtwist.auth.identity import Identities, the_identities
@@ -77,6 +79,7 @@ class Decision:
         """The way in, or `LoginRefused` (whatever was wrong), `LoginUnavailable` (something we need is away,
         or a limit is reached), `EncryptionRequired`.  Refusals of all kinds look the same and come at the
         same times."""
+        request = replace(request, client=without(request.secret, request.client[:LONGEST]))
         story = Story(request, self._clock.seconds())
         login_id.set(new_id())
         if not (request.tls or request.trusted):

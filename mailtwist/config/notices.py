@@ -19,6 +19,12 @@ NOT_A_PAIR = Sentence(
     '"{text}" is not a login name with an address; write "ann@example.org: ann@example.net"',
 )
 PAIR_TWICE = Sentence("second-address-twice", '"{text}" is there twice; write it once')
+HALF_A_LOGIN = Sentence(
+    "smarthost-login", "smarthost_user and smarthost_password belong together; write both, or none"
+)
+LOGIN_IN_CLEAR = Sentence(
+    "smarthost-clear", 'no password goes out without TLS; write another smarthost_tls than "none"'
+)
 
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _PEER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:\s]+):([0-9]{1,5})")
@@ -132,9 +138,7 @@ class NoticesSettings:
     )
 
     def __post_init__(self) -> None:
-        if not self.from_name.isprintable() or not self.contact.isprintable():
-            raise ValueError("from_name, contact: write printable characters on one line")
         if bool(self.smarthost_user) != (self.smarthost_password is not None):
-            raise ValueError("smarthost_user: it needs a smarthost_password; write both or none")
+            raise HALF_A_LOGIN.wrong()
         if self.smarthost_user and self.smarthost_tls == "none":
-            raise ValueError("smarthost_user: no password goes out without TLS; write another smarthost_tls")
+            raise LOGIN_IN_CLEAR.wrong()
