@@ -95,6 +95,28 @@ class UserTests(InsideCase):
             self.assertIn(words, errors)
         self.assertEqual((await self.user("group", "add", "ann", "staff"))[1], "ann@example.org: staff\n")
 
+    async def test_people_of_a_file_can_be_listed_and_not_changed(self) -> None:
+        file = self.folder / "passwd"
+        file.touch(0o600)
+        file.write_text("bob:{PLAIN}secret\neve:!\n")
+        (self.folder / "groups").touch(0o600)
+        (self.folder / "groups").write_text("staff: bob\n")
+        more = "[directory:old]\ntype = passwd_file\nfile = passwd\ngroups = groups\n"
+        self.path.write_text(self.ini + more)
+        _, told, _ = await self.user("list", "--directory", "old")
+        self.assertEqual(
+            told.splitlines(),
+            [
+                "name             enabled  addresses        groups",
+                "bob@example.org  yes      bob@example.org  staff",
+                "eve@example.org  no       eve@example.org",
+            ],
+        )
+        for argv in (("disable", "bob"), ("group", "add", "bob", "admins")):
+            status, _, errors = await self.user(*argv)
+            self.assertEqual(status, 1)
+            self.assertIn("cannot be changed here", errors)
+
     async def test_a_changed_password_counts_in_a_process_that_runs(self) -> None:
         await self.added("ann")
         running = self.assembled()

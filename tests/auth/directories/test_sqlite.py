@@ -89,6 +89,19 @@ class SqliteDirectoryTests(DirectoryContract, AliasContract, TestCase):
             await directory.join(Person("x", "x"), "staff")
         self.assertEqual(raised.exception.status, "5.1.1")
 
+    async def test_people_of_before_there_were_groups(self) -> None:
+        directory = await self.make_directory()
+        await directory.stop()
+        with sqlite3.connect(self.assembly.folder / "people.sqlite") as db:
+            db.execute("DROP TABLE groups")
+            db.execute("PRAGMA user_version = 2")
+        again = await self.opened()
+        person = await again.find(NAME)
+        assert person is not None
+        self.assertEqual(person.groups, ())
+        self.assertEqual((await again.join(person, "staff")).groups, ("staff",))
+        self.assertIs(await again.accepts(person, PASSWORD), True)
+
     async def test_who_goes_leaves_his_groups(self) -> None:
         directory = await self.make_directory()
         await directory.remove(await self.person(directory))
