@@ -112,10 +112,10 @@ def halves(secret: bytes) -> list[bytes]:
             if any(_LIKE_A_CODE.fullmatch(half) for half in halves):
                 found.update(halves)
     for length in (6, 8, 12, _LONG):
-        for at in (length, len(secret) - length):
-            code, password = (secret[:at], secret[at:]) if at == length else (secret[at:], secret[:at])
-            if at > 0 and _LIKE_A_CODE.fullmatch(code):
-                found.update((code, password))
+        ends = ((secret[:length], secret[length:]), (secret[-length:], secret[:-length]))
+        found.update(
+            half for code, password in ends if _LIKE_A_CODE.fullmatch(code) for half in (code, password)
+        )
     return [half for half in found if half and half != b"@"]
 
 

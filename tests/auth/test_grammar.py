@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -143,6 +143,7 @@ class EveryGrammarTests(SynchronousTestCase):
         self.assertEqual(bare(b"p@ss@123456", None), b"p@ss")
 
     @given(some.sampled_from(GRAMMARS), some.binary(min_size=1, max_size=40), digits)
+    @example(Grammar(b"", digits=8), b"password", "123456")  # both halves are as long as a code
     def test_the_halves_are_known_whatever_the_grammar(
         self, grammar: Grammar, password: bytes, code: str
     ) -> None:
