@@ -77,7 +77,7 @@ class SqliteDirectory:
 
     # -- the decision
     async def find(self, name: str) -> Person | None:
-        return await self._db.read(lambda db: _person(db, name, "1"))
+        return await self._lookups.get(("find", name), lambda db: _person(db, name, "1"))
 
     async def recipient(self, address: str) -> Person | None:
         return await self._lookups.get(("recipient", address), lambda db: _person(db, address, IS_ADDRESS))
@@ -90,7 +90,8 @@ class SqliteDirectory:
         return await self._lookups.get(("alias", address), lambda db: aliases.targets(db, address))
 
     async def accepts(self, person: Person, password: bytes) -> bool:
-        stored = await self._db.read(lambda db: _hash(db, person.account))
+        account = person.account
+        stored = await self._lookups.get(("hash", account), lambda db: _hash(db, account))
         right = bool(password) and await self._passwords.is_right(stored, password)
         if right and stored is not None and self._passwords.outdated(stored):
             await self._made_anew(person, stored, password)

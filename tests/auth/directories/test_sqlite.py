@@ -295,13 +295,13 @@ class SqliteDirectoryTests(DirectoryContract, AliasContract, TestCase):
         self.patch(directory._passwords, "_threads", turns)
         gone = [started(directory.accepts(person, b"%d" % n)) for n in range(50)]
         while len(turns.waiting) < len(gone):
-            await started(directory.find(NAME))
+            await started(directory.people())  # a turn of the threads
         for one in gone:
             one.cancel()
             self.failureResultOf(one, CancelledError)
         stays = started(directory.accepts(person, PASSWORD))
         while len(turns.waiting) <= len(gone):
-            await started(directory.find(NAME))
+            await started(directory.people())  # a turn of the threads
         with patch.object(
             PasswordHasher, "verify", autospec=True, side_effect=PasswordHasher.verify
         ) as verify:
