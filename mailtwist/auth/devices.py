@@ -42,6 +42,9 @@ NOT_NOTED = Event(
 UNGUESSABLE = ("device-code", "recovery")
 """Kinds of codes that leave a string which nobody guesses."""
 
+LONGEST = 200
+"""Characters of what a program calls itself."""
+
 Judgement = Literal[
     "", "revoked-device", "expired", "other-protocol", "other-network", "stale-device", "device-waits"
 ]
@@ -148,8 +151,9 @@ class Devices:
 
     def heard(self, account: str, device: str, client: str) -> None:
         """What the program calls itself, said after the login."""
-        if client:
-            self._uses.add(Touch(account, device, self._clock.now(), uses=0, client=client))
+        name = "".join(c if c.isprintable() else "?" for c in client[:LONGEST])
+        if name:
+            self._uses.add(Touch(account, device, self._clock.now(), uses=0, client=name))
 
     def still_here(self, account: str, device: str) -> None:
         """A session goes on: it is not idle."""

@@ -11,7 +11,7 @@ from mailtwist.auth.checker import LoginTicket
 from mailtwist.delivery.pipeline import Pipeline, Reception
 from mailtwist.kit.spawn import started
 from mailtwist.protocols.smtp.door import IReception
-from mailtwist.services.portal import realm
+from mailtwist.services.portal import Watched, realm
 from mailtwist.store.api import IMailAccount
 from mailtwist.store.memory import MemoryStore
 from mailtwist.testing.clock import ManualClock
@@ -79,3 +79,59 @@ class OfAThirdParty(SynchronousTestCase):
     def test_strangers_are_anonymous(self):
         self.successResultOf(self.realm.requestAvatar(ANONYMOUS, None, smtp.IMessageDelivery))
         self.assertIs(self.theirs.asked[0], ANONYMOUS)
+
+
+class Holder:
+    presence = None
+
+    def __init__(self):
+        self.told = []
+
+    def dismiss(self, why):
+        self.told.append(why)
+
+
+class Book:
+    """`auth.sessions.Sessions`, as far as a realm knows it."""
+
+    def __init__(self):
+        self.here = []
+
+    def register(self, account, device, login, mark, close):
+        session = Presence(self, (account, device, login, mark), close)
+        self.here.append(session)
+        return session
+
+
+class Presence:
+    def __init__(self, book, facts, close):
+        self.book, self.facts, self.close = book, facts, close
+
+    def left(self):
+        self.book.here.remove(self)
+
+
+class WatchedTests(SynchronousTestCase):
+    def setUp(self):
+        self.theirs, self.book, self.holder = Theirs(), Book(), Holder()
+        self.realm = Watched(realm(self.theirs), self.book)
+        accepted = Accepted("1-ann", "ann@example.org", b"secret", "d1", None, 7)
+        self.ticket = LoginTicket(accepted, "l1", self.holder)
+
+    def enter(self, avatar_id):
+        return self.successResultOf(self.realm.requestAvatar(avatar_id, None, imap4.IAccount))
+
+    def test_a_server_of_ours_hears_when_its_login_ends(self):
+        _, _, logout = self.enter(self.ticket)
+        (session,) = self.book.here
+        self.assertEqual(session.facts, ("1-ann", "d1", "l1", 7))
+        self.assertIs(self.holder.presence, session)
+        session.close("revoked")
+        self.assertEqual(self.holder.told, ["revoked"])
+        logout()
+        self.assertEqual(self.book.here, [])
+
+    def test_whoever_else_asks_is_not_in_the_book(self):
+        self.enter(ticket())
+        self.enter(ANONYMOUS)
+        self.assertEqual(self.book.here, [])

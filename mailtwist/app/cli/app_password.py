@@ -94,7 +94,7 @@ async def _added(
     for name, longest in (("life", inside.login.app_passwords), ("idle", inside.login.app_password_idle)):
         wanted = getattr(chosen, name)
         if wanted is not None and not 0 < wanted <= longest:
-            raise CannotDo(f"--{name} can be {Duration(longest)} at most; [login] says so")
+            raise CannotDo(f"--{name} can be {Duration(longest).written()} at most; [login] says so")
     wanted = Wanted(
         label_of(chosen.label),
         tuple(dict.fromkeys(chosen.protocol)),

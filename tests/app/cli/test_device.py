@@ -49,9 +49,7 @@ class DeviceTests(InsideCase):
         self.assertIn("192.0.2.0/24", table)
         self.assertNotIn("\x1b", table)
         (row,) = json.loads((await self.device("list", "ann", "--json"))[1])
-        self.assertEqual(
-            (row["id"], row["state"], row["client"]), (accepted.device, "active", "mutt \x1b[2J")
-        )
+        self.assertEqual((row["id"], row["state"], row["client"]), (accepted.device, "active", "mutt ?[2J"))
 
     async def test_a_shorter_life_is_seen_in_the_list_and_all_can_be_revoked(self) -> None:
         await self.begin()
@@ -101,3 +99,39 @@ class DeviceTests(InsideCase):
         with self.assertRaises(LoginRefused) as refused:
             await self.login()
         self.assertEqual(refused.exception.reason, "unknown")
+
+    async def test_a_device_gets_a_name(self) -> None:
+        await self.begin()
+        accepted = await self.login()
+        status, out, _ = await self.device("label", "ann", accepted.device, "my phone")
+        self.assertEqual((status, out), (0, f"{accepted.device}: my phone\n"))
+        self.assertIn("my phone", (await self.device("list", "ann"))[1])
+        self.assertEqual(
+            json.loads((await self.device("label", "ann", accepted.device, "", "--json"))[1])["label"], ""
+        )
+        for id, label, words in (
+            ("nothing", "x", "there is no device nothing"),
+            (accepted.device, "a\nb", "one line"),
+        ):
+            status, _, errors = await self.device("label", "ann", id, label)
+            self.assertEqual((status, words in errors), (1, True))
+
+    async def test_a_list_says_where_and_how_long_it_works(self) -> None:
+        await self.begin()
+        await self.login()
+        (row,) = json.loads((await self.device("list", "ann", "--json"))[1])
+        self.assertEqual(
+            (row["kind"], row["context"], row["protocols"]), ("code-string", "standard", ["all"])
+        )
+        table = (await self.device("list", "ann"))[1].splitlines()[0]
+        for column in (
+            "state",
+            "context",
+            "kind",
+            "label",
+            "protocols",
+            "last_used",
+            "last_address",
+            "expires",
+        ):
+            self.assertIn(column, table)
