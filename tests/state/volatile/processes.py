@@ -12,17 +12,16 @@ from twisted.internet.utils import getProcessOutputAndValue
 from mailtwist.kit.spawn import together
 from tests.state.volatile.hammer import LIMIT, STEPS
 
-FULL = os.environ.get("SOAK") == "full"
 CHECKOUT = Path(__file__).parents[3]
 
 
 class ProcessesContract:
-    """Mix into a trial `TestCase` with `maker`, "module:name" of what makes the state of a folder, and
-    `folder`."""
+    """Mix into a trial `TestCase` with `folder`, `maker` ("module:name" of what makes the state of a folder,
+    in another process) and `opened_here()` (the same here)."""
 
-    ROUNDS = 2000 if FULL else 60
-    PROCESSES = 3 if FULL else 2
-    timeout = 1200 if FULL else 120
+    ROUNDS = 60
+    PROCESSES = 2
+    timeout = 120
 
     async def hammered(self, number: int):
         arguments = ["-m", "tests.state.volatile.hammer", self.maker, str(self.folder), str(number)]
