@@ -1,7 +1,7 @@
 """What a mail server hands to twisted.cred: user name and password, with all a decision needs."""
 
 from hmac import compare_digest
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.cred.credentials import IUsernamePassword
 from zope.interface import implementer
@@ -9,11 +9,18 @@ from zope.interface import implementer
 from mailtwist.auth.api import LoginRequest
 
 
+class Presence(Protocol):
+    """A login that goes on, as its server knows it: `auth.sessions.Session`."""
+
+    def heard(self, client: str) -> None:
+        """What its program calls itself, as it has just said."""
+
+
 @implementer(IUsernamePassword)
 class MailLogin:
     """An `IUsernamePassword` that any checker of twisted.cred understands; ours finds the whole `request`.
     `holder` is the server that holds the connection: with a method `dismiss(why)` it hears when the login
-    ends before the connection does."""
+    ends before the connection does, and gets a `Presence` as its attribute `presence`."""
 
     def __init__(self, request: LoginRequest, holder: Any = None) -> None:
         self.request = request

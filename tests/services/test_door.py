@@ -155,6 +155,39 @@ class TheDoor(SynchronousTestCase):
         self.assertTrue(idle.transport.disconnected)
         self.assertFalse(busy.transport.disconnected)
 
+    def test_who_is_dismissed_hears_goodbye(self):
+        guest = self.come()
+        guest.dismiss("revoked")
+        guest.dismiss("disabled")
+        self.assertEqual(guest.transport.value(), b"hello\r\nbye\r\n")
+        self.assertTrue(guest.transport.disconnecting)
+        self.go(guest)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_is_dismissed_and_stays_is_cut_off(self):
+        idle, busy = self.come(), self.come()
+        busy.dataReceived(b"work\r\n")
+        for guest in (idle, busy):
+            guest.dismiss("revoked")
+            self.assertFalse(guest.transport.disconnected)
+        self.clock.advance(0.5)
+        self.assertEqual((idle.transport.disconnected, busy.transport.disconnected), (True, True))
+
+    def test_what_is_being_decided_is_answered_first(self):
+        """A message that is taken is never taken without a word (rfc5321#6.1)."""
+        guest = self.come()
+        guest.dataReceived(b"work\r\n")
+        guest.settling = True
+        guest.dismiss("revoked")
+        self.clock.pump([0.5] * 10)
+        self.assertFalse(guest.transport.disconnected)
+        guest.settling = False
+        guest.turns.write(b"250 taken\r\n")
+        guest.done.callback(None)
+        self.assertEqual(guest.transport.value(), b"hello\r\n250 taken\r\nbye\r\n")
+        self.clock.advance(0.5)
+        self.assertTrue(guest.transport.disconnected)
+
     def test_who_was_in_the_queue_leaves_at_once(self):
         self.busy()
         started(self.door.finish(30))

@@ -13,8 +13,7 @@ from twisted.mail import imap4
 from twisted.python.failure import Failure
 
 from mailtwist.auth.api import LoginRefused, LoginRequest, LoginUnavailable
-from mailtwist.auth.credentials import MailLogin
-from mailtwist.auth.sessions import Session
+from mailtwist.auth.credentials import MailLogin, Presence
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
 from mailtwist.protocols.errors import Malformed
@@ -53,7 +52,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     dialect: Dialect
     address = service = ""
     dismissed = False
-    presence: Session | None = None
+    presence: Presence | None = None
     portal: Any
     ctx: Any
     account: Any
