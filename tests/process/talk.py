@@ -14,13 +14,15 @@ class Gone(Exception):
 
 
 class Talker:
-    """One connection to `port` of this machine.  `held` is how many octets its kernel buffer may hold."""
+    """One connection to `port` of this machine.  `held` is how many octets its kernel buffer may hold,
+    `source` the address in 127/8 that it comes from."""
 
-    def __init__(self, port: int, *, tls: bool = False, held: int = 0) -> None:
+    def __init__(self, port: int, *, tls: bool = False, held: int = 0, source: str = "127.0.0.1") -> None:
         self.socket = socket.socket()
         if held:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, held)
         self.socket.settimeout(DEADLINE)
+        self.socket.bind((source, 0))
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._came = bytearray()
@@ -138,7 +140,7 @@ class Talker:
 
 def trusting() -> ssl.SSLContext:
     """Takes any certificate: it is ours."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
