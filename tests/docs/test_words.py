@@ -31,7 +31,7 @@ FILE = re.compile(r"(?<![\w./~<{])(?:[\w.*-]+/)+[\w.*-]+\.(?:py|rst|ini|tsv|chat
 LINK = re.compile(r"`[^`]+<([^>`]+)>`__?")
 METHOD = re.compile(r"([A-Z]\w+)\.(\w+)")
 FUNCTION = re.compile(r"([a-z_]+)\.([a-z_]\w*)")
-COMMAND = re.compile(r"^[ \t]+(?:\S+=\S+ )*mailtwist (?:--config \S+ )?([a-z]\w*)", re.MULTILINE)
+COMMAND = re.compile(r"^[ \t]+(?:\S+=\S+ )*mailtwist (?:--config \S+ )?([a-z][\w-]*)", re.MULTILINE)
 BLOCK = re.compile(r"(?:^ *\.\. from: (\S+)\n)?^ *\.\. code-block:: (\w+)\n\n((?:(?: .*)?\n)+)", re.MULTILINE)
 ELSEWHERE = re.compile("there is no section|it is required")
 AS_IN = re.compile(r"^ *\.\. as in: (\S+)\n *\.\. code-block:: text\n\n((?:(?: .*)?\n)+)", re.MULTILINE)
