@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -73,6 +74,7 @@ class MailServer(Service):
     # -- beginning
     def privilegedStartService(self) -> None:
         signal.signal(signal.SIGHUP, self._hang_up)
+        steady_timers()
         _raise_file_limit()
         try:
             for service in self.services.values():
@@ -184,6 +186,14 @@ def _reactor() -> Any:
 def _in_reactor(call: Callable[[], object]) -> None:
     """For signal handlers."""
     _reactor().callFromThread(call)
+
+
+def steady_timers() -> None:
+    """Nothing waits an hour longer because somebody has set the machine's clock back by one; Twisted's timers
+    go by that clock.  To be called before the first timer is set."""
+    reactor = _reactor()
+    if not reactor.getDelayedCalls():
+        reactor.seconds = time.monotonic
 
 
 def _settle() -> None:
