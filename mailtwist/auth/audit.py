@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from mailtwist.auth.api import LoginRequest, LoginUnavailable, Source, TooManyAttempts
 from mailtwist.auth.grammar import halves
-from mailtwist.auth.history import History, the_history
+from mailtwist.auth.history import STRANGERS, History, the_history
 from mailtwist.auth.ledger import Ledger, the_ledger
 from mailtwist.auth.places import network_of
 from mailtwist.auth.reasons import REASONS
@@ -95,9 +95,9 @@ class Story:
             "device": self.device,
             "factor": self.factor,
             "source": self.source.value if self.source else "",
-            "bucket": without(request.secret, self.bucket[:LONGEST]),
+            "bucket": self.bucket,
             "retry": round(self.retry, 1),
-            "rule": without(request.secret, self.rule[:LONGEST]),
+            "rule": self.rule,
             "would_fail": self.would_fail,
             "seconds": round(seconds - self.begun, 3),
         }
@@ -172,7 +172,7 @@ class Audit:
             LoginRecord(
                 login=ids["login"],
                 at=now,
-                account=story.account if story.known else "",
+                account=story.account if story.known else STRANGERS,
                 name=facts["user"],
                 protocol=facts["protocol"],
                 address=facts["address"],
@@ -185,6 +185,7 @@ class Audit:
                 reason=facts["reason"],
                 seconds=facts["seconds"],
                 would_fail=facts["would_fail"],
+                last=now,
                 facts=told_more(facts),
             )
         )
@@ -233,8 +234,17 @@ def without(secret: bytes, text: str) -> str:
 def _tells(secret: bytes, text: str, shortest: int) -> bool:
     """Some half of the secret, with at least so many octets, can be read in `text`."""
     said = text.encode("utf-8", "backslashreplace")
+    if shortest >= _SHORT and not _shares(secret, said):
+        return False
     parts = [part for part in halves(secret) if len(part) >= shortest]
     return any(part in said or repr(part)[2:-1].encode() in said for part in parts)
+
+
+def _shares(secret: bytes, said: bytes) -> bool:
+    """Some `_SHORT` octets in a row are in both, or it takes longer to say."""
+    if not secret.isascii() or b"\\" in secret or b"'" in secret:
+        return True
+    return any(secret[at : at + _SHORT] in said for at in range(len(secret) - _SHORT + 1))
 
 
 def _word(text: str) -> str:

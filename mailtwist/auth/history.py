@@ -82,7 +82,7 @@ class History:
     def note(self, record: LoginRecord) -> None:
         """It will be in the history within `EVERY`, a growing count within `AGAIN`.  Never waits, never
         fails: what cannot be written is told by an event."""
-        record = self._bounded(replace(record, account=record.account or STRANGERS, last=record.at))
+        record = self._bounded(record)
         key = _likeness(record)
         row = self._rows.get(key)
         if row is None or record.at - row.record.at >= ALIKE:

@@ -9,11 +9,12 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from mailtwist.app.assemble import Assembled
-from mailtwist.auth.api import LoginRequest
+from mailtwist.auth.api import LoginRefused, LoginRequest
 from mailtwist.auth.decision import the_decision
 from mailtwist.auth.notices import the_notices
 from mailtwist.config.load import load
 from mailtwist.delivery import telling
+from mailtwist.delivery.wording import WORDINGS
 from mailtwist.testing.inside import PASSWORD, ServerInside
 from tests.app.test_mail import INI
 
@@ -36,7 +37,7 @@ class Servers(TestCase):
     async def inbox(self, server: ServerInside, name: str) -> list[Any]:
         """The mails of an account, once there is one."""
         for _ in range(PATIENCE * 20):
-            files = server.config.parent.glob("state/mail/**/cur/*")
+            files = server.config.parent.glob("state/mail/*/cur/*")
             mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
             if found := [mail for mail in mails if mail["Delivered-To"] == name]:
                 return found
@@ -57,6 +58,29 @@ class LocalTests(Servers):
         self.assertEqual(message["Delivered-To"], ANN)
         self.assertEqual(message["From"], "Mail server <postmaster@mail.example.org>")
         self.assertIn("2027-01-31", message.get_content())
+
+    async def test_what_happens_at_a_login_is_told_by_mail(self) -> None:
+        server = await self.a_server()
+        ann = await server.add(ANN)
+        decision = server.assembled.one(the_decision)
+        secret = ann.secret.encode()
+
+        async def login(address: str) -> None:
+            await decision.decide(LoginRequest("imap", ANN.encode(), secret, address, tls=True, client="K-9"))
+
+        await login("192.0.2.7")
+        with self.assertRaises(LoginRefused):
+            await login("198.51.100.9")
+        while len(mails := await self.inbox(server, ANN)) < 2:
+            await deferLater(reactor, 0.1, lambda: None)
+        told = {mail["Subject"]: mail.get_content() for mail in mails}
+        new, elsewhere = (told[WORDINGS[kind].subject] for kind in ("new-device", "out-of-context"))
+        self.assertIn("192.0.2.7", new)
+        self.assertIn("198.51.100.9", elsewhere)
+        for text in told.values():
+            self.assertIn("K-9", text)
+            self.assertNotIn(PASSWORD, text)
+            self.assertNotIn(secret.decode()[-6:], text)
 
     async def test_what_a_command_puts_into_the_spool_the_server_sends(self) -> None:
         server = await self.a_server()

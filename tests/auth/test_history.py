@@ -46,7 +46,7 @@ class HistoryTests(SynchronousTestCase):
     def note(self, **facts: Any) -> str:
         self.count += 1
         login = f"l{self.count}"
-        self.history.note(replace(a_login(login, at=self.clock.now()), last=0.0, **facts))
+        self.history.note(replace(a_login(login, at=self.clock.now()), **facts))
         return login
 
     def told(self, event: str) -> list[dict[str, Any]]:
@@ -138,7 +138,7 @@ class HistoryTests(SynchronousTestCase):
 
     def test_names_that_nobody_has_are_one_account(self) -> None:
         for number in range(5000):
-            self.note(account="", name=f"n{number}@example.org", outcome="refused", reason="unknown")
+            self.note(account=STRANGERS, name=f"n{number}@example.org", outcome="refused", reason="unknown")
         self.clock.advance(EVERY)
         self.assertEqual({row.account for row in self.kept.rows.values()}, {STRANGERS})
         self.assertEqual(len(self.kept.rows), KINDS + 1)
