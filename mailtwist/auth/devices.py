@@ -131,6 +131,8 @@ class Devices:
             self._notices.tell(device.account, "new-network", name=name, **_facts(device, request))
         touch = Touch(device.account, device.id, self._clock.now(), request.address, net, learn=far)
         self._uses.note(touch, device)
+        if device.refused_at is not None:
+            await self.pardoned(device)
         if device.key_version != self._marks.version or (password and not device.inner):
             await self._rehash(device, request.secret, password)
 
@@ -146,8 +148,12 @@ class Devices:
             STALE.log(account=device.account, device=device.id)
 
     async def pardoned(self, device: Device) -> None:
-        """That its password was refused says nothing: everybody's was."""
-        await self._durable.note_success(device.account, device.id)
+        """It was the directory that refused everybody, or it has taken the password since: the next refusal
+        is the first one again."""
+        try:
+            await self._durable.note_success(device.account, device.id)
+        except Trouble as error:
+            NOT_NOTED.log(account=device.account, device=device.id, error=str(error))
 
     def heard(self, account: str, device: str, client: str) -> None:
         """What the program calls itself, said after the login."""

@@ -198,6 +198,16 @@ class PasswordTests(DevicesCase):
         self.assertEqual(self.refused(secret), "stale-device")
         self.assertEqual(len(self.directory.asked), asked)
 
+    def test_a_success_between_two_refusals_counts_at_once(self) -> None:
+        secret = self.fresh()
+        self.directory.add(NAME, b"changed", "a1")
+        self.assertEqual(self.refused(secret), "old-password")
+        self.clock.advance(STALE_AFTER)
+        self.directory.add(NAME, PASSWORD, "a1")
+        self.accepted(secret)
+        (device,) = self.known()
+        self.assertIsNone(device.refused_at)
+
     def test_another_device_with_the_same_password_speaks_for_it(self) -> None:
         """The directory had a bad ten minutes."""
         first, second = self.fresh(), self.fresh()
