@@ -95,20 +95,11 @@ class Site:
     @property
     def resident(self) -> int:
         """Octets of memory now."""
-        return self._status("VmRSS")
+        return _memory(self.server.pid, "VmRSS")
 
     def peak_of(self, work: Callable[[], object]) -> int:
         """How many octets the memory grew at most while `work` was done."""
-        before = self.resident
-        Path(f"/proc/{self.server.pid}/clear_refs").write_text("5")  # the peak begins anew
-        work()
-        return self._status("VmHWM") - before
-
-    def _status(self, name: str) -> int:
-        for line in Path(f"/proc/{self.server.pid}/status").read_text().splitlines():
-            if line.startswith(name + ":"):
-                return int(line.split()[1]) * 1024
-        raise AssertionError(f"no {name}")
+        return memory_peak_of(self.server.pid, work)
 
     @property
     def open_files(self) -> int:
@@ -130,6 +121,21 @@ class Site:
 
     def end(self) -> None:
         self.server.stop()
+
+
+def memory_peak_of(pid: int, work: Callable[[], object]) -> int:
+    """How many octets the memory of a process grew at most while `work` was done."""
+    before = _memory(pid, "VmRSS")
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
+    work()
+    return _memory(pid, "VmHWM") - before
+
+
+def _memory(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"no {name}")
 
 
 @cache

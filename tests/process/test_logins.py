@@ -23,7 +23,7 @@ ODD = {
     "latin": b"p\xe4ss\xff\xfe",
     "long": b"0123456789 %@+" * 14 + b"abcd",
 }
-SPOTLESS = ("five", "race", "tail", "uniform", "other", "clumsy", "sender")
+SPOTLESS = ("five", "race", "tail", "uniform", "other", "clumsy", "sender", "hostile")
 
 
 def wide_site() -> Watched:
