@@ -28,7 +28,7 @@ from mailtwist.state.process import keys, volatile
 from mailtwist.state.records import Device
 
 NOT_COUNTED = Event(
-    "login.not_counted", "{account} from {address}: not counted: same wrong secret ({reason})", "debug"
+    "login.not_counted", "{account} from {address}: not counted: same wrong secret ({reason})"
 )
 
 RECOVERY = "recovery"
