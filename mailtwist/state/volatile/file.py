@@ -103,7 +103,7 @@ class SharedFile:
             try:
                 return self._together(db, jobs)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
             time.sleep(pause)
             pause = min(2 * pause, 10 * PAUSE)
@@ -185,11 +185,16 @@ class SharedFile:
         except DamagedFacts as error:
             raise Damaged(str(error)) from error
         except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF in _DAMAGED or str(error) == "malformed JSON":
+            if _code(error) in _DAMAGED or str(error) == "malformed JSON":
                 raise Damaged(str(error)) from error
             raise StateAway(f"{self._path}: {error}") from error
         except OSError as error:
             raise StateAway(f"{self._path}: {error}") from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    """What SQLite says; 0 when it is Python that cannot go on."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _which(path: Path) -> tuple[int, int] | None:

@@ -45,7 +45,7 @@ class Page:
     """`state.volatile.shelves.Shelves` for one transaction: the facts asked for when it was made."""
 
     def __init__(self, db: sqlite3.Connection, needs: Iterable[tuple[Kind[Any], str]]) -> None:
-        kinds = {(kind.name, key): kind for kind, key in needs}
+        kinds = {(kind.name, _written(key)): kind for kind, key in needs}
         self._facts: dict[tuple[str, str], Any] = dict.fromkeys(kinds)
         self._changed: dict[tuple[str, str], _Put | None] = {}
         if kinds:
@@ -57,7 +57,7 @@ class Page:
                 raise DamagedFacts(f"a fact cannot be read: {error}") from error
 
     def get(self, kind: Kind[T], key: str) -> T | None:
-        found: T | None = self._facts[kind.name, key]
+        found: T | None = self._facts[kind.name, _written(key)]
         return found
 
     def put(
@@ -71,14 +71,17 @@ class Page:
         level: int = 0,
         weight: int = 1,
     ) -> None:
-        self._facts[kind.name, key] = value
-        self._changed[kind.name, key] = _Put(kind, value, until, group, level)
+        where = kind.name, _written(key)
+        self._facts[where] = value
+        self._changed[where] = _Put(kind, value, until, group, level)
 
     def pop(self, kind: Kind[T], key: str) -> None:
-        self._facts[kind.name, key] = None
-        self._changed[kind.name, key] = None
+        where = kind.name, _written(key)
+        self._facts[where] = None
+        self._changed[where] = None
 
     def write(self, db: sqlite3.Connection) -> None:
+        """ValueError, and nothing is written, when a number is none that JSON has."""
         gone = [where for where, put in self._changed.items() if put is None]
         come = [
             (*where, put.kind.encode(put.value), put.group, put.level, put.until)
@@ -88,7 +91,12 @@ class Page:
         if gone:
             db.execute(DELETE, (json.dumps(gone),))
         if come:
-            db.execute(WRITE, (json.dumps(come),))
+            db.execute(WRITE, (json.dumps(come, allow_nan=False),))
+
+
+def _written(key: str) -> str:
+    """A text that SQLite gives back as it was."""
+    return key if key.isprintable() else repr(key)
 
 
 def every(db: sqlite3.Connection, kind: Kind[T]) -> list[T]:

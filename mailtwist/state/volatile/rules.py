@@ -65,20 +65,20 @@ def charge(shelves: Shelves, at: Moment, id: str, buckets: Sequence[Bucket], lea
         return denied
     for bucket in buckets:
         counted[bucket.key].charge(id, bucket.cost, at.now + lease)
-        _put_bucket(shelves, bucket.key, counted[bucket.key])
+        _put_bucket(shelves, at, bucket.key, counted[bucket.key])
     return Charge(id, tuple((b.key, counted[b.key].number, b.cost) for b in buckets))
 
 
 def refund(shelves: Shelves, at: Moment, charge: Charge) -> None:
     for key, one in _charged(shelves, at, charge):
         one.refund(charge.id)
-        _put_bucket(shelves, key, one)
+        _put_bucket(shelves, at, key, one)
 
 
 def keep(shelves: Shelves, at: Moment, charge: Charge) -> None:
     for key, one in _charged(shelves, at, charge):
         one.keep(charge.id)
-        _put_bucket(shelves, key, one)
+        _put_bucket(shelves, at, key, one)
 
 
 def spent(shelves: Shelves, at: Moment, key: str, window: float) -> float:
@@ -101,10 +101,11 @@ def _charged(shelves: Shelves, at: Moment, charge: Charge) -> list[tuple[str, Co
     return [(key, one) for key, one in found if charge.id in one.under_way]
 
 
-def _put_bucket(shelves: Shelves, key: str, one: Counted) -> None:
+def _put_bucket(shelves: Shelves, at: Moment, key: str, one: Counted) -> None:
+    """For two windows from now, a little longer than it counts: of several, what was charged last stays."""
     if not (one.here or one.before):
         return shelves.pop(COUNTED, key)
-    shelves.put(COUNTED, key, one, one.until, group=one.window, level=one.level)
+    shelves.put(COUNTED, key, one, at.now + 2 * one.window, group=one.window, level=one.level)
 
 
 # -- how many different ones

@@ -34,11 +34,6 @@ class Counted:
     under_way: dict[str, UnderWay] = field(default_factory=dict)
 
     @property
-    def until(self) -> float:
-        """When nothing of it counts any more."""
-        return (self.number + 2) * self.window
-
-    @property
     def level(self) -> int:
         """How much would be lost with it: 0 nothing, then one more whenever it has doubled."""
         return (self.here + self.before).bit_length()

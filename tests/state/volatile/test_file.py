@@ -101,6 +101,25 @@ class FileTests(SqliteTestCase):
         self.assertIsInstance(await charges[2], Charge)
         self.assertEqual(await state.spent("k", 900), 1)
 
+    async def test_any_key_is_a_key(self):
+        """Directories give accounts whatever ids they like."""
+        state = await self.make_volatile()
+        keys = ("\x00x", "\x00y", "a\x00b", "a", "\ud800", "\r\n", "\u2028", "'\"\\", "\U0001f600")
+        for key in keys:
+            await self.guess(state, Bucket(key, 9, 900))
+        self.assertEqual([await state.spent(key, 900) for key in keys], [1] * len(keys))
+        await state.clear(keys[:2])
+        self.assertEqual([await state.spent(key, 900) for key in keys[:3]], [0, 0, 1])
+
+    async def test_what_cannot_be_written_damages_nothing(self):
+        state = await self.make_volatile()
+        await self.guess(state)
+        for number in (float("inf"), float("nan")):
+            with self.assertRaises(ValueError):
+                await state.charge([BUCKET], number)
+        self.assertEqual(await state.spent("k", 900), 1)
+        self.assertNotIn("volatile.sqlite.damaged", os.listdir(self.folder))
+
     async def test_who_leaves_is_not_charged_and_leads_nothing(self):
         state = await self.make_volatile()
         charge, lead = started(state.charge([BUCKET], 60)), started(state.lead(b"w", 15))

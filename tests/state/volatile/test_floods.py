@@ -55,6 +55,20 @@ class FloodTests(MakesVolatile):
         await self.flood(state, LONG, 2)
         self.assertIsInstance(await state.charge([victim], 60), Denied)
 
+    async def test_of_what_is_worth_the_same_the_oldest_goes(self):
+        state = await self.make_volatile()
+        for name in ("b", "a", "c"):
+            await self.guess(state, Bucket(name, 5, LONG))
+            await self.flood(state, LONG)
+            await self.pass_time(1)
+        await self.guess(state, Bucket("a new one", 5, LONG))
+        await self.pass_time(1)
+        names = [f"more {n}" for n in range(60)]
+        await together(*(state.charge([Bucket(name, 100, LONG)], 60) for name in names))
+        await self.guess(state, Bucket("and one more", 5, LONG))
+        left = [await state.spent(name, LONG) for name in ("a", "b", "c", "a new one")]
+        self.assertEqual(left, [0, 0, 0, 1])
+
     async def test_short_limits_hold_in_a_flood_of_long_ones(self):
         state = await self.make_volatile()
         await self.flood(state, LONG)
@@ -114,7 +128,8 @@ class MemoryFloodTests(FloodTests, TestCase):
         for n in range(260):
             await self.guess(state, Bucket(f"new {n}", 1, 60))
         shelf = state._shelves._shelves["bucket"]
-        self.assertEqual(len([1 for one in shelf if one.until <= self.clock.now()]), 0)
+        over = [entry for entry in shelf._entries.values() if entry.until <= self.clock.now()]
+        self.assertEqual(over, [])
 
 
 class SqliteFloodTests(MakesSqlite, FloodTests, TestCase):
