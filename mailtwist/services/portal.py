@@ -8,6 +8,7 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import maybeDeferred
 from zope.interface import implementer
 
+from mailtwist.auth.asking import dropped
 from mailtwist.auth.checker import LoginTicket, the_checker
 from mailtwist.auth.sessions import Sessions, the_sessions
 from mailtwist.config.part import Assembly
@@ -77,6 +78,8 @@ class Watched:
 
     def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
         asked = maybeDeferred(self._realm.requestAvatar, avatarId, mind, *interfaces)
+        if isinstance(avatarId, LoginTicket):
+            asked.addBoth(_untaken_is_dropped, avatarId)
         if hasattr(getattr(avatarId, "holder", None), "dismiss"):
             asked.addCallback(self._registered, avatarId)
         return asked
@@ -94,6 +97,14 @@ class Watched:
             return logout()
 
         return interface, avatar_itself, left
+
+
+def _untaken_is_dropped(result: Any, ticket: LoginTicket) -> Any:
+    """What the login opened ends, when the realm had no use for it, or failed."""
+    accepted = ticket.take()
+    if accepted is not None:
+        dropped(accepted.opened)
+    return result
 
 
 def _nothing() -> None:

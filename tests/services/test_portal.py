@@ -135,3 +135,36 @@ class WatchedTests(SynchronousTestCase):
         self.enter(ticket())
         self.enter(ANONYMOUS)
         self.assertEqual(self.book.here, [])
+
+
+class Opened:
+    closed = 0
+
+    async def close(self):
+        self.closed += 1
+
+
+class WhatALoginOpened(SynchronousTestCase):
+    """The session at a backend, say: it ends when nobody takes it."""
+
+    def asked(self, behind, opened):
+        return Watched(behind, Book()).requestAvatar(ticket(opened), None, imap4.IAccount)
+
+    def test_it_ends_when_the_realm_has_no_use_for_it(self):
+        opened = Opened()
+        self.successResultOf(self.asked(Theirs(), opened))
+        self.assertEqual(opened.closed, 1)
+
+    def test_it_ends_when_the_realm_fails(self):
+        class Failing:
+            def requestAvatar(self, *args):
+                raise NotImplementedError
+
+        opened = Opened()
+        self.failureResultOf(self.asked(Failing(), opened), NotImplementedError)
+        self.assertEqual(opened.closed, 1)
+
+    def test_it_goes_on_for_a_realm_that_takes_it(self):
+        opened = Opened()
+        self.successResultOf(self.asked(realm(Theirs()), opened))
+        self.assertEqual(opened.closed, 0)
