@@ -47,7 +47,9 @@ class Tokens:
     async def add(
         self, account: str, content: bytes, label: str, form: TokenForm, *, active: bool = False
     ) -> Token:
-        """A new token with `content` sealed in it."""
+        """A new token with `content` sealed in it, with the newest key, also when nobody has told us of it:
+        what is sealed with one that another process has forgotten would be lost."""
+        await self._keys.reload()
         id = new_id()
         version, sealed = self._keys.seal(content, account, id)
         facts = (id, account, self.kind, sealed, version, self.clock.now(), label)

@@ -224,8 +224,10 @@ class Keys:
             value = _fingerprint(key)
             if not hmac.compare_digest(pinned.get(_name(one), value), value):
                 raise StateUnusable(self._sentence(f"{_name(one)} is not the key this state was made with"))
-            if _name(one) not in pinned:
-                await self._durable.pin(_PINNED + _name(one), value)
+        if new := sorted(one for one in keys if _name(one) not in pinned):
+            for one in new:
+                await self._durable.pin(_PINNED + _name(one), _fingerprint(keys[one]))
+            return await self._checked(known, await self._durable.pins())  # another may have been faster
         return keys
 
     def _mark_in_use(self) -> None:
@@ -258,11 +260,9 @@ class Keys:
 
     def mac(self, name: str, version: int, *fields: str | bytes) -> bytes:
         """HMAC-SHA256 over all fields; two different lists of fields never give the same input."""
-        mac = hmac.new(self._keys[name, version], digestmod=sha256)
-        for one in fields:
-            octets = one.encode() if isinstance(one, str) else one
-            mac.update(len(octets).to_bytes(8, "big") + octets)
-        return mac.digest()
+        octets = [one.encode() if isinstance(one, str) else one for one in fields]
+        whole = b"".join(len(one).to_bytes(8, "big") + one for one in octets)
+        return hmac.digest(self._keys[name, version], whole, "sha256")
 
     def seal(self, data: bytes, *about: str) -> tuple[int, bytes]:
         """The key version and AES-256-GCM's nonce and text, bound to what it is `about`."""

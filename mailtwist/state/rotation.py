@@ -38,11 +38,10 @@ class Rotation:
     async def rotate(self, name: str) -> Rotated:
         """A new version is used for whatever is made from now on, and seeds are sealed with it.  Seeds that
         an earlier rotation has left behind come first: then nothing is new."""
-        if name == SEEDS and await self._left_behind():
-            return Rotated(name, self._keys.versions(name)[0], await self._resealed(), finished=True)
-        version = await self._keys.add(name)
-        await self._volatile.announce(CHANGED)
-        return Rotated(name, version, await self._resealed() if name == SEEDS else 0)
+        finished = name == SEEDS and await self._left_behind()
+        version = self._keys.versions(name)[0] if finished else await self._keys.add(name)
+        await self._volatile.announce(CHANGED)  # perhaps it was there that the earlier one was cut short
+        return Rotated(name, version, await self._resealed() if name == SEEDS else 0, finished)
 
     async def forget(self, name: str, version: int) -> None:
         """An older version is gone for good.  `StillNeeded` says what needs it."""

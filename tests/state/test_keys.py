@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -143,6 +144,21 @@ class KeysTests(TestCase):
         KeyFolder(self.folder / "keys", DiskFiles()).make()
         await self.started()
         await self.started()
+
+    async def test_of_two_first_starts_on_one_state_those_keys_count_that_came_first(self) -> None:
+        """Two state folders, one database, at the same moment: what the slower one sealed would be lost."""
+        made = await self.started()
+        shared = made._durable
+        nothing_yet = [{}]
+
+        async def pins() -> Mapping[str, bytes]:
+            return nothing_yet.pop() if nothing_yet else await read()
+
+        read, shared.pins = shared.pins, pins  # type: ignore[method-assign]
+        slower = Keys(KeyFolder(self.folder / "other keys", DiskFiles()), shared, made._threads)
+        with self.assertRaises(StateUnusable) as refused:
+            await slower.start()
+        self.assertIn("is not the key this state was made with", refused.exception.detail)
 
     async def test_a_missing_key_is_refused(self) -> None:
         await self.started()

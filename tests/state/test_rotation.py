@@ -6,6 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from mailtwist.auth.api import TokenForm
+from mailtwist.auth.tokens import Tokens
 from mailtwist.config.part import SupportsReload
 from mailtwist.kit.files import DiskFiles, Files
 from mailtwist.kit.spawn import started
@@ -201,6 +203,29 @@ class RotationTests(RotationCase):
         self.assertEqual((rotated.version, rotated.resealed, rotated.finished), (2, 1, True))
         self.assertEqual(await process.seeds(), {**SEEDS_OF, "late": b"late seed"})
         self.assertEqual((await process.rotation.rotate(SEEDS)).version, 3)
+
+    async def test_what_is_made_where_nobody_heard_of_it_is_sealed_with_the_new_key(self) -> None:
+        late, process = await self.made(), await self.process()
+        tokens = Tokens("recovery", late.assembly)
+        await process.rotation.rotate(SEEDS)
+        await process.rotation.forget(SEEDS, 1)
+        token = await tokens.add("ann", b"a late one", "", TokenForm())
+        self.assertEqual(await process.seeds(), {**SEEDS_OF, token.id: b"a late one"})
+
+    async def test_a_rotation_that_nobody_could_be_told_of_is_told_when_it_is_finished(self) -> None:
+        process = await self.made()
+        announce = process.volatile.announce
+
+        async def away(word: bytes) -> None:
+            raise StateAway("Redis is away")
+
+        process.volatile.announce = away  # type: ignore[method-assign]
+        with self.assertRaises(StateAway):
+            await process.rotation.rotate(SEEDS)
+        process.volatile.announce = announce  # type: ignore[method-assign]
+        rotated = await process.rotation.rotate(SEEDS)
+        self.assertEqual((rotated.version, rotated.resealed, rotated.finished), (2, 5, True))
+        self.assertEqual(process.heard, [CHANGED])
 
     async def test_two_at_once_lose_nothing(self) -> None:
         first, second = await self.made(), await self.process()
