@@ -12,13 +12,15 @@ from tests.peers.programs import run, run_in_terminal
 
 @dataclass(frozen=True)
 class Login:
-    """One account at one server.  `secret` is what the program has saved: `password@code`."""
+    """One account at one server.  `secret` is what the program has saved: `password@code`; `source` the
+    address in 127/8 from which `curl_said` and `curl_send` come."""
 
     user: str
     secret: str
     certificate: Path
     ports: dict[str, int]
     host: str = "127.0.0.1"
+    source: str = "127.0.0.1"
 
 
 def fresh(folder: Path) -> Path:
@@ -189,6 +191,7 @@ def curl_said(login: Login, path: str, *, scheme: str = "imaps") -> str:
     port = login.ports[scheme]
     done = run(
         "curl", "--silent", "--show-error", "--verbose", "--cacert", login.certificate,
+        "--interface", login.source,
         "--connect-to", f"localhost:{port}:{login.host}:{port}",
         "--user", f"{login.user}:{login.secret}", f"{scheme}://localhost:{port}/{path}", ok=range(256),
     )  # fmt: skip
@@ -259,6 +262,7 @@ def curl_send(
     port = login.ports["submissions" if scheme == "smtps" else "submission"]
     done = run(
         "curl", "--silent", "--show-error", "--verbose", "--ssl-reqd", "--cacert", login.certificate,
+        "--interface", login.source,
         "--connect-to", f"localhost:{port}:{login.host}:{port}", "--user", f"{login.user}:{login.secret}",
         "--mail-from", sender, "--mail-rcpt", to, "--upload-file", "-", f"{scheme}://localhost:{port}/here",
         stdin=message, ok=ok,

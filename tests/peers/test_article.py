@@ -1,5 +1,6 @@
 """The cases of the article that started it all, by name, with real programs on every door."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -23,9 +24,11 @@ class ArticleTests(SynchronousTestCase):
         self.host = shared_host()
         self.ann: Person = self.host.person("article", password='päss w@rd %20+"\\')
 
-    def tried(self, secret: str, user: str | None = None) -> dict[str, str]:
+    def tried(
+        self, secret: str, user: str | None = None, *, who: Person | None = None, source: str = "127.0.0.1"
+    ) -> dict[str, str]:
         """What each door says to `secret`: its last words."""
-        login = self.ann.login(secret, user)
+        login = replace((who or self.ann).login(secret, user), source=source)
         said = {}
         for scheme in ("imaps", "pop3s"):
             said[scheme] = clients.curl_said(login, "", scheme=scheme)
@@ -40,11 +43,13 @@ class ArticleTests(SynchronousTestCase):
         self.assertIn("-ERR [AUTH] Authentication failed.", said["pop3s"])
         self.assertIn("535 5.7.8 Authentication failed", said["smtps"])
 
-    def test_good_login(self) -> None:
-        said = self.tried(self.ann.secret)
+    def assertIn_(self, said: dict[str, str]) -> None:
         self.assertRegex(said["imaps"], r"(?m)^< A\d+ OK")
         self.assertNotIn("-ERR", said["pop3s"])
         self.assertIn("< 235 2.7.0", said["smtps"])
+
+    def test_good_login(self) -> None:
+        self.assertIn_(self.tried(self.ann.secret))
 
     def test_no_code(self) -> None:
         self.assertRefused(self.tried(self.ann.password))
@@ -66,6 +71,25 @@ class ArticleTests(SynchronousTestCase):
         self.assertRefused(
             self.tried(f"{self.ann.password}@{self.ann.new_code()}", user="nobody@example.test")
         )
+
+    def test_limited(self) -> None:
+        """After six different wrong strings from one place the right one is told to come later, too, whatever
+        the door; what is saved goes on at home, and so does a new string there; it ends by itself."""
+        who = self.host.person("article-limited")
+        home, elsewhere = "127.0.77.1", "127.0.78.1"
+        self.assertIn_(self.tried(who.secret, who=who, source=home))
+        for n in range(6):
+            wrong = f"guess {n}@{who.wrong_code()}"
+            said = clients.curl_said(replace(who.login(wrong), source=elsewhere), "")
+            self.assertIn("NO [AUTHENTICATIONFAILED] Authentication failed.", said)
+        said = self.tried(f"{who.password}@{who.new_code()}", who=who, source=elsewhere)
+        self.assertIn("NO [UNAVAILABLE] Try again later.", said["imaps"])
+        self.assertIn("-ERR [SYS/TEMP] Try again later.", said["pop3s"])
+        self.assertIn("454 4.7.0 Temporary authentication failure", said["smtps"])
+        self.assertIn_(self.tried(who.secret, who=who, source=home))
+        self.assertIn_(self.tried(f"{who.password}@{who.new_code()}", who=who, source=home))
+        self.host.advance(31 * 60)
+        self.assertIn_(self.tried(f"{who.password}@{who.new_code()}", who=who, source=elsewhere))
 
 
 class WhereTests(SynchronousTestCase):
