@@ -7,7 +7,6 @@ from typing import Annotated
 
 from mailtwist.auth.api import Alias, Person
 from mailtwist.auth.directories import aliases, groups
-from mailtwist.auth.directories.lookups import Lookups
 from mailtwist.auth.directories.passwords import Passwords
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
@@ -17,6 +16,7 @@ from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateAway
 from mailtwist.state.database import Database
+from mailtwist.state.lookups import Lookups
 
 NOT_MADE_ANEW = Event(
     "password.not_made_anew", "{account}: the hash at today's cost was not stored: {error}", "warn"

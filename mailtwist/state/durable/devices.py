@@ -24,10 +24,13 @@ class Devices(Rows):
             found = _devices(db, f"account = ? AND lookup IN ({_marks(lookups)})", (account, *lookups))
             return found[0] if found else None
 
-        return await self._db.read(work)
+        return await self._lookups.get(("device", account, *lookups), work)
 
     async def devices(self, account: str) -> Sequence[Device]:
-        return await self._db.read(lambda db: _devices(db, "account = ?", (account,)))
+        def work(db: sqlite3.Connection) -> tuple[Device, ...]:
+            return tuple(_devices(db, "account = ?", (account,)))
+
+        return await self._lookups.get(("devices", account), work)
 
     async def remember(self, device: Device, limit: int) -> Remembered:
         now = device.created

@@ -39,12 +39,15 @@ class History(Rows):
         return found[0] if found else None
 
     async def was_here(self, account: str, net: str, since: float) -> bool:
-        def work(db: sqlite3.Connection) -> bool:
-            where = "account = ? AND net = ? AND last >= ? AND outcome = 'accepted'"
-            found = db.execute(f"SELECT 1 FROM history WHERE {where} LIMIT 1", (account, net, since))
-            return found.fetchone() is not None
+        def work(db: sqlite3.Connection) -> float | None:
+            where = "account = ? AND net = ? AND outcome = 'accepted'"
+            last: float | None = db.execute(
+                f"SELECT max(last) FROM history WHERE {where}", (account, net)
+            ).fetchone()[0]
+            return last
 
-        return await self._db.read(work)
+        last = await self._lookups.get(("here", account, net), work)
+        return last is not None and last >= since
 
     async def tell_once(self, what: str, now: float, every: float) -> bool:
         def work(db: sqlite3.Connection) -> bool:

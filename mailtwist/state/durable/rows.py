@@ -6,12 +6,15 @@ from dataclasses import fields
 from typing import Any
 
 from mailtwist.state.database import Database
+from mailtwist.state.lookups import Lookups
 
 
 class Rows:
-    """What the tables of one database have in common; each is a class of its own."""
+    """What the tables of one database have in common; each is a class of its own.
+    What a decision asks for again and again is looked up, and read when the file has changed."""
 
     _db: Database
+    _lookups: Lookups
 
     async def _changed(self, statement: str, *values: object) -> bool:
         """There was a row to change."""

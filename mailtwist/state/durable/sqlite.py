@@ -16,6 +16,7 @@ from mailtwist.state.durable.history import History
 from mailtwist.state.durable.notices import Notices
 from mailtwist.state.durable.schema import MIGRATIONS
 from mailtwist.state.durable.tokens import Tokens
+from mailtwist.state.lookups import Lookups
 
 OF_AN_ACCOUNT = ("tokens", "used", "enrolled", "devices", "history", "notices")
 
@@ -36,6 +37,7 @@ class SqliteState(Tokens, Devices, Endings, History, Notices, Bans):
         self._clock: Clock = assembly.clock
         path = settings.path or assembly.folder / "durable.sqlite"
         self._db = Database(path, assembly.threads, MIGRATIONS)
+        self._lookups = Lookups(self._db)
 
     async def start(self) -> None:
         await self._db.open()

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mailtwist.state.durable.rows import Rows, columns, insert
 from mailtwist.state.records import Token, Use
@@ -10,25 +11,31 @@ TOKEN = columns(Token)
 SET = "UPDATE tokens SET {} WHERE account = ? AND id = ?"
 
 
+@dataclass(frozen=True, slots=True)
+class _Factors:
+    """All that is asked about an account's second factor, read at once."""
+
+    tokens: tuple[Token, ...]
+    enrolled: bool
+
+
 class Tokens(Rows):
     """The tables `tokens`, `used` and `enrolled`."""
 
     async def tokens(self, account: str, kind: str) -> Sequence[Token]:
-        return await self._tokens("account = ? AND kind = ?", account, kind)
+        return [token for token in (await self._factors(account)).tokens if token.kind == kind]
 
     async def all_tokens(self, account: str) -> Sequence[Token]:
-        return await self._tokens("account = ?", account)
+        return list((await self._factors(account)).tokens)
 
     async def sealed_before(self, version: int, most: int) -> Sequence[Token]:
-        return await self._tokens("key_version < ?", version, most=most)
+        return await self._db.read(lambda db: _tokens(db, "key_version < ?", version, most=most))
 
-    async def _tokens(self, where: str, *values: object, most: int = -1) -> Sequence[Token]:
-        def work(db: sqlite3.Connection) -> list[Token]:
-            wanted = f"SELECT {', '.join(TOKEN)} FROM tokens WHERE {where} ORDER BY created, id LIMIT ?"
-            found = db.execute(wanted, (*values, most))
-            return [Token(**{**dict(row), "active": bool(row["active"])}) for row in found]
+    async def enrolled(self, account: str) -> bool:
+        return (await self._factors(account)).enrolled
 
-        return await self._db.read(work)
+    async def _factors(self, account: str) -> _Factors:
+        return await self._lookups.get(("factors", account), lambda db: _factors(db, account))
 
     async def add_token(self, token: Token) -> None:
         values = [getattr(token, column) for column in TOKEN]
@@ -80,15 +87,20 @@ class Tokens(Rows):
 
         return await self._db.write(work)
 
-    async def enrolled(self, account: str) -> bool:
-        def work(db: sqlite3.Connection) -> bool:
-            return db.execute("SELECT 1 FROM enrolled WHERE account = ?", (account,)).fetchone() is not None
-
-        return await self._db.read(work)
-
     async def set_enrolled(self, account: str, enrolled: bool) -> None:
         statement = "INSERT OR IGNORE INTO enrolled VALUES (?)"
         await self._changed(statement if enrolled else "DELETE FROM enrolled WHERE account = ?", account)
+
+
+def _factors(db: sqlite3.Connection, account: str) -> _Factors:
+    had = db.execute("SELECT 1 FROM enrolled WHERE account = ?", (account,)).fetchone() is not None
+    return _Factors(_tokens(db, "account = ?", account), had)
+
+
+def _tokens(db: sqlite3.Connection, where: str, *values: object, most: int = -1) -> tuple[Token, ...]:
+    wanted = f"SELECT {', '.join(TOKEN)} FROM tokens WHERE {where} ORDER BY created, id LIMIT ?"
+    found = db.execute(wanted, (*values, most))
+    return tuple(Token(**{**dict(row), "active": bool(row["active"])}) for row in found)
 
 
 def _used(db: sqlite3.Connection, account: str, token: str) -> sqlite3.Row | None:

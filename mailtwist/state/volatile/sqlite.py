@@ -1,6 +1,7 @@
 """State that processes of one host share: limits, bans, used codes, logins under way, in a SQLite file."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class SqliteVolatileState(Shelved):
         self._clock: Clock = assembly.clock
         self._file = SharedFile(settings.path or assembly.folder / "volatile.sqlite", assembly.clock)
         self._threads = Threads("volatile", 1, lost=True)
-        self._waiting: list[tuple[Job, Deferred[Any]]] = []
+        self._waiting: deque[tuple[Job, Deferred[Any]]] = deque()
         self._at_work = False
         self._listeners = Listeners()
         self._following: dict[str, list[Deferred[bytes | None]]] = {}
@@ -90,17 +91,21 @@ class SqliteVolatileState(Shelved):
         self._at_work = True
         try:
             while self._waiting:
-                jobs, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
-                values = await self._applied([job for job, _ in jobs])
-                for (_, result), value in zip(jobs, values, strict=True):
+                for result, value in await self._threads.run(self._taken):
                     if not result.called:
                         result.callback(value)
         finally:
             self._at_work = False
 
-    async def _applied(self, jobs: Sequence[Job]) -> Sequence[Any]:
+    def _taken(self) -> list[tuple[Deferred[Any], Any]]:
+        """What waits by the time the thread begins, and what became of it."""
+        taken = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+        values = self._applied([job for job, _ in taken])
+        return [(result, value) for (_, result), value in zip(taken, values, strict=True)]
+
+    def _applied(self, jobs: Sequence[Job]) -> Sequence[Any]:
         try:
-            return await self._threads.run(self._file.apply, jobs)
+            return self._file.apply(jobs)
         except StateAway as error:
             return [Failure(StateAway(error.detail)) for _ in jobs]
         except Exception:

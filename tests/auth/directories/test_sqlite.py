@@ -12,11 +12,11 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.api import Directory, LoginUnavailable, Person
-from mailtwist.auth.directories import lookups
 from mailtwist.auth.directories.sqlite import Settings, SqliteDirectory
 from mailtwist.config.values import Duration, Size
 from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
+from mailtwist.state import lookups
 from mailtwist.state.api import StateAway
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
