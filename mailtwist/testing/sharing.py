@@ -3,7 +3,7 @@
 from mailtwist.kit.spawn import started, together
 from mailtwist.state.api import Volatile
 from mailtwist.state.records import Ban, Bucket, Charge, Denied, Use
-from mailtwist.testing.volatile import MakesVolatile
+from mailtwist.testing.volatile import MakesVolatile, moments
 
 
 class SharingContract(MakesVolatile):
@@ -95,6 +95,20 @@ class SharingContract(MakesVolatile):
         await self.eventually(lambda: follower.called)
         self.assertIsNone(await follower)
         self.assertIsNotNone(await other.lead(b"w", 15))
+
+    async def test_who_leaves_before_he_knows_leads_nothing(self) -> None:
+        one, other = await self.two()
+        self.assertIsNotNone(await one.lead(b"something else", 15))
+        gone = started(one.lead(b"w", 15))
+        gone.addErrback(lambda failure: None)
+        gone.cancel()
+        await one.announce(b"what was asked before has been done")
+        leads = [started(other.lead(b"w", 15))]
+        while await leads[-1] is None:
+            await self.pass_time(0.05)
+            await moments(0.02)
+            leads.append(started(other.lead(b"w", 15)))
+        self.assertLess(len(leads), 20)
 
     async def test_a_leader_of_another_process_that_has_died_is_followed_by_one_here(self) -> None:
         one, other = await self.two()

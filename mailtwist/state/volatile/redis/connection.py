@@ -26,7 +26,10 @@ class Login:
         if self.password is None:
             return
         user = [self.user.encode()] if self.user else []
-        await link.ask(b"AUTH", *user, self.password.reveal_octets())
+        try:
+            await link.ask(b"AUTH", *user, self.password.reveal_octets())
+        except ErrorReply as error:  # a server without AUTH repeats what it was told
+            raise ErrorReply(str(error).partition(", with args")[0]) from None
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class WithFloor:
         """Added up for each window, so that a flood of failures is one thing to tell for each key."""
         for bucket in under_way.buckets:
             key = (bucket.key, int(under_way.at // bucket.window))
-            _, before, _ = self._failed.get(key, (0.0, 0, 0.0))
+            _, before, _ = self._failed.pop(key, (0.0, 0, 0.0))
             self._failed[key] = (bucket.window, before + bucket.cost, under_way.at)
             self._tell_later("failed", key, partial(self._blame, key))
         if self._redis.is_here:
@@ -267,18 +267,19 @@ class WithFloor:
         await self._learn_bans()
 
     async def _tell_all(self) -> int:
-        """How many things Redis has been told."""
-        count = 0
-        while self._untold:
+        """How many things Redis has been told.  What it does not take, because it is full perhaps, waits for
+        the next time."""
+        count, refused = 0, OrderedDict[tuple[str, object], Telling]()
+        while self._untold and (not refused or self._redis.is_here):
             key, tell = self._untold.popitem(last=False)
             try:
                 await tell()
                 count += 1
             except StateAway:
-                if not self._redis.is_here:
-                    self._untold.setdefault(key, tell)
-                    self._untold.move_to_end(key, last=False)
-                    break
+                refused[key] = tell
+        for key, tell in reversed(refused.items()):
+            self._untold.setdefault(key, tell)
+            self._untold.move_to_end(key, last=False)
         return count
 
     def _fail_the_late(self) -> None:

@@ -61,6 +61,10 @@ class Link(BaseRedisProtocol):  # type: ignore[misc]
             if late.active():
                 late.cancel()
 
+    @property
+    def is_usable(self) -> bool:
+        return bool(self.connected) and not self.why
+
     async def lost(self) -> str:
         """Why the connection is no more, once it is."""
         if self.connected:

@@ -157,7 +157,12 @@ class RedisState:
     # -- logins under way
     async def lead(self, work: bytes, lease: float) -> str | None:
         leader = new_id()
-        leads = await self.calls.run(scripts.LEAD, [self._key("work", work)], leader.encode(), _ms(lease))
+        keys = [self._key("work", work)]
+        try:
+            leads = await self.calls.run(scripts.LEAD, keys, leader.encode(), _ms(lease))
+        except CancelledError:
+            spawn(self.settle(work, leader, None), "giving up work that nobody waits for")
+            raise
         return leader if leads else None
 
     async def renew(self, work: bytes, leader: str, lease: float) -> bool:

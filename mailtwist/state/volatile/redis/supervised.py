@@ -65,7 +65,7 @@ class Supervised:
 
     @property
     def is_here(self) -> bool:
-        return self._link is not None
+        return self._link is not None and self._link.is_usable
 
     async def link(self) -> Link:
         """`StateAway` when there is none."""

@@ -81,6 +81,16 @@ class AwayTests(FaultTests):
             await self.comes_back(state)
         self.assertNotIn("hunter2", repr(events) + repr(settings))
 
+    async def test_a_server_without_passwords_does_not_get_ours_into_the_log(self) -> None:
+        self.server.kill()
+        self.server._lines = ('rename-command AUTH ""',)
+        self.server.start()
+        with heard_events() as events:
+            state = await self.begun(settings_for(self.server, user="m", password=secret("hunter2")))
+            said = await self.is_away(state)
+        self.assertIn("unknown command 'AUTH'", said)
+        self.assertNotIn("hunter2", said + repr(events))
+
     async def test_missing_rights_are_told_and_given_ones_used(self) -> None:
         self.server.ask("ACL", "SETUSER", "m", "on", ">pw", "~*", "&*", "+@all", "-hset")
         with heard_events() as events:

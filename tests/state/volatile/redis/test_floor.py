@@ -173,6 +173,31 @@ class FloorTests(FaultTests):
         await until(lambda: there)
         self.assertEqual(there, [b"revoked"])
 
+    async def test_what_redis_does_not_take_yet_it_is_told_later(self) -> None:
+        """It came back with a full memory."""
+        state, looking = await self.two()
+        self.server.kill()
+        await self.failed(state, "x", 2)
+        await state.use_once("ann/t1", 10, -1, b"x", "", 20)
+        self.server._lines = ("maxmemory 1",)
+        self.server.start()
+        await until(lambda: state._redis.is_here and not state._telling)
+        self.assertEqual(len(state._untold), 2)
+        self.server.ask("CONFIG", "SET", "maxmemory", "0")
+        state._redis.calls.connection._link.give_up("cut off")
+        await until_spent(looking, "x", 2)
+        self.assertIs(await looking.use_once("ann/t1", 10, -1, b"y", "", 20), Use.REPLAY)
+
+    async def test_a_flood_does_not_push_out_what_goes_on(self) -> None:
+        state, looking = await self.two()
+        self.server.kill()
+        with patch("mailtwist.state.volatile.redis.floor.MOST", 10):
+            for n in range(30):
+                await self.failed(state, "victim", 1)
+                await self.failed(state, f"k{n}", 1)
+        await self.back(looking)
+        await until_spent(looking, "victim", 30)
+
     async def test_a_flood_is_kept_in_bounds(self) -> None:
         state, looking = await self.two()
         self.server.kill()
