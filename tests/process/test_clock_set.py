@@ -1,8 +1,12 @@
 """The server's clock is set by an hour, to and fro: nobody gets in who should not, and nobody stays out."""
 
+import time
+from functools import partial
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.process.knock import DOORS, LATER, REFUSED, good, knock, smtp_plain
+from tests.process.knock import DOORS, LATER, REFUSED, at_once, good, imap_login, knock, smtp_plain
+from tests.process.talk import Talker
 from tests.process.watched import Known, Watched, watched
 
 HOUR = 3600.0
@@ -10,7 +14,7 @@ HOME, AWAY = "127.30.0.1", "127.31.0.1"
 
 
 def clock_site() -> Watched:
-    names = ("early", "late", "locked", "used", "polls")
+    names = ("early", "late", "locked", "used", "polls", "waits")
     people = tuple((name, b"the pass word of " + name.encode()) for name in names)
     return watched("clock", people, own="5")
 
@@ -75,6 +79,28 @@ class ClockSet(SynchronousTestCase):
         self.assertEqual(self.answer(locked, locked.fresh()), LATER["smtp"])
         self.site.advance(2 * HOUR)
         self.assertTrue(good(smtp_plain, self.answer(locked, locked.fresh())))
+
+    def test_nobody_waits_an_hour_longer(self) -> None:
+        """Neither for an answer that is under way, nor for the end of a session."""
+        waits = self.site.people["waits"]
+        saved = waits.fresh()
+        with Talker(self.site.server.port("imaps"), tls=True, source=HOME) as session:
+            self.assertTrue(good(imap_login, imap_login(session, waits.name.encode(), saved)))
+            self.site.advance(HOUR)
+            calls = [
+                partial(self.answer, waits, secret, f"127.32.{n}.1")
+                for n, secret in enumerate(waits.wrong(5))
+            ]
+            self.assertEqual(at_once(*calls, self.set_back)[:-1], [REFUSED["smtp"]] * 5)
+            self.site.server.command("device", "revoke", waits.name, "--all")
+            self.assertIn(b"* BYE", session.rest())
+        self.assertEqual(self.answer(waits, saved, HOME), REFUSED["smtp"])
+
+    def set_back(self) -> bytes:
+        """While others wait for their answers."""
+        time.sleep(0.2)
+        self.site.advance(-HOUR)
+        return b""
 
     def test_a_string_that_was_wrong_stays_wrong(self) -> None:
         """No code that was refused is right because the clock comes by its time again."""

@@ -236,20 +236,25 @@ def make() -> int:
 
 
 def _program(clock: Path, asked: Path) -> tuple[str, ...]:
-    words = f"from tests.process.watched import run; run({str(clock)!r}, {str(asked)!r})"
+    """The machine's clock is set for all of the process: also for what Twisted does by it."""
+    words = f"""
+import time
+from pathlib import Path
+clock, real = Path({str(clock)!r}), time.time
+time.time = lambda: real() + float(clock.read_text())
+from tests.process.watched import run
+run({str(asked)!r})
+"""
     return ("-P", "-c", words, *TWISTD[3:])
 
 
-def run(clock: str, asked: str) -> None:
+def run(asked: str) -> None:
     """twistd, with eyes."""
     from twisted.scripts import twistd
 
     from mailtwist.auth.directories.sqlite import SqliteDirectory
     from mailtwist.auth.factors.totp import Totp
-    from mailtwist.kit.clock import set_process_clock
-    from mailtwist.testing.clock import SettableClock
 
-    set_process_clock(SettableClock(Path(clock)))
     file = Path(asked).open("a", buffering=1)
 
     def noted(part: type, method: str, who: str, seen: Callable[..., tuple[str, bytes]]) -> None:
