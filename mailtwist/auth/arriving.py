@@ -152,8 +152,7 @@ class Arriving:
         try:
             opened = await self._opened(login, question, entry)
         except LoginRefused:
-            guess.wrong()
-            await self._refusals.wrong_password(login.account, login.secret, question.form)
+            guess.wrong(self._refusals.wrong_password(login.account, login.secret, question.form))
             raise
         guess.right()
         return opened

@@ -17,6 +17,7 @@ from mailtwist.auth.api import (
 from mailtwist.auth.audit import reason_of
 from mailtwist.auth.breaker import Breaker, Entry
 from mailtwist.auth.identity import Who
+from mailtwist.auth.turnstile import stand_aside
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
@@ -33,6 +34,11 @@ class Asking:
 
     def __init__(self, directories: Mapping[str, Directory], clock: Clock, settings: LoginSettings) -> None:
         self._directories = directories
+        self._openers = {
+            name: directory
+            for name, directory in directories.items()
+            if isinstance(directory, SupportsOpening)
+        }
         self._breakers = {name: Breaker(name, clock, settings) for name in (*directories, NOWHERE)}
 
     @contextmanager
@@ -50,6 +56,7 @@ class Asking:
         """What the directory opened, if it opens anything; the password is right.  `LoginRefused` when it is
         wrong; for who may not log in, after the same work.  `LoginUnavailable` also when the directory seems
         to refuse everybody.  `coded`: a right code has led here."""
+        stand_aside()
         try:
             opened, right = await self._answer(who, password, request)
         except CancelledError:  # the client is gone
@@ -68,15 +75,16 @@ class Asking:
     async def without_password(self, who: Who) -> None:
         """For an app password with no other one in it: the account is there and enabled, and that is enough
         for a directory that opens nothing.  `LoginRefused` where that is not so."""
-        if who.reason or isinstance(self._directories.get(who.directory), SupportsOpening):
+        if who.reason or who.directory in self._openers:
             raise LoginRefused(who.reason or "no-vault")
 
     async def _answer(self, who: Who, password: bytes, request: LoginRequest) -> tuple[Any, bool]:
         directory = self._directories.get(who.directory)
         if directory is None:
             return None, False
-        if isinstance(directory, SupportsOpening) and not who.reason:
-            opened = await directory.open(who.person, password, request)
+        opener = None if who.reason else self._openers.get(who.directory)
+        if opener is not None:
+            opened = await opener.open(who.person, password, request)
             return opened, opened is not None
         return None, await directory.accepts(who.person, password)
 

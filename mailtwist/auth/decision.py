@@ -25,11 +25,13 @@ from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.release import Release
 from mailtwist.auth.returning import Returning, the_returning
 from mailtwist.auth.sessions import Sessions, the_sessions
+from mailtwist.auth.turnstile import Turnstile, the_turnstile
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event, login_id
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
+from mailtwist.state.records import Device
 
 NOBODY = Event(
     "login.nobody", "[login] factor = required, but there is no [factor:...]: nobody gets in", "error"
@@ -55,6 +57,7 @@ class Decision:
         notices: Notices,
         sessions: Sessions,
         release: Release,
+        turnstile: Turnstile,
         clock: Clock,
         hopeless: bool,
     ) -> None:
@@ -68,6 +71,7 @@ class Decision:
         self._notices = notices
         self._sessions = sessions
         self._release = release
+        self._turnstile = turnstile
         self._clock = clock
         self._hopeless = hopeless
 
@@ -114,6 +118,12 @@ class Decision:
             raise LoginRefused("wrong-app-password")
         if device is not None and not device.needs_password:
             return await self._returning.accepted(login, device, None)
+        if device is not None:
+            return await self._behind_the_breaker(login, device)
+        async with self._turnstile.turn():
+            return await self._behind_the_breaker(login, None)
+
+    async def _behind_the_breaker(self, login: Login, device: Device | None) -> Accepted:
         with self._asking.entered(login.who, trusted=device is not None) as entry:
             found = device or await self._arriving.accepted(login, entry)
             if isinstance(found, Accepted):
@@ -171,6 +181,7 @@ def the_decision(assembly: Assembly) -> Decision:
         notices=assembly.one(the_notices),
         sessions=assembly.one(the_sessions),
         release=Release(assembly.clock, assembly.login),
+        turnstile=assembly.one(the_turnstile),
         clock=assembly.clock,
         hopeless=assembly.login.factor == "required" and not assembly.parts("factor"),
     )

@@ -7,6 +7,7 @@ from typing import Self
 
 from twisted.internet.interfaces import IDelayedCall
 
+from mailtwist.auth.turnstile import stand_aside
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import spawn
 from mailtwist.state.api import Volatile
@@ -57,6 +58,7 @@ class Flight:
             if leader is not None:
                 await self._led(work, leader, client, lead)
                 return None
+            stand_aside()
             octets = await self._volatile.follow(work)
             if octets is not None and client:
                 word = Word.from_octets(octets)

@@ -1,11 +1,12 @@
 """One guess: charged before it is judged, and in the end failed or forgiven, whatever happens."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from mailtwist.auth.api import LoginRefused
 from mailtwist.auth.limits import Admission
+from mailtwist.kit.spawn import together
 from mailtwist.kit.trouble import Trouble
 
 
@@ -20,6 +21,7 @@ class Guess:
         self._admitted = admitted
         self._admission: Admission | None = None
         self._state: Literal["waiting", "judged", "wrong", "right"] = "waiting"
+        self._noting: Coroutine[Any, Any, object] | None = None
 
     @property
     def counted(self) -> bool:
@@ -30,8 +32,10 @@ class Guess:
         """From now on somebody looks at it."""
         self._state = "judged"
 
-    def wrong(self) -> None:
+    def wrong(self, noting: Coroutine[Any, Any, object] | None = None) -> None:
+        """`noting` is done at its end, together with what becomes of the charge: nobody waits twice."""
         self._state = "wrong"
+        self._noting = noting
 
     def right(self) -> None:
         self._state = "right"
@@ -44,12 +48,14 @@ class Guess:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._admission is None:
-            return
-        if self._has_failed(error):
-            await self._admission.failed()
-        else:
-            await self._admission.forgiven()
+        await together(*self._ends(error))
+
+    def _ends(self, error: BaseException | None) -> list[Coroutine[Any, Any, object]]:
+        ends = [] if self._noting is None else [self._noting]
+        if self._admission is not None:
+            ending = self._admission.failed if self._has_failed(error) else self._admission.forgiven
+            ends.insert(0, ending())
+        return ends
 
     def _has_failed(self, error: BaseException | None) -> bool:
         if self._state != "judged":

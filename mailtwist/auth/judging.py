@@ -102,16 +102,14 @@ class Judge:
         """What the code proves, and from now on it is used; None where none is needed.  `LoginRefused`, and
         the refusal is noted."""
         if question.hopeless:
-            guess.wrong()
-            await self._refusals.wrong_password(who.account, request.secret, question.form)
+            guess.wrong(self._refusals.wrong_password(who.account, request.secret, question.form))
             raise LoginRefused(question.hopeless)
         if question.form == "plain":
             return None
         guess.judged()
         proof = await self._proof(who.account, question.code)
         if proof is None:
-            guess.wrong()
-            await self._refusals.wrong_code(who.account, request.secret)
+            guess.wrong(self._refusals.wrong_code(who.account, request.secret))
             raise LoginRefused("wrong-code")
         if not await self._used(request, who.account, proof):
             raise LoginRefused("used-code")

@@ -17,7 +17,7 @@ from mailtwist.config.network import Networks
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
-from mailtwist.kit.spawn import shield, spawn, started, uninterrupted
+from mailtwist.kit.spawn import shield, spawn, started, together, uninterrupted
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import Durable, Volatile
 from mailtwist.state.keys import Keys
@@ -124,8 +124,7 @@ class Limits:
         """For `Admission`."""
         try:
             if charge is not None and failed:
-                await self._volatile.keep(charge)
-                await self._noted(attempt)
+                await together(self._volatile.keep(charge), self._noted(attempt))
             elif charge is not None:
                 await self._volatile.refund(charge)
         except Trouble as error:
@@ -194,8 +193,10 @@ class Limits:
         if exempt or attempt.source is not Source.UNTRUSTED or not client_of(attempt.address):
             return Conditions(exempt=exempt, halved=alarm)
         member = member_of(attempt, self._settings)
-        counted = await self._volatile.spent(member, self._settings.network.seconds) > 0
-        return Conditions(cost=await self._cost(attempt), halved=alarm, counted=counted)
+        spent, cost = await together(
+            self._volatile.spent(member, self._settings.network.seconds), self._cost(attempt)
+        )
+        return Conditions(cost=int(cost), halved=alarm, counted=spent > 0)
 
     async def _cost(self, attempt: Attempt) -> int:
         costs = [1]

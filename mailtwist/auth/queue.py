@@ -7,6 +7,7 @@ from random import uniform
 
 from twisted.internet.defer import Deferred
 
+from mailtwist.auth.turnstile import stand_aside
 from mailtwist.kit.clock import Clock
 
 LOOK_EVERY = 0.25
@@ -120,6 +121,7 @@ class Lines:
                 waiting.callback(False)
 
         call = self._clock.later(max(0.0, until - self._clock.seconds()), over)
+        stand_aside()
         try:
             if not await waiting:
                 raise WaitedLong

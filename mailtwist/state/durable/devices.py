@@ -30,7 +30,7 @@ class Devices(Rows):
         def work(db: sqlite3.Connection) -> tuple[Device, ...]:
             return tuple(_devices(db, "account = ?", (account,)))
 
-        return await self._lookups.get(("devices", account), work)
+        return list(await self._lookups.get(("devices", account), work))
 
     async def remember(self, device: Device, limit: int) -> Remembered:
         now = device.created

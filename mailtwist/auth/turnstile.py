@@ -1,0 +1,100 @@
+"""Strings that nobody knows are judged a few at a time: whoever is known finds the way free."""
+
+from collections import deque
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Self
+
+from twisted.internet.defer import Deferred
+
+from mailtwist.auth.api import TooManyAttempts
+from mailtwist.config.part import Assembly
+from mailtwist.kit.clock import Clock
+
+AT_ONCE = 8
+"""Strings that are at work in this process; all others wait before anything has been done for them.  Their
+answers are not due yet, as those of remembered devices are."""
+
+LONGEST = 8.0
+"""Seconds after which it is not worth beginning: nobody waits for the answer any more."""
+
+AGAIN = 1.0  # seconds after which who was sent away may try again
+
+
+class Turnstile:
+    """One for the process.  Each turn of the reactor lets no more in than there are places, so that none is
+    long, however many come."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._inside = 0
+        self._waiting: deque[Deferred[None]] = deque()
+
+    def turn(self) -> "Turn":
+        return Turn(self, self._clock)
+
+    async def enter(self) -> None:
+        if self._inside < AT_ONCE and not self._waiting:
+            self._inside += 1
+            return
+        turn: Deferred[None] = Deferred()
+        self._waiting.append(turn)
+        await turn
+
+    def leave(self) -> None:
+        self._inside -= 1
+        if self._waiting:
+            self._clock.later(0, self._serve)
+
+    def _serve(self) -> None:
+        while self._waiting and self._inside < AT_ONCE:
+            turn = self._waiting.popleft()
+            if not turn.called:  # else it was called off
+                self._inside += 1
+                turn.callback(None)
+                return
+
+
+class Turn:
+    """An asynchronous context around the work for one string; the place is free at its end, or as soon as it
+    `stands_aside`.  `TooManyAttempts` when it came too late."""
+
+    def __init__(self, turnstile: Turnstile, clock: Clock) -> None:
+        self._turnstile = turnstile
+        self._clock = clock
+        self._inside = False
+
+    async def __aenter__(self) -> Self:
+        until = self._clock.seconds() + LONGEST
+        await self._turnstile.enter()
+        self._inside = True
+        if self._clock.seconds() > until:
+            self.leave()
+            raise TooManyAttempts("too-many-attempts", AGAIN, "waiting")
+        _turn.set(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        if self._inside:
+            self._inside = False
+            self._turnstile.leave()
+
+
+_turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
+
+
+def stand_aside() -> None:
+    """Whoever is about to wait for somebody else (in a line, for a directory) lets others work meanwhile."""
+    turn = _turn.get()
+    if turn is not None:
+        turn.leave()
+
+
+def the_turnstile(assembly: Assembly) -> Turnstile:
+    """For `assembly.one`."""
+    return Turnstile(assembly.clock)
