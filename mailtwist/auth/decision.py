@@ -21,6 +21,7 @@ from mailtwist.auth.guess import Guess
 from mailtwist.auth.identity import Identities, the_identities
 from mailtwist.auth.limits import Admission, Attempt, Limits, the_limits
 from mailtwist.auth.login import Login
+from mailtwist.auth.misses import Misses, the_misses
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.release import Release
 from mailtwist.auth.returning import Returning, the_returning
@@ -50,6 +51,7 @@ class Decision:
         identities: Identities,
         limits: Limits,
         devices: Devices,
+        misses: Misses,
         asking: Asking,
         returning: Returning,
         arriving: Arriving,
@@ -64,6 +66,7 @@ class Decision:
         self._identities = identities
         self._limits = limits
         self._devices = devices
+        self._misses = misses
         self._asking = asking
         self._returning = returning
         self._arriving = arriving
@@ -116,6 +119,8 @@ class Decision:
         if device is None and self._devices.is_app_password(login.secret):
             login.story.counted = False
             raise LoginRefused("wrong-app-password")
+        if device is None and not login.who.reason:
+            self._misses.note(login.account, login.request.address, login.secret)
         if device is not None and not device.needs_password:
             return await self._returning.accepted(login, device, None)
         if device is not None:
@@ -127,6 +132,7 @@ class Decision:
         with self._asking.entered(login.who, trusted=device is not None) as entry:
             found = device or await self._arriving.accepted(login, entry)
             if isinstance(found, Accepted):
+                self._misses.was_right(login.account, login.request.address, login.secret)
                 return found
             return await self._returning.accepted(login, found, entry)
 
@@ -174,6 +180,7 @@ def the_decision(assembly: Assembly) -> Decision:
         identities=assembly.one(the_identities),
         limits=assembly.one(the_limits),
         devices=assembly.one(the_devices),
+        misses=assembly.one(the_misses),
         asking=assembly.one(the_asking),
         returning=assembly.one(the_returning),
         arriving=assembly.one(the_arriving),

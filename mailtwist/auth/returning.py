@@ -7,25 +7,39 @@ from mailtwist.auth.api import Accepted, LoginRefused, LoginUnavailable, Source
 from mailtwist.auth.asking import DOUBTED, Asking, dropped, the_asking
 from mailtwist.auth.breaker import ACCOUNTS, Entry
 from mailtwist.auth.devices import WAITS, Devices, the_devices
+from mailtwist.auth.judging import Judge, the_judge
+from mailtwist.auth.limits import Limits, the_limits
 from mailtwist.auth.login import Login
+from mailtwist.auth.misses import Misses, the_misses
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.places import network_of
 from mailtwist.config.part import Assembly
 from mailtwist.kit.spawn import spawn
-from mailtwist.state.records import APP_PASSWORD, Device
+from mailtwist.state.records import APP_PASSWORD, CODE_STRING, Device
 
 LATELY = 2 * ACCOUNTS
 """Refused strings that are pardoned when it was the directory: it is doubted at the first few."""
 
 
 class Returning:
-    """One for the process.  Nothing here needs the volatile state: what was remembered works while that is
-    away, and whatever limits others have reached."""
+    """One for the process.  Nobody who gets in needs the volatile state for it: what was remembered works
+    while that is away, and whatever limits others have reached."""
 
-    def __init__(self, devices: Devices, asking: Asking, notices: Notices) -> None:
+    def __init__(
+        self,
+        devices: Devices,
+        misses: Misses,
+        asking: Asking,
+        notices: Notices,
+        judge: Judge,
+        limits: Limits,
+    ) -> None:
         self._devices = devices
+        self._misses = misses
         self._asking = asking
         self._notices = notices
+        self._judge = judge
+        self._limits = limits
         self._refused: deque[tuple[str, Device]] = deque(maxlen=LATELY)
 
     async def accepted(self, login: Login, device: Device, entry: Entry | None) -> Accepted:
@@ -38,6 +52,8 @@ class Returning:
         if reason == WAITS:
             raise LoginUnavailable(reason)
         if reason:
+            if device.kind == CODE_STRING:
+                await self._like_any_other(login)
             if reason == "other-network":
                 self._notices.tell(
                     login.who.subject,
@@ -48,6 +64,7 @@ class Returning:
                     **login.facts(),
                 )
             raise LoginRefused(reason)
+        self._misses.check(device, login.request.address)
         password = self._devices.password(device, login.secret)
         opened = await self._opened(login, device, password, entry)
         try:
@@ -56,6 +73,13 @@ class Returning:
             dropped(opened)
             raise
         return login.accepted(password or b"", device.id, opened)
+
+    async def _like_any_other(self, login: Login) -> None:
+        """`TooManyAttempts` where a string that nobody has saved would get that: who is locked out does not
+        learn from the answer which one is saved, or he could try them all.  It costs nothing."""
+        question = await self._judge.question(login.request, login.who)
+        admission = await self._limits.admitted(await self._judge.attempt(login.request, login.who, question))
+        await admission.forgiven()
 
     async def _opened(self, login: Login, device: Device, password: bytes | None, entry: Entry | None) -> Any:
         if password is None or entry is None:
@@ -84,4 +108,11 @@ class Returning:
 
 def the_returning(assembly: Assembly) -> Returning:
     """For `assembly.one`."""
-    return Returning(assembly.one(the_devices), assembly.one(the_asking), assembly.one(the_notices))
+    return Returning(
+        assembly.one(the_devices),
+        assembly.one(the_misses),
+        assembly.one(the_asking),
+        assembly.one(the_notices),
+        assembly.one(the_judge),
+        assembly.one(the_limits),
+    )

@@ -5,7 +5,6 @@ from typing import Any
 from mailtwist.auth.api import LoginRequest, LoginUnavailable, Person
 from mailtwist.auth.app_passwords import new_app_password
 from mailtwist.auth.issuing import Wanted, the_app_passwords
-from mailtwist.auth.limits import the_limits
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
 from mailtwist.state.records import STALE_AFTER, Device
@@ -95,21 +94,18 @@ class ReturningTests(House):
         secret = self.right()
         self.accepted(secret)
         self.people.add(NAME, b"changed", "a1")
-        charged: list[object] = []
-        limits = self.assembly.one(the_limits)
-        real = limits.admitted
+        kept: list[object] = []
 
-        async def admitted(attempt: Any) -> Any:
-            charged.append(attempt)
-            return await real(attempt)
+        async def keep(charge: object) -> None:
+            kept.append(charge)
 
-        self.patch(limits, "admitted", admitted)
+        self.patch(self.volatile, "keep", keep)
         for address in (HOME, AWAY):
             for _ in range(10):
                 waiting = self.begin(secret, address)
                 waiting.addErrback(lambda failure: None)
                 self.clock.advance(120)
-        self.assertEqual(charged, [])
+        self.assertEqual(kept, [])
         self.assertEqual({line["counted"] for line in self.told("login.refused")}, {False})
 
     def test_its_owner_is_told_once_a_day_of_tries_from_elsewhere(self) -> None:
