@@ -4,7 +4,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailtwist.auth.api import Accepted, Factor, LoginRefused, LoginUnavailable, Proof, SupportsLearning
+from mailtwist.auth.api import (
+    Accepted,
+    Factor,
+    LoginRefused,
+    LoginUnavailable,
+    Proof,
+    SupportsLearning,
+    SupportsRecovery,
+)
 from mailtwist.auth.asking import Asking, dropped, the_asking
 from mailtwist.auth.audit import reason_of
 from mailtwist.auth.breaker import Entry
@@ -30,8 +38,6 @@ from mailtwist.state.records import Device
 NOT_COUNTED = Event(
     "login.not_counted", "{account} from {address}: not counted: same wrong secret ({reason})"
 )
-
-RECOVERY = "recovery"
 
 
 @dataclass(slots=True)
@@ -127,15 +133,17 @@ class Arriving:
 
     async def _let_in(self, login: Login, question: Question, entry: Entry, *, free: bool) -> Accepted:
         opened = None
+        guess = Guess(None if free else self._charge(login, question))
         try:
-            async with Guess(None if free else self._charge(login, question)) as guess:
-                login.story.counted = guess.counted
+            async with guess:
                 proof = await self._judge.proof(login.request, login.who, question, guess)
                 opened = await self._asked(login, question, entry, guess)
                 device = await self._kept(login, question, proof)
         except BaseException:
             dropped(opened)
             raise
+        finally:
+            login.story.counted = guess.counted
         return login.accepted(question.password, device, opened)
 
     def _charge(self, login: Login, question: Question) -> Callable[[], Awaitable[Admission]]:
@@ -173,11 +181,20 @@ class Arriving:
             login.account, login.who.name, login.request, proof.kind, question.password, question.cut
         )
         for factor in self._factors:
-            if factor.kind == proof.kind and isinstance(factor, SupportsLearning):
+            if factor.kind != proof.kind:
+                continue
+            if isinstance(factor, SupportsLearning):
                 spawn(factor.learned(login.account, proof), "noting what a code has taught")
-        if proof.kind == RECOVERY:
-            self._notices.tell(login.who.subject, "recovery-used", **login.facts())
+            if isinstance(factor, SupportsRecovery):
+                spawn(self._recovered(login, factor), "telling of a recovery code")
         return device
+
+    async def _recovered(self, login: Login, factor: SupportsRecovery) -> None:
+        try:
+            left = str(await factor.remaining(login.account))
+        except Trouble:
+            left = ""
+        self._notices.tell(login.who.subject, "recovery-used", left=left, **login.facts())
 
     def _without_code(self, login: Login, question: Question) -> None:
         """It may be the last time."""

@@ -70,7 +70,7 @@ class House(SynchronousTestCase):
         self.clock = ManualClock()
         self.directory = MemoryDirectory()
         self.person = self.directory.add(NAME, PASSWORD, "a1")
-        factors: dict[str, Any] = {}
+        factors = self.factors = dict[str, Any]()
         people = {"people": directory or self.directory} if directories is None else directories
         self.state: dict[str, Any] = {}
         parts = {"directory": people, "factor": factors if factored else {}, "state": self.state}

@@ -5,10 +5,16 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from mailtwist.auth.api import LoginUnavailable, Proof, Source, TooManyAttempts
+from mailtwist.auth.arriving import the_arriving
+from mailtwist.auth.decision import the_decision
+from mailtwist.auth.judging import the_judge
+from mailtwist.auth.policy import the_policy
 from mailtwist.config.limits import LimitsSettings
+from mailtwist.config.part import installed
 from mailtwist.config.rate import Rate
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
+from mailtwist.state.records import DEVICE_CODE
 from mailtwist.testing.directory import MemoryDirectory
 from tests.auth.house import AWAY, HOME, HOME_TOO, NAME, PASSWORD
 from tests.auth.watching import Gates, Watching
@@ -152,6 +158,28 @@ class ChargedTests(Watching):
         self.clock.advance(2)
         notices = self.successResultOf(started(self.durable.notices(self.clock.now(), 0.0, 100)))
         self.assertEqual([notice.kind for notice in notices], ["locked"])
+
+    def test_its_owner_is_told_that_a_recovery_code_was_used_and_how_many_are_left(self) -> None:
+        part = installed("mailtwist.factor")["recovery"].load()
+        recovery = part.build(part.settings(), self.assembly)
+        self.factors["recovery"] = recovery
+        self.begin_anew()
+        codes = self.successResultOf(started(recovery.renew("a1")))
+        secret = PASSWORD + b"@" + codes[0].encode()
+        self.accepted(secret, AWAY)
+        self.assertEqual(self.refused(b"x" + secret, HOME), "used-code")
+        notices = self.successResultOf(started(self.durable.notices(self.clock.now(), 0.0, 100)))
+        (used,) = [notice for notice in notices if notice.kind == "recovery-used"]
+        self.assertEqual((used.facts["left"], used.facts["name"]), (str(len(codes) - 1), NAME))
+        (device,) = self.successResultOf(started(self.durable.devices("a1")))
+        self.assertEqual((device.kind, device.context), (DEVICE_CODE, "open"))
+        self.accepted(secret, HOME)
+
+    def begin_anew(self) -> None:
+        """With the factors that there are now; the process is the same."""
+        for one in (the_decision, the_arriving, the_judge, the_policy):
+            self.assembly._one.pop(one, None)
+        self.decision = self.assembly.one(the_decision)
 
 
 class TogetherTests(Watching):
