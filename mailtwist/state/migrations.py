@@ -21,7 +21,8 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration], nam
                 connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # SQLite has rolled back itself when the disk is full
+                connection.execute("ROLLBACK")
             raise
     if version > len(migrations):
         raise StateUnusable(

@@ -47,6 +47,16 @@ class MigrationTests(SynchronousTestCase):
         migrate(self.db, [FIRST, SECOND], "people.sqlite")
         self.assertEqual(self.people(), [("ann", 7)])
 
+    def test_a_full_disk_is_what_is_told(self) -> None:
+        """SQLite has taken everything back by then, and there is nothing to roll back."""
+        self.db.execute("PRAGMA max_page_count = 5")
+        filling = ("CREATE TABLE big (x)", *["INSERT INTO big VALUES (zeroblob(9000))"] * 9)
+        with self.assertRaisesRegex(sqlite3.OperationalError, "full"):
+            migrate(self.db, [FIRST, filling], "people.sqlite")
+        self.db.execute("PRAGMA max_page_count = 1000")
+        migrate(self.db, [FIRST, filling], "people.sqlite")
+        self.assertEqual(self.people(), [("ann",)])
+
     def test_a_newer_schema_is_refused_and_left_alone(self) -> None:
         migrate(self.db, [FIRST, SECOND], "people.sqlite")
         with self.assertRaises(StateUnusable) as refused:

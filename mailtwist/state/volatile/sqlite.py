@@ -150,9 +150,11 @@ class SqliteVolatileState(Shelved):
         )
         if over:
             return word
+        if self._look is None:
+            raise StateAway("nobody looks how others fare: this process ends")
         waiting: Deferred[bytes | None] = Deferred()
         self._following.setdefault(key, []).append(waiting)
-        if self._look is not None and self._look.active():
+        if self._look.active():
             self._look.reset(FOLLOWS)
         return await waiting
 
@@ -178,7 +180,15 @@ class SqliteVolatileState(Shelved):
         self._listeners.add(heard)
 
     def _looks(self) -> None:
-        spawn(self._looked(), "looking for what other processes said")
+        spawn(self._look_on(), "looking for what other processes said")
+
+    async def _look_on(self) -> None:
+        try:
+            with suppress(Trouble):  # whoever asks for something hears of that
+                await self._looked()
+        finally:
+            if self._look is not None:
+                self._look = self._clock.later(FOLLOWS if self._following else LOOKS, self._looks)
 
     async def _looked(self) -> None:
         """What others said is heard, and where what they lead has ended, those who follow it here know."""
@@ -187,16 +197,13 @@ class SqliteVolatileState(Shelved):
         def rule(page: Page, at: Moment, db: sqlite3.Connection) -> Any:
             return words.beyond(db, self._heard, self._me), [leading.heard(page, at, one) for one in followed]
 
-        with suppress(Trouble):  # whoever asks for something hears of that
-            needs = [(WORK, one) for one in followed]
-            (self._heard, said), ends = await self._do(Job(needs, rule, changes=False))
-            for word in said:
-                self._listeners.tell(word)
-            for one, (over, last) in zip(followed, ends, strict=True):
-                if over:
-                    self._end(one, last)
-        if self._look is not None:
-            self._look = self._clock.later(FOLLOWS if self._following else LOOKS, self._looks)
+        needs = [(WORK, one) for one in followed]
+        (self._heard, said), ends = await self._do(Job(needs, rule, changes=False))
+        for word in said:
+            self._listeners.tell(word)
+        for one, (over, last) in zip(followed, ends, strict=True):
+            if over:
+                self._end(one, last)
 
 
 part = Part(Settings, SqliteVolatileState)

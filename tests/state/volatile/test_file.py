@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 from mailtwist.kit.spawn import started, together
 from mailtwist.state.api import StateAway, StateUnusable
 from mailtwist.state.records import Ban, Bucket, Charge, Denied, Use
-from mailtwist.state.volatile import file
+from mailtwist.state.volatile import file, words
 from mailtwist.state.volatile.file import AGAIN, BEGUN_ANEW
 from mailtwist.state.volatile.schema import MIGRATIONS
 from mailtwist.state.volatile.sqlite import Settings, SqliteVolatileState
@@ -139,6 +139,25 @@ class FileTests(SqliteTestCase):
         await state.stop()
         self.assertIsNone(await follower)
         self.assertEqual(self.clock.reactor.getDelayedCalls(), [])
+
+    async def test_who_comes_after_the_end_waits_for_nobody(self):
+        state = await self.make_volatile()
+        await state.lead(b"w", 15)
+        await state.stop()
+        with self.assertRaises(StateAway):
+            await state.follow(b"w")
+
+    async def test_others_are_heard_again_after_whatever_went_wrong(self):
+        state = await self.make_volatile()
+        other = await self.beside(state)
+        heard = []
+        state.listen(heard.append)
+        with patch.object(words, "beyond", side_effect=ZeroDivisionError):
+            await self.pass_time(0.3)
+            for one in (state, other):
+                await one.announce(b"while nobody can look")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        await self.eventually(lambda: len(heard) == 2)
 
 
 class TroubleTests(SqliteTestCase):
