@@ -144,13 +144,13 @@ are API. What counts is charged to `limits <limits.rst>`_, and programs that ban
 
 def reasons() -> str:
     parts = [NOTE, "", REASONS_HEAD]
-    for outcome in ("refused", "unavailable"):
+    titles = {"refused": "Refused", "unavailable": "For now", "gone": "Nobody was there to hear it"}
+    for outcome, title in titles.items():
         rows = [
             (f"``{reason.code}``", _sentences(reason), names(reason.settings) if reason.settings else "")
             for reason in REASONS.values()
             if reason.outcome == outcome
         ]
-        title = {"refused": "Refused", "unavailable": "For now"}[outcome]
         parts += [heading(title), table(("reason", "what it means", "settings"), rows, "20 60 20")]
     return "\n".join(parts)
 

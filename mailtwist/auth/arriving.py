@@ -177,8 +177,9 @@ class Arriving:
             self._without_code(login, question)
             return ""
         story.how, story.factor = "code", proof.kind
+        learned = (proof.kind, question.password, question.cut)
         device = await self._devices.remember(
-            login.account, login.who.name, login.request, proof.kind, question.password, question.cut
+            login.account, login.who.name, login.request, login.mark, *learned
         )
         for factor in self._factors:
             if factor.kind != proof.kind:

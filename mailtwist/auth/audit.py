@@ -28,6 +28,7 @@ from mailtwist.state.records import LoginRecord
 _FACTS = "{user} ({account}) from {address} by {protocol}, tls={tls}"
 ACCEPTED = Event("login.accepted", f"{_FACTS}: {{how}} {{device}}")
 REFUSED = Event("login.refused", f"{_FACTS}: {{reason}}, counted={{counted}}", "warn")
+GONE = Event("login.gone", f"{_FACTS}: {{reason}}, counted={{counted}}", "warn")
 UNAVAILABLE = Event("login.unavailable", f"{_FACTS}: {{reason}}, {{detail}}", "error")
 LIMITED = Event("login.limited", f"{_FACTS}: {{reason}}, {{bucket}}, again in {{retry}} s", "warn")
 BROKEN = Event("login.broken", f"{_FACTS}: a fault of the program", "critical")
@@ -120,12 +121,11 @@ class Audit:
 
     def refused(self, story: Story, reason: str) -> None:
         """`reason` is one of `reasons.REASONS`."""
-        known = REASONS.get(reason)
-        counted = story.counted if story.counted is not None else known is not None and known.guess
-        new = counted and not story.request.trusted and self._is_new(story)
-        facts = self._facts(story, reason, new, "")
-        REFUSED.log(**facts)
-        self._keep(story, "refused", facts)
+        self._ended(REFUSED, story, "refused", reason)
+
+    def gone(self, story: Story) -> None:
+        """The client left before it was decided: a guess nevertheless, if it was charged."""
+        self._ended(GONE, story, "gone", "gone")
 
     def unavailable(self, story: Story, trouble: Trouble) -> None:
         """Something is away, or a limit is reached."""
@@ -142,6 +142,14 @@ class Audit:
         facts = self._facts(story, "broken", False, type(error).__name__[:LONGEST])
         BROKEN.failure(told_safely(error, story.request.secret), **facts)
         self._keep(story, "unavailable", facts)
+
+    def _ended(self, event: Event, story: Story, outcome: str, reason: str) -> None:
+        known = REASONS.get(reason)
+        counted = story.counted if story.counted is not None else known is not None and known.guess
+        new = counted and not story.request.trusted and self._is_new(story)
+        facts = self._facts(story, reason, new, "")
+        event.log(**facts)
+        self._keep(story, outcome, facts)
 
     def _is_new(self, story: Story) -> bool:
         """This secret was not tried with this name before, as far as this process knows: who has an old

@@ -94,7 +94,8 @@ class Decision:
             raise EncryptionRequired
         try:
             accepted = await self._decided(request, story)
-        except CancelledError:  # the client is gone
+        except CancelledError:
+            self._audit.gone(story)
             raise
         except Exception as error:
             trouble = self._told(story, error)
@@ -142,8 +143,12 @@ class Decision:
             name = self._identities.name(request)
         except LoginRefused:
             story.source = Source.UNTRUSTED
-            async with Guess(lambda: self._misspelled(request)) as guess:
-                guess.wrong()
+            guess = Guess(lambda: self._misspelled(request))
+            try:
+                async with guess:
+                    guess.wrong()
+            finally:
+                story.counted = guess.counted
             raise
         story.name = name
         return name

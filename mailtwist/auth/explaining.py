@@ -83,7 +83,7 @@ def _no(record: LoginRecord, facts: Mapping[str, Any]) -> Iterator[Step]:
     yield reason_step(record.reason) or Step(f"{record.outcome.capitalize()}: {record.reason}.")
     if detail := facts.get("detail"):
         yield Step(f"In the words of what failed: {detail}")
-    if record.outcome == "refused":
+    if record.outcome != "unavailable":
         counted = "It counts" if facts.get("counted") else "It does not count"
         yield Step(f"{counted} against the limits, and for programs that ban addresses.", ("[limits]",))
 

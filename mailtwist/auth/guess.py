@@ -22,11 +22,8 @@ class Guess:
         self._admission: Admission | None = None
         self._state: Literal["waiting", "judged", "wrong", "right"] = "waiting"
         self._noting: Coroutine[Any, Any, object] | None = None
-
-    @property
-    def counted(self) -> bool:
-        """It stands in somebody's budget."""
-        return self._admission is not None
+        self.counted = False
+        """It stands in somebody's budget, and stays there; known at its end."""
 
     def judged(self) -> None:
         """From now on somebody looks at it."""
@@ -53,7 +50,8 @@ class Guess:
     def _ends(self, error: BaseException | None) -> list[Coroutine[Any, Any, object]]:
         ends = [] if self._noting is None else [self._noting]
         if self._admission is not None:
-            ending = self._admission.failed if self._has_failed(error) else self._admission.forgiven
+            self.counted = self._has_failed(error)
+            ending = self._admission.failed if self.counted else self._admission.forgiven
             ends.insert(0, ending())
         return ends
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Outcome = Literal["refused", "unavailable"]
+Outcome = Literal["refused", "unavailable", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,11 @@ _ALL = (
         "If the password was changed, enter the new one in that mail program.",
     ),
     Reason(
+        "ended-meanwhile",
+        "unavailable",
+        "The account was changed while it logged in, so what had let it in may be gone; nothing is counted.",
+    ),
+    Reason(
         "banned",
         "unavailable",
         "An administrator has banned the account or the address.",
@@ -180,6 +185,13 @@ _ALL = (
         ("[limits]",),
     ),
     Reason("broken", "unavailable", "A fault of the program; the log has the traceback.", "Report it."),
+    # -- nobody hears it
+    Reason(
+        "gone",
+        "gone",
+        "The client left before anything was decided. If somebody was judging its secret, that is counted like"
+        " a wrong one.",
+    ),
 )
 
 REASONS = {reason.code: reason for reason in _ALL}

@@ -170,7 +170,7 @@ class LoginRecord:
     client: str
     device: str
     how: str
-    outcome: Literal["accepted", "refused", "unavailable"]
+    outcome: Literal["accepted", "refused", "unavailable", "gone"]
     reason: str
     seconds: float
     count: int = 1

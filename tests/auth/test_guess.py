@@ -29,9 +29,10 @@ class GuessTests(SynchronousTestCase):
         async def admitted() -> Any:
             return admission
 
+        guess = Guess(admitted)
+
         async def work() -> None:
-            async with Guess(admitted) as guess:
-                self.assertTrue(guess.counted)
+            async with guess:
                 if step:
                     getattr(guess, step)()
                 if error is not None:
@@ -42,6 +43,7 @@ class GuessTests(SynchronousTestCase):
             self.successResultOf(waiting)
         else:
             self.assertIs(self.failureResultOf(waiting).value, error)
+        self.assertEqual(guess.counted, admission.ended == ["failed"])
         return admission.ended
 
     def test_what_nobody_looked_at_is_forgiven(self) -> None:
