@@ -189,8 +189,8 @@ _ALL = (
     Reason(
         "gone",
         "gone",
-        "The client left before anything was decided. If somebody was judging its secret, that is counted like"
-        " a wrong one.",
+        "The client left before anything was decided. If its secret was being judged, that is counted like a"
+        " wrong one.",
     ),
 )
 
