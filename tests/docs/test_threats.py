@@ -38,6 +38,7 @@ class Odds(SynchronousTestCase):
 class Threats(SynchronousTestCase):
     def test_each_names_tests_that_are_there(self) -> None:
         for one in script().threats.threats():
+            self.assertTrue(one.tests, f"{one.number} is proven by no test")
             for test in one.tests:
                 module, case, name = test.rsplit(".", 2)
                 found = getattr(getattr(importlib.import_module(module), case), name, None)

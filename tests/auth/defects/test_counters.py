@@ -54,7 +54,7 @@ class CounterDefects(House):
         wrong = [b"x@" + code for n in range(20) if (code := b"%06d" % n) not in right]
         self.assertEqual(self.judged(*wrong), 6)
         self.assertEqual(people.asked, [])
-        self.assertEqual(self.successResultOf(started(self.durable.devices("a1"))), [])
+        self.assertEqual(list(self.successResultOf(started(self.durable.devices("a1")))), [])
 
     def test_defect_07_what_the_directory_refuses_is_counted(self) -> None:
         """The code is right each time, and the password wrong."""
@@ -82,7 +82,7 @@ class CounterDefects(House):
             self.assertEqual(self.refused(old), "revoked-device")
         self.accepted(new)
         self.accepted(self.right())
-        self.assertEqual(self.successResultOf(started(self.volatile.bans())), [])
+        self.assertEqual(list(self.successResultOf(started(self.volatile.bans()))), [])
         self.assertEqual({line["counted"] for line in self.told("login.refused")}, {False})
 
     def test_defect_28_a_factor_that_is_away_costs_nobody_anything(self) -> None:
