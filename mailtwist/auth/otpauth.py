@@ -1,19 +1,21 @@
 """Codes of a seed, and the address by which an app takes the seed in: `otpauth://`."""
 
+import hashlib
 import hmac
 import re
-import secrets
-from base64 import b32decode, b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from struct import unpack_from
 from typing import ClassVar, Self
 from urllib.parse import quote
 
+from pyotp import OTP, random_base32
+
 from mailtwist.config.problems import shown
 
-SEED_OCTETS = {"SHA1": 20, "SHA256": 32, "SHA512": 64}
-"""As long as what the hash gives (rfc6238#5.1); 160 bits are what rfc4226#4 recommends."""
+SEED_LETTERS = {"SHA1": 32, "SHA256": 52, "SHA512": 103}
+"""Of five bits each: as long as what the hash gives (rfc6238#5.1); rfc4226#4 recommends 160 bits."""
+
+DIGESTS = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
 
 DIGITS, PERIOD, ALGORITHM = 6, 30, "SHA1"
 """What an app takes for granted."""
@@ -30,34 +32,29 @@ class Codes:
     algorithm: str = ALGORITHM
 
     def at(self, step: int) -> str:
-        return self._code(self._key(), step)
+        return self._made().generate_otp(step)
 
     def step_of(self, code: str, steps: Sequence[int]) -> int | None:
         """The last of `steps` whose code it is.  Every one is compared, so that time tells nothing."""
-        found, given, key = None, code.encode("utf-8", "replace"), self._key()
+        found, given, made = None, code.encode("utf-8", "replace"), self._made()
         for step in steps:
-            found = step if hmac.compare_digest(self._code(key, step).encode(), given) else found
+            found = step if hmac.compare_digest(made.generate_otp(step).encode(), given) else found
         return found
 
     def step_of_two(self, first: str, second: str, steps: Sequence[int]) -> int | None:
         """The last of `steps` whose code is `second`, that of the step before being `first`."""
-        key, given = self._key(), first.encode("utf-8", "replace")
-        follows = [step for step in steps if hmac.compare_digest(self._code(key, step - 1).encode(), given)]
+        given, made = first.encode("utf-8", "replace"), self._made()
+        follows = [step for step in steps if hmac.compare_digest(made.generate_otp(step - 1).encode(), given)]
         return self.step_of(second, follows)
 
-    def _key(self) -> bytes:
-        return b32decode(self.secret + "=" * (-len(self.secret) % 8), casefold=True)
-
-    def _code(self, key: bytes, step: int) -> str:
-        """As rfc4226#5.3 has it; a guess costs fifteen of these."""
-        mac = hmac.digest(key, step.to_bytes(8, "big"), self.algorithm)
-        (number,) = unpack_from(">I", mac, mac[-1] & 15)
-        return f"{(number & 0x7FFFFFFF) % 10**self.digits:0{self.digits}}"
+    def _made(self) -> OTP:
+        """Not `TOTP`: its `verify` says only yes or no, and single use needs the step."""
+        return OTP(self.secret, digits=self.digits, digest=DIGESTS[self.algorithm])
 
 
 def new_secret(algorithm: str) -> str:
     """A seed for it, in base 32 without padding, as apps read it."""
-    return b32encode(secrets.token_bytes(SEED_OCTETS[algorithm])).decode("ascii").rstrip("=")
+    return random_base32(SEED_LETTERS[algorithm])
 
 
 class Issuer(str):

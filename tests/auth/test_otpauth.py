@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.auth.otpauth import SEED_OCTETS, Codes, Issuer, address, new_secret
+from mailtwist.auth.otpauth import SEED_LETTERS, Codes, Issuer, address, new_secret
 
 SEED = b"12345678901234567890"
 COUNTED = (
@@ -32,7 +32,7 @@ class VectorTests(SynchronousTestCase):
 
     def test_timed_codes_are_those_of_the_rfc(self) -> None:
         for algorithm, expected in TIMED.items():
-            seed = (SEED * 4)[: SEED_OCTETS[algorithm]]
+            seed = (SEED * 4)[: SEED_LETTERS[algorithm] * 5 // 8]
             codes = Codes(base32(seed), 8, algorithm)
             self.assertEqual([codes.at(time // 30) for time in TIMES], expected, algorithm)
 
@@ -62,9 +62,9 @@ class StepTests(SynchronousTestCase):
 
 class AddressTests(SynchronousTestCase):
     def test_a_seed_is_as_long_as_its_hash_and_has_no_padding(self) -> None:
-        for algorithm, octets in SEED_OCTETS.items():
+        for algorithm, letters in SEED_LETTERS.items():
             secret = new_secret(algorithm)
-            self.assertEqual(len(b32decode(secret + "=" * (-len(secret) % 8))), octets)
+            self.assertEqual(len(b32decode(secret + "=" * (-len(secret) % 8))), letters * 5 // 8)
             self.assertEqual(Codes(secret, 6, algorithm).at(0), Codes(secret, 6, algorithm).at(0))
             self.assertNotEqual(secret, new_secret(algorithm))
 
