@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from mailtwist.auth.api import LoginRequest
+from mailtwist.auth.api import LoginRequest, LoginUnavailable
 from mailtwist.auth.app_passwords import app_password_id, opened_vault
 from mailtwist.auth.contexts import as_set_today, context_of, in_place, is_far
 from mailtwist.auth.grammar import Cut, bare
@@ -16,7 +16,7 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
-from mailtwist.state.api import Durable
+from mailtwist.state.api import Durable, SessionsEnded
 from mailtwist.state.keys import Keys
 from mailtwist.state.process import durable, keys
 from mailtwist.state.records import (
@@ -105,18 +105,22 @@ class Devices:
 
     # -- what became of it
     async def remember(
-        self, account: str, name: str, request: LoginRequest, kind: str, password: bytes, cut: Cut
+        self, account: str, name: str, request: LoginRequest, mark: int, kind: str, password: bytes, cut: Cut
     ) -> str:
         """A fresh code of this `kind` and the right `password` came in `request`'s string, which is a device
         from now on: its id.  '' when there is none: it is set so, or nobody knows where the client is, and a
         fixed string without a place would open from anywhere.  Either way the password is right: devices
-        that have it are asked about again."""
+        that have it are asked about again.  `LoginUnavailable` when the account was reset or changed since
+        the login's `mark` (`sessions`): what has let it in may be gone."""
         await self._revive(account, password)
         network = network_of(request.address)
         if not network or not self._settings.remember:
             return ""
         made = self._made(account, request, network, kind, password, cut)
-        remembered = await self._durable.remember(made, self._settings.devices)
+        try:
+            remembered = await self._durable.remember(made, self._settings.devices, mark)
+        except SessionsEnded:
+            raise LoginUnavailable("ended-meanwhile") from None
         if remembered.new:
             self._tell(name, request, remembered)
         return remembered.device.id

@@ -172,8 +172,8 @@ class SecondFactors:
         tokens = await self._durable.all_tokens(account)
         for token in tokens:
             await self._durable.remove_token(account, token.id)
+        await self._endings.account(account, RESET_WHY)  # now no login under way becomes a device
         devices = await self._endings.devices(account, RESET_WHY)
-        await self._endings.account(account, RESET_WHY)
         if password_alone:
             await self._durable.set_enrolled(account, False)
         RESET.log(account=account, tokens=len(tokens), devices=devices, why=why)

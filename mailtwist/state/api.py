@@ -34,6 +34,13 @@ class StateUnusable(Trouble):
         super().__init__("5.3.5", "System incorrectly configured", detail)
 
 
+class SessionsEnded(Trouble):
+    """All sessions of an account have ended since: what let this login in may be gone, so it begins again."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("4.3.0", "Temporary failure, try again later", why)
+
+
 @runtime_checkable
 class Durable(Protocol):
     """Facts that outlive the process; on the disk before a call returns.  `StateAway` when that is not
@@ -87,12 +94,14 @@ class Durable(Protocol):
     async def devices(self, account: str) -> Sequence[Device]:
         """All, in whatever state, the most recently used first."""
 
-    async def remember(self, device: Device, limit: int) -> Remembered:
+    async def remember(self, device: Device, limit: int, mark: int = -1) -> Remembered:
         """The device is kept, and its networks are added to those of the account's living devices and theirs
         to its own: not to strict ones, not from open ones, and fixed networks are nobody's but its own.  An
         earlier record of the same string is what is kept if it lives; if it was revoked, it stays so.  Living
         devices beyond `limit` (app passwords are not counted) are revoked, stale ones first, then the least
-        recently used, and their sessions end; what ended more than 30 days ago is deleted."""
+        recently used, and their sessions end; what ended more than 30 days ago is deleted.  `SessionsEnded`,
+        and nothing is kept, when those of the whole account have ended with a number beyond `mark`; never
+        for -1."""
 
     async def touch(self, touches: Sequence[Touch]) -> None:
         """They were used.  What stood against them until then does not any more, nor against others with the

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mailtwist.state.api import Durable
+from mailtwist.state.api import Durable, SessionsEnded
 from mailtwist.state.records import APP_PASSWORD, STALE_AFTER, Device, Network, Touch
 
 DAY = 86400.0
@@ -80,6 +80,29 @@ class DevicesContract(_TestCase):
         self.assertEqual([device.id for device in await state.devices("ann")], ["d2", "d1"])
         await state.remember(a_device("d3", NOW + 31 * DAY), 8)
         self.assertEqual([device.id for device in await state.devices("ann")], ["d3", "d2"])
+
+    async def test_who_began_before_the_account_was_ended_is_not_remembered(self) -> None:
+        state = await self.make_durable()
+        await state.end_sessions("ann", "", "first", NOW)
+        (first,) = await state.endings(-1)
+        await state.remember(a_device("d1"), 8, first.number)
+        for account, device in (("bob", ""), ("ann", "d1")):
+            await state.end_sessions(account, device, "others", NOW)
+        await state.remember(a_device("d2"), 8, first.number)
+        await state.end_sessions("ann", "", "second", NOW)
+        for mark in (0, first.number, first.number + 2):
+            with self.assertRaises(SessionsEnded):
+                await state.remember(a_device("d3"), 8, mark)
+        self.assertIsNone(await state.device("ann", [b"lookup of d3"]))
+        await state.remember(a_device("d3"), 8)
+        await state.remember(a_device("d4"), 8, first.number + 3)
+
+    async def test_who_was_removed_meanwhile_is_not_remembered(self) -> None:
+        state = await self.make_durable()
+        await state.forget_account("ann")
+        with self.assertRaises(SessionsEnded):
+            await state.remember(a_device("d1"), 8, 0)
+        self.assertEqual(list(await state.devices("ann")), [])
 
     async def test_beyond_the_limit_the_longest_idle_is_revoked(self) -> None:
         state = await self.make_durable()

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pyotp
+from twisted.internet.defer import Deferred
 
-from mailtwist.auth.api import Person
+from mailtwist.auth.api import LoginUnavailable, Person
 from mailtwist.auth.decision import Decision
 from mailtwist.auth.enrolled import SecondFactors, the_second_factors
 from mailtwist.auth.factors.device_code import DeviceCodes
@@ -114,6 +115,74 @@ class ResetTests(KindsCase):
         self.build(factor="optional")
         self.done(self.all.reset(ANN, "stolen", password_alone=True))
         self.assertEqual(self.accepted(PASSWORD).password, PASSWORD)
+
+
+class UnderWayTests(KindsCase):
+    """A login whose code was right, and whose password is being looked at, while an admin acts."""
+
+    STEPS = ("set_enrolled", "remove_token", "revoke", "end_sessions", "devices", "add_notice")
+
+    def held(self) -> tuple[Any, Deferred[None]]:
+        answer: Deferred[None] = Deferred()
+        accepts = self.directory.accepts
+
+        async def slow(person: Person, password: bytes) -> bool:
+            await answer
+            return await accepts(person, password)
+
+        self.directory.accepts = slow  # type: ignore[method-assign]
+        login = self.begin(self.right(), AWAY)
+        self.assertNoResult(login)
+        return login, answer
+
+    def released_at(self, number: int, answer: Deferred[None]) -> None:
+        """When the state is asked for one of STEPS for the `number`th time."""
+        left = [number]
+
+        def watched(method: Any) -> Any:
+            async def call(*args: Any) -> Any:
+                left[0] -= 1
+                if left[0] == 0 and not answer.called:
+                    answer.callback(None)
+                return await method(*args)
+
+            return call
+
+        for step in self.STEPS:
+            self.patch(self.durable, step, watched(getattr(self.durable, step)))
+
+    def living(self) -> list[str]:
+        now = self.clock.now()
+        return [device.id for device in self.done(self.durable.devices("a1")) if device.alive(now)]
+
+    def test_whenever_it_ends_a_reset_leaves_no_string_behind(self) -> None:
+        moments = 0
+        while True:
+            self.setUp()
+            self.accepted(self.right())
+            self.clock.advance(60)
+            login, answer = self.held()
+            self.released_at(moments + 1, answer)
+            self.done(self.all.reset(ANN, "stolen"))
+            if not answer.called:
+                break
+            moments += 1
+            login.addErrback(lambda failure: failure.trap(LoginUnavailable))
+            self.clock.advance(5)
+            self.successResultOf(login)
+            self.assertEqual(self.living(), [], moments)
+        self.assertGreater(moments, 10)
+        answer.callback(None)
+        self.clock.advance(2)
+        self.assertEqual(self.failureResultOf(login, LoginUnavailable).value.reason, "ended-meanwhile")
+        self.assertEqual(self.living(), [])
+
+    def test_what_ends_for_another_account_or_device_is_nothing_to_it(self) -> None:
+        login, answer = self.held()
+        for account, device in (("a2", ""), ("a1", "d1")):
+            self.done(self.durable.end_sessions(account, device, "test", self.clock.now()))
+        answer.callback(None)
+        self.assertEqual(self.living(), [self.successResultOf(login).device])
 
 
 class RotationTests(KindsCase):

@@ -76,9 +76,9 @@ async def _changed(
     """Whoever is logged in as this person is logged out: he comes back by what holds now, or not at all."""
     if chosen.word == "passwd":
         await directory.set_password(person, new_password(chosen.password_stdin))
+        await endings.account(person.account, "password-changed")
         if chosen.revoke_devices:
             await endings.devices(person.account, "password-changed")
-        await endings.account(person.account, "password-changed")
     elif chosen.word == "remove":
         await directory.remove(person)
         await state.forget_account(person.account)

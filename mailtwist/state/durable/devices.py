@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from mailtwist.state.durable.endings import end
+from mailtwist.state.durable.endings import end, refuse_ended
 from mailtwist.state.durable.networks import learn_network, networks_of, share_networks, strange_networks
 from mailtwist.state.durable.rows import Rows, columns, insert
 from mailtwist.state.records import APP_PASSWORD, STALE_AFTER, Device, Remembered, Touch
@@ -32,10 +32,11 @@ class Devices(Rows):
 
         return list(await self._lookups.get(("devices", account), work))
 
-    async def remember(self, device: Device, limit: int) -> Remembered:
+    async def remember(self, device: Device, limit: int, mark: int = -1) -> Remembered:
         now = device.created
 
         def work(db: sqlite3.Connection) -> Remembered:
+            refuse_ended(db, device.account, mark)
             _forget_ended(db, device.account, now)
             where = (device.account, device.lookup)
             for known in _devices(db, "account = ? AND lookup = ?", where):

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
+from mailtwist.state.api import SessionsEnded
 from mailtwist.state.durable.rows import Rows, columns
 from mailtwist.state.records import Ending
 
@@ -31,6 +32,14 @@ class Endings(Rows):
 
     def version(self) -> int | None:
         return self._db.version()
+
+
+def refuse_ended(db: sqlite3.Connection, account: str, mark: int) -> None:
+    """`SessionsEnded` when all of the account's have ended since `mark`."""
+    where = "account = ? AND device = '' AND number > ? ORDER BY number DESC"
+    found = db.execute(f"SELECT why FROM endings WHERE {where}", (account, mark)).fetchone()
+    if mark >= 0 and found is not None:
+        raise SessionsEnded(found["why"])
 
 
 def end(db: sqlite3.Connection, account: str, device: str, why: str, now: float) -> None:
