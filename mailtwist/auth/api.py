@@ -69,6 +69,11 @@ class LoginUnavailable(Trouble):
         self.reason = reason
 
 
+class AccountUnavailable(LoginUnavailable):
+    """A directory has trouble with one account alone (a stored hash that nothing can check): nobody can log
+    in to it, and to all others as before."""
+
+
 class TooManyAttempts(LoginUnavailable):
     """A limit is reached: in `retry` seconds there is room again.  `bucket` says which one, for the log;
     `began`: this attempt is the first to hear of it, so its owner may be told."""

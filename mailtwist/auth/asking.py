@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 
 from mailtwist.auth.api import (
+    AccountUnavailable,
     Directory,
     LoginRefused,
     LoginRequest,
@@ -56,10 +57,12 @@ class Asking:
         """What the directory opened, if it opens anything; the password is right.  `LoginRefused` when it is
         wrong; for who may not log in, after the same work.  `LoginUnavailable` also when the directory seems
         to refuse everybody.  `coded`: a right code has led here."""
+        if entry.is_old_news(who.account):
+            raise LoginUnavailable(DOUBTED)
         stand_aside()
         try:
             opened, right = await self._answer(who, password, request)
-        except CancelledError:  # the client is gone
+        except (CancelledError, AccountUnavailable):  # the client is gone; or nobody else has trouble
             raise
         except Exception as error:
             entry.away(_short(error), coded)

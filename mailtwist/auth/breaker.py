@@ -43,7 +43,9 @@ class Breaker:
     nothing: a crowd of guesses that never come as far as the directory does not keep it shut.  Each failure
     doubles the pause, up to a minute.
 
-    It opens, too, when the directory refuses the saved strings of several accounts and accepts nobody."""
+    It opens, too, when the directory refuses the saved strings of several accounts and accepts nobody.  Those
+    accounts are no news then: they do not shut it again, and are not asked about for a while, or whoever has
+    a few of them could keep everybody else out."""
 
     def __init__(self, name: str, clock: Clock, settings: LoginSettings) -> None:
         self._name = name
@@ -71,6 +73,11 @@ class Breaker:
             raise LoginUnavailable("directory-away")
         self._probes[trusted] = entry
         return entry
+
+    def is_old_news(self, account: str) -> bool:
+        """Its saved string was refused a moment ago, by a directory that is not believed."""
+        refused = self._suspects.get(account, float("-inf"))
+        return self._doubted_since is not None and self._clock.seconds() - refused < TOGETHER
 
     # -- what became of an entry
     def accepted(self) -> None:
@@ -111,8 +118,11 @@ class Breaker:
         if now - self._doubted_since >= DOUBTED:
             self._believed = True
             self._close()
-        elif self._state is _State.HALF_OPEN:
-            self._open(EVERYBODY)
+        else:
+            new = account not in self._suspects
+            self._suspects[account] = now
+            if new and self._state is _State.HALF_OPEN:
+                self._open(EVERYBODY)
         return self._believed
 
     def _doubts(self, account: str, now: float) -> bool:
@@ -149,6 +159,10 @@ class Entry:
     def __init__(self, breaker: Breaker, trusted: bool) -> None:
         self._breaker = breaker
         self.trusted = trusted
+
+    def is_old_news(self, account: str) -> bool:
+        """There is no use in asking about this account's saved string again so soon."""
+        return self.trusted and self._breaker.is_old_news(account)
 
     def accepted(self) -> None:
         """The directory took a password."""

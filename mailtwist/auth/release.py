@@ -21,12 +21,14 @@ class Release:
         self._quantum = settings.quantum
 
     async def wait(self, begun: float) -> None:
-        """It is the next multiple of the quantum after the least time that a refusal takes, from `begun` on.
-        What has taken longer than `LONGEST` by itself is not held back."""
+        """It is the next multiple of the quantum after the least time that a refusal takes, from `begun` on,
+        and no later than `LONGEST`, unless it has taken longer than that by itself."""
         elapsed = self._clock.seconds() - begun
         at = ceil(max(elapsed, self._least) / self._quantum) * self._quantum
+        if elapsed <= LONGEST:
+            at = min(at, LONGEST)
         released: Deferred[None] = Deferred()
-        call = self._clock.later(max(0.0, min(at, LONGEST) - elapsed), released.callback, None)
+        call = self._clock.later(max(0.0, at - elapsed), released.callback, None)
         try:
             await released
         finally:

@@ -152,7 +152,7 @@ class BreakerTests(SynchronousTestCase):
     def test_it_stays_open_until_somebody_is_accepted(self) -> None:
         self.everybody_is_refused()
         self.clock.advance(5)
-        self.assertFalse(self.refuse("a1"))
+        self.assertFalse(self.refuse("a4"))
         self.shut()
         self.clock.advance(10)
         stranger = self.enter()
@@ -175,3 +175,40 @@ class BreakerTests(SynchronousTestCase):
         self.refuse("a1")
         self.refuse("a2")
         self.assertFalse(self.refuse("a3"))
+
+    # Somebody has a few accounts here, and saved strings with passwords that he has changed.
+    def test_accounts_that_were_refused_before_say_nothing_new(self) -> None:
+        """While it is doubted, they do not keep it shut for everybody else."""
+        self.everybody_is_refused()
+        self.assertEqual(self.events, ["directory.away"])
+        self.clock.advance(5)
+        for _ in range(10):
+            for account in ("a1", "a2", "a3"):
+                entry = self.enter(True)
+                self.assertTrue(entry.is_old_news(account))
+                self.assertFalse(entry.is_old_news("a4"))
+                entry.left()
+                stranger = self.enter()
+                self.assertFalse(stranger.is_old_news(account))
+                stranger.left()
+                self.assertIs(self.refuse(account), False)
+        self.assertEqual(self.events, ["directory.away"])
+        self.enter(True).accepted()
+        self.assertEqual(self.events, ["directory.away", "directory.back"])
+
+    def test_they_are_asked_about_again_after_a_minute(self) -> None:
+        self.everybody_is_refused()
+        self.clock.advance(59.9)
+        entry = self.enter(True)
+        self.assertTrue(entry.is_old_news("a1"))
+        self.clock.advance(0.1)
+        self.assertFalse(entry.is_old_news("a1"))
+        entry.accepted()
+        self.assertFalse(entry.is_old_news("a2"))
+
+    def test_one_more_that_is_refused_does(self) -> None:
+        self.everybody_is_refused()
+        self.clock.advance(5)
+        self.assertIs(self.refuse("a4"), False)
+        self.shut(trusted=True)
+        self.assertEqual(self.events, ["directory.away"] * 2)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mailtwist.auth.api import LoginRequest, LoginUnavailable, Person
+from mailtwist.auth.api import AccountUnavailable, LoginRequest, LoginUnavailable, Person
 from mailtwist.auth.app_passwords import new_app_password
 from mailtwist.auth.issuing import Wanted, the_app_passwords
 from mailtwist.kit.spawn import started
@@ -137,6 +137,25 @@ class ReturningTests(House):
             (device,) = self.successResultOf(started(self.durable.devices(f"p{n}")))
             self.assertEqual((device.refused_at, device.stale_at), (None, None))
 
+    def test_who_has_a_few_accounts_keeps_nobody_else_out(self) -> None:
+        """He has changed their passwords, and goes on with the old strings."""
+        names = [f"p{n}@example.org" for n in range(4)]
+        for n, name in enumerate(names):
+            self.people.add(name, PASSWORD, f"p{n}")
+        strings = {name: self.string_of(name) for name in names}
+        for n in range(3):
+            self.people.add(names[n], b"changed", f"p{n}")
+        for name in names[:3]:
+            self.reason(strings[name], name)
+        self.assertEqual(len(self.told("directory.away")), 1)
+        self.clock.advance(5)
+        asked = len(self.people.asked)
+        for _ in range(10):
+            for name in names[:3]:
+                self.assertEqual(self.reason(strings[name], name), "directory-doubted")
+        self.assertEqual(len(self.people.asked), asked)
+        self.accepted(strings[names[3]], HOME, names[3])
+
     def string_of(self, name: str) -> bytes:
         """A saved string of somebody else, whose token has the same seed."""
         made = self.successResultOf(started(self.totp.enroll(self.account(name), name)))
@@ -245,3 +264,25 @@ class AppPasswordTests(House):
         self.failureResultOf(waiting, LoginUnavailable)
         self.assertEqual(len(self.told("directory.away")), 1)
         self.accepted(secret)
+
+
+class OnePersonsTroubleTests(House):
+    """A directory cannot check the hash of one account: that is nobody else's trouble."""
+
+    def test_it_shuts_the_directory_for_nobody_else(self) -> None:
+        class Broken(MemoryDirectory):
+            async def accepts(self, person: Person, password: bytes) -> bool:
+                if person.account == "b1":
+                    raise AccountUnavailable("a stored password hash cannot be used")
+                return await super().accepts(person, password)
+
+        people = Broken()
+        people.add(NAME, PASSWORD, "a1")
+        people.add("bob@example.org", PASSWORD, "b1")
+        self.build(directory=people, enrolled=False, factor="optional")
+        for n in range(10):
+            waiting = self.begin(b"%d" % n, HOME, "bob@example.org")
+            self.clock.advance(2)
+            self.failureResultOf(waiting, LoginUnavailable)
+        self.assertEqual(self.told("directory.away"), [])
+        self.accepted(PASSWORD)

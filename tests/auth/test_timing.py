@@ -67,6 +67,9 @@ class TimingTests(House):
             (2.5, 2.5),
             (7.0, 7.0),
             (7.25, 7.5),
+            (8.125, 8.5),
+            (11.0, 11.0),
+            (11.75, 12.0),
         ):
             directory = Slow()
             directory.add(NAME, PASSWORD, "a1")
@@ -74,6 +77,12 @@ class TimingTests(House):
             waiting = self.begin(b"x@" + self.code().encode())
             self.clock.later(took, directory.gate.callback, None)
             self.assertEqual(self.released(waiting), expected, took)
+
+    def test_what_ends_in_time_is_held_back_no_longer_than_eight_seconds(self) -> None:
+        self.build(refusal=Duration(6), quantum=Duration(3.5))
+        self.assertEqual(self.released(self.begin(PASSWORD)), 7.0)
+        self.build(refusal=Duration(7.5), quantum=Duration(3.5))
+        self.assertEqual(self.released(self.begin(PASSWORD)), 8.0)
 
     def test_temporary_trouble_takes_as_long(self) -> None:
         async def away(*args: object) -> None:

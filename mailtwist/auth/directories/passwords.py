@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from argon2 import PasswordHasher
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, DeferredLock
 
-from mailtwist.auth.api import LoginUnavailable
+from mailtwist.auth.api import AccountUnavailable
 from mailtwist.auth.directories.hashes import UselessHash, verified
+from mailtwist.auth.turnstile import is_stranger
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.threads import Threads
 
@@ -35,6 +36,7 @@ class Passwords:
         self._right: OrderedDict[bytes, float] = OrderedDict()
         self._key = secrets.token_bytes(32)
         self._threads = Threads("passwords", at_once())
+        self._strangers = DeferredLock()
 
     def stop(self) -> None:
         self._threads.stop()
@@ -59,7 +61,17 @@ class Passwords:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """What `work` returns.  Who has gone while others' hashes were made costs none: clients that come and
-        go would keep everybody else waiting."""
+        go would keep everybody else waiting.  Strings that nobody knows are looked at one
+        after the other: whoever is known waits for one of them at most."""
+        if not is_stranger():
+            return await self._worked(work)
+        await self._strangers.acquire()
+        try:
+            return await self._worked(work)
+        finally:
+            self._strangers.release()
+
+    async def _worked(self, work: Callable[[], T]) -> T:
         gone = False
 
         def unless_gone() -> T:
@@ -77,7 +89,7 @@ class Passwords:
         try:
             return verified(stored, password)
         except UselessHash as error:
-            raise LoginUnavailable(f"a stored password hash cannot be used: {error}") from None
+            raise AccountUnavailable(f"a stored password hash cannot be used: {error}") from None
 
     def _nobodys(self) -> str:
         """A hash of no password, at today's cost."""
