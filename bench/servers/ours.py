@@ -154,6 +154,16 @@ class OursGuarded(Ours):
     trusted = "127.0.0.0/24"
 
 
+class OursUnlimited(OursGuarded):
+    """Every guess is judged."""
+
+    name = "mailtwist-unlimited"
+    more = "[limits]\n" + "\n".join(
+        f"{name} = 1000000 in 1 d"
+        for name in ("address", "address_long", "network", "account_address", "account", "account_long")
+    )
+
+
 class OursWithRedis(OursGuarded):
     """What nodes share is in Redis."""
 

@@ -18,12 +18,16 @@ from mailtwist.auth.api import (
 from mailtwist.auth.audit import reason_of
 from mailtwist.auth.breaker import Breaker, Entry
 from mailtwist.auth.identity import Who
-from mailtwist.auth.turnstile import stand_aside
+from mailtwist.auth.turnstile import Turnstile, become_known, stand_aside
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import spawn
 from mailtwist.kit.trouble import Trouble
+
+STRANGERS = 32
+"""Passwords without a code, or device, that are before directories at once; others wait, and are no trouble of
+the directory."""
 
 NOWHERE = "(none)"
 DOUBTED = "directory-doubted"
@@ -40,6 +44,7 @@ class Asking:
             for name, directory in directories.items()
             if isinstance(directory, SupportsOpening)
         }
+        self._strangers = Turnstile(clock, STRANGERS)
         self._breakers = {name: Breaker(name, clock, settings) for name in (*directories, NOWHERE)}
 
     @contextmanager
@@ -57,9 +62,18 @@ class Asking:
         """What the directory opened, if it opens anything; the password is right.  `LoginRefused` when it is
         wrong; for who may not log in, after the same work.  `LoginUnavailable` also when the directory seems
         to refuse everybody.  `coded`: a right code has led here."""
+        stand_aside()
+        if entry.trusted or coded:  # whose code was right must not be told apart by how long this takes
+            become_known()
+            return await self._opened(who, password, request, entry, coded)
+        async with self._strangers.turn():
+            return await self._opened(who, password, request, entry, coded)
+
+    async def _opened(
+        self, who: Who, password: bytes, request: LoginRequest, entry: Entry, coded: bool
+    ) -> Any:
         if entry.is_old_news(who.account):
             raise LoginUnavailable(DOUBTED)
-        stand_aside()
         try:
             opened, right = await self._answer(who, password, request)
         except (CancelledError, AccountUnavailable):  # the client is gone; or nobody else has trouble

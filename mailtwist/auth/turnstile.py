@@ -22,11 +22,12 @@ AGAIN = 1.0  # seconds after which who was sent away may try again
 
 
 class Turnstile:
-    """One for the process.  Each turn of the reactor lets no more in than there are places, so that none is
+    """Of so many `places`.  Each turn of the reactor lets no more in than there are places, so that none is
     long, however many come."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, places: int = AT_ONCE) -> None:
         self._clock = clock
+        self._places = places
         self._inside = 0
         self._waiting: deque[Deferred[None]] = deque()
 
@@ -34,7 +35,7 @@ class Turnstile:
         return Turn(self, self._clock)
 
     async def enter(self) -> None:
-        if self._inside < AT_ONCE and not self._waiting:
+        if self._inside < self._places and not self._waiting:
             self._inside += 1
             return
         turn: Deferred[None] = Deferred()
@@ -47,7 +48,7 @@ class Turnstile:
             self._clock.later(0, self._serve)
 
     def _serve(self) -> None:
-        while self._waiting and self._inside < AT_ONCE:
+        while self._waiting and self._inside < self._places:
             turn = self._waiting.popleft()
             if not turn.called:  # else it was called off
                 self._inside += 1
@@ -93,6 +94,16 @@ def stand_aside() -> None:
     turn = _turn.get()
     if turn is not None:
         turn.leave()
+
+
+def become_known() -> None:
+    """This login has shown something that cannot be guessed at will: nobody else's goes first."""
+    _turn.set(None)
+
+
+def is_stranger() -> bool:
+    """The login that this is part of came through a turnstile; false outside of logins, too."""
+    return _turn.get() is not None
 
 
 def the_turnstile(assembly: Assembly) -> Turnstile:

@@ -4,7 +4,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.auth.api import TooManyAttempts
-from mailtwist.auth.turnstile import AT_ONCE, LONGEST, Turnstile, stand_aside
+from mailtwist.auth.turnstile import AT_ONCE, LONGEST, Turnstile, become_known, is_stranger, stand_aside
 from mailtwist.kit.spawn import started
 from mailtwist.testing.clock import ManualClock
 
@@ -85,3 +85,15 @@ class TurnstileTests(SynchronousTestCase):
         self.assertEqual(trouble.bucket, "waiting")
         self.come(99)
         self.assertEqual(self.begun[-1], 99)
+
+    def test_a_stranger_is_one_until_he_is_known(self) -> None:
+        told = [is_stranger()]
+
+        async def work() -> None:
+            async with self.turnstile.turn():
+                told.append(is_stranger())
+                become_known()
+                told.append(is_stranger())
+
+        self.successResultOf(started(work()))
+        self.assertEqual([*told, is_stranger()], [False, True, False, False])
