@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailtwist.auth.api import Accepted, LoginRefused, LoginRequest
+from mailtwist.auth.asking import dropped
 from mailtwist.auth.credentials import MailLogin
 from mailtwist.auth.decision import Decision, the_decision
 from mailtwist.config.part import Assembly
@@ -41,6 +42,12 @@ class LoginTicket(str):
         """What the decision opened, and the bare password.  Whoever asks first gets it, nobody after him."""
         accepted, self._accepted = self._accepted, None
         return accepted
+
+    def drop(self) -> None:
+        """Nobody will take it: what was opened ends.  Nothing happens when somebody has."""
+        accepted = self.take()
+        if accepted is not None:
+            dropped(accepted.opened)
 
 
 @implementer(ICredentialsChecker)

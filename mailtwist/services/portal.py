@@ -8,7 +8,6 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import maybeDeferred
 from zope.interface import implementer
 
-from mailtwist.auth.asking import dropped
 from mailtwist.auth.checker import LoginTicket, the_checker
 from mailtwist.auth.sessions import Sessions, the_sessions
 from mailtwist.config.part import Assembly
@@ -101,9 +100,7 @@ class Watched:
 
 def _untaken_is_dropped(result: Any, ticket: LoginTicket) -> Any:
     """What the login opened ends, when the realm had no use for it, or failed."""
-    accepted = ticket.take()
-    if accepted is not None:
-        dropped(accepted.opened)
+    ticket.drop()
     return result
 
 

@@ -175,6 +175,7 @@ class UniformTests(TestCase):
         for _ in range(6000):
             if len(self.refusals) == count:
                 break
+            self.clock.advance(0)
             await _moment()
 
     async def all_hear(self, words: dict[str, bytes], heard: list[tuple[str, str, StringTransport]]) -> None:

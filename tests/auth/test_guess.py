@@ -95,6 +95,24 @@ class GuessTests(SynchronousTestCase):
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
 
+    def test_what_is_noted_about_a_wrong_guess_is_noted_at_its_end(self) -> None:
+        noted: list[str] = []
+
+        async def note() -> None:
+            noted.append("wrong")
+
+        async def work(admission: Admitted | None) -> None:
+            async def admitted() -> Any:
+                return admission
+
+            async with Guess(admitted if admission else None) as guess:
+                guess.wrong(note())
+                self.assertEqual(noted, [])
+
+        for admission in (Admitted(), None):
+            self.successResultOf(started(work(admission)))
+            self.assertEqual(noted.pop(), "wrong")
+
     def test_one_that_is_free_counts_nowhere(self) -> None:
         async def work() -> bool:
             async with Guess(None) as guess:
