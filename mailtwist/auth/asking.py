@@ -26,7 +26,7 @@ from mailtwist.kit.spawn import spawn
 from mailtwist.kit.trouble import Trouble
 
 STRANGERS = 32
-"""Passwords without a code, or device, that are before directories at once; others wait, and are no trouble of
+"""Passwords alone that are before directories at once; others wait, and are no trouble of
 the directory."""
 
 NOWHERE = "(none)"
