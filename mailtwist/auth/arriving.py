@@ -137,6 +137,7 @@ class Arriving:
         try:
             async with guess:
                 proof = await self._judge.proof(login.request, login.who, question, guess)
+                self._used(login, proof)
                 opened = await self._asked(login, question, entry, guess)
                 device = await self._kept(login, question, proof)
         except BaseException:
@@ -182,13 +183,16 @@ class Arriving:
             login.account, login.who.name, login.request, login.mark, *learned
         )
         for factor in self._factors:
-            if factor.kind != proof.kind:
-                continue
-            if isinstance(factor, SupportsLearning):
+            if factor.kind == proof.kind and isinstance(factor, SupportsLearning):
                 spawn(factor.learned(login.account, proof), "noting what a code has taught")
-            if isinstance(factor, SupportsRecovery):
-                spawn(self._recovered(login, factor), "telling of a recovery code")
         return device
+
+    def _used(self, login: Login, proof: Proof | None) -> None:
+        """A recovery code is gone, whatever becomes of the login: its owner should know of a thief who has
+        the paper and not the password."""
+        for factor in self._factors:
+            if proof is not None and factor.kind == proof.kind and isinstance(factor, SupportsRecovery):
+                spawn(self._recovered(login, factor), "telling of a recovery code")
 
     async def _recovered(self, login: Login, factor: SupportsRecovery) -> None:
         try:

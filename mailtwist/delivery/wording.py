@@ -85,11 +85,11 @@ WORDINGS: Mapping[str, Wording] = {
     "recovery-used": Wording(
         "A recovery code of your mail account was used",
         (
-            "Somebody logged in with one of your recovery codes. It cannot be used again.",
+            "One of your recovery codes was used at a login. It cannot be used again.",
             "Codes that are left: {left}.",
         ),
         "get new recovery codes before the last one is used.",
-        "somebody has your recovery codes and your password. Change the password, and have new codes made.",
+        "somebody has your recovery codes, and perhaps your password. Change it, and have new codes made.",
     ),
     "factor-added": Wording(
         "Your mail account has a new second factor",

@@ -80,6 +80,13 @@ class KindsTests(KindsCase):
         self.assertIn("recovery-used", self.notices())
         self.assertEqual(self.done(self.all.recovery.remaining("a1")), 9)
 
+    def test_also_when_the_password_was_wrong(self) -> None:
+        """Somebody has the paper, and one code on it less is good."""
+        self.assertEqual(self.refused(b"guess@" + self.paper[0].encode(), AWAY), "wrong-password")
+        self.clock.advance(5)
+        self.assertEqual(self.notices().count("recovery-used"), 1)
+        self.assertEqual(self.done(self.all.recovery.remaining("a1")), 9)
+
     def test_what_began_with_a_device_code_works_everywhere(self) -> None:
         string = self.string(self.issued.code)
         first = self.accepted(string, HOME)

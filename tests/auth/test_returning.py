@@ -150,7 +150,7 @@ class ReturningTests(House):
         self.assertEqual(len(self.told("directory.away")), 1)
         self.clock.advance(5)
         asked = len(self.people.asked)
-        for _ in range(10):
+        for _ in range(5):
             for name in names[:3]:
                 self.assertEqual(self.reason(strings[name], name), "directory-doubted")
         self.assertEqual(len(self.people.asked), asked)
