@@ -103,8 +103,8 @@ class Assembled:
         self._under_way.append(words)
         try:
             made = build()
-        except ValueError as error:
-            raise CannotAssemble(f"{words}: {error}") from error
+        except ValueError as error:  # what no section names has a name that tells an operator nothing
+            raise CannotAssemble(f"{words}: {error}" if words.startswith("[") else str(error)) from error
         finally:
             self._under_way.pop()
         self._order.append((words, made))

@@ -6,21 +6,27 @@ from mailtwist.config.part import Assembly, installed
 from mailtwist.state.api import Durable, Volatile
 from mailtwist.state.keys import KeyFolder, Keys
 
+TWO = "[state:{second}]: it keeps the same as [state:{first}], and one of the two has to go"
+
 
 def durable(assembly: Assembly) -> Durable:
-    """The first `[state:...]` that lasts; without one, SQLite in the state folder."""
-    for part in assembly.parts("state").values():
-        if isinstance(part, Durable):
-            return part
-    return assembly.one(sqlite_state)
+    """The `[state:...]` that lasts; without one, SQLite in the state folder.  Two are a ValueError."""
+    found: Durable | None = _named(Durable, assembly)
+    return assembly.one(sqlite_state) if found is None else found
 
 
 def volatile(assembly: Assembly) -> Volatile:
-    """The first `[state:...]` that connections share; without one, SQLite in the state folder."""
-    for part in assembly.parts("state").values():
-        if isinstance(part, Volatile):
-            return part
-    return assembly.one(sqlite_volatile_state)
+    """The `[state:...]` that connections share; without one, SQLite in the state folder; as above."""
+    found: Volatile | None = _named(Volatile, assembly)
+    return assembly.one(sqlite_volatile_state) if found is None else found
+
+
+def _named(half: Any, assembly: Assembly) -> Any:
+    found = {name: part for name, part in assembly.parts("state").items() if isinstance(part, half)}
+    if len(found) > 1:
+        first, second = list(found)[:2]
+        raise ValueError(TWO.format(first=first, second=second))
+    return next(iter(found.values()), None)
 
 
 def keys(assembly: Assembly) -> Keys:

@@ -130,7 +130,8 @@ def _shown(issued: Issued, chosen: Namespace) -> int:
     if chosen.json:
         print_json({"id": device.id, "password": issued.text, "expires": moment(device.expires_at)})
     else:
-        print(f"{issued.text}\nIt is shown once, and works until {moment(device.expires_at)}.")
+        unused = f"; unused, until {moment(device.ends_at)}" if device.ends_at < device.expires_at else ""
+        print(f"{issued.text}\nIt is shown once, and works until {moment(device.expires_at)}{unused}.")
     return 0
 
 

@@ -76,22 +76,27 @@ async def work(inside: Inside, chosen: Namespace) -> int:
         return await _list(states, directories, chosen)
     if chosen.word == "add":
         return await _add(states, inside, chosen)
-    return await _lift(states, inside, chosen)
+    return await _lift(states, inside, directories, chosen)
 
 
 async def _list(states: _States, directories: Sequence[Directory], chosen: Namespace) -> int:
+    print_rows(
+        await _rows(states, directories), ("whom", "until", "by", "reason"), chosen.json, "nobody is kept out"
+    )
+    return 0
+
+
+async def _rows(states: _States, directories: Sequence[Directory]) -> list[dict[str, str]]:
     names = {
         person.account: person.name
         for directory in directories
         if isinstance(directory, SupportsListing)
         for person in await directory.people()
     }
-    rows = [_row(ban, names) for ban in sorted(await states.all(), key=lambda ban: (ban.until, ban.subject))]
-    print_rows(rows, ("whom", "until", "by", "reason"), chosen.json, "nobody is kept out")
-    return 0
+    return [_row(ban, names) for ban in sorted(await states.all(), key=lambda ban: (ban.until, ban.subject))]
 
 
-def _row(ban: Ban, names: dict[str, str]) -> dict[str, object]:
+def _row(ban: Ban, names: dict[str, str]) -> dict[str, str]:
     account = _account(ban.subject)
     name = names.get(account, "")
     whom = ban.subject.replace(f"account {account}", f"account {name}", 1) if name else ban.subject
@@ -164,13 +169,16 @@ def _mapped(net: Network) -> IPv4Network | None:
 
 
 # -- letting in again
-async def _lift(states: _States, inside: Inside, chosen: Namespace) -> int:
+async def _lift(states: _States, inside: Inside, directories: Sequence[Directory], chosen: Namespace) -> int:
     if bool(chosen.whom) == chosen.all:
         raise CannotDo("say who, or --all")
     bans = await states.all()
+    listed = {row["subject"]: row["whom"] for row in await _rows(states, directories)}
     wanted = [ban.subject for ban in bans] if chosen.all else []
     for text in chosen.whom:
-        wanted += await _meant(inside, text, bans)
+        wanted += [subject for subject, whom in listed.items() if whom == text] or await _meant(
+            inside, text, bans
+        )
     for subject in dict.fromkeys(wanted):
         await states.lift(subject)
     lifted = sorted({ban.subject for ban in bans} & set(wanted))
@@ -179,7 +187,8 @@ async def _lift(states: _States, inside: Inside, chosen: Namespace) -> int:
     if chosen.json:
         print_json({"done": "lifted", "subjects": lifted, "still": still})
         return 0
-    print(f"lifted: {', '.join(lifted) or 'nothing; what was counted is forgotten'}")
+    told = ", ".join(listed.get(subject, subject) for subject in lifted)
+    print(f"lifted: {told or 'nothing; what was counted is forgotten'}")
     for subject in still:
         print(f"still kept out with all of it: {subject}")
     return 0

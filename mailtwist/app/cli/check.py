@@ -52,11 +52,19 @@ async def problems(config: Config, assembled: Assembled) -> list[Problem]:
     """What `[server]` and the parts say when they try themselves.  Parts are built, not started."""
     found = [config.problem(None, setting, words) for setting, words in _server(config)]
     for section in config.sections:
-        found += [
-            config.problem(section, setting, shown(words, LONGEST))
-            for setting, words in await _tried(section, assembled)
-        ]
-    return found
+        for setting, words in await _tried(section, assembled):
+            where, rest = _where(config, section, words)
+            found.append(config.problem(where, setting, shown(rest, LONGEST)))
+    return list(dict.fromkeys(found))
+
+
+def _where(config: Config, section: Section, words: str) -> tuple[Section, str]:
+    """The section that the words begin with: what stops a part may be another, which it needs."""
+    for named in config.sections:
+        prefix = f"[{named.room}:{named.name}]: "
+        if words.startswith(prefix):
+            return named, words.removeprefix(prefix)
+    return section, words
 
 
 async def _tried(section: Section, assembled: Assembled) -> list[tuple[str, str]]:

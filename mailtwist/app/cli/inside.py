@@ -36,10 +36,13 @@ Work = Callable[[Inside, Namespace], Awaitable[int]]
 def run_inside(work: Work, chosen: Namespace) -> int:
     """The exit status that `work` returns, in a reactor of its own."""
     assembled = Assembled(load(chosen.config))
-    ended: list[int] = []
+    ended: list[int | BrokenPipeError] = []
 
     async def run() -> None:
-        ended.append(await status_of(work, assembled, chosen))
+        try:
+            ended.append(await status_of(work, assembled, chosen))
+        except BrokenPipeError as unread:  # `mailtwist history ann | head`
+            ended.append(unread)
 
     def begin(reactor: Any) -> Deferred[None]:
         return started(run())
@@ -49,17 +52,22 @@ def run_inside(work: Work, chosen: Namespace) -> int:
     except SystemExit as end:
         if end.code:
             raise
+    if isinstance(ended[0], BrokenPipeError):
+        raise ended[0]
     return ended[0]
 
 
 async def status_of(work: Work, assembled: Assembled, chosen: Namespace) -> int:
-    """What `work` returns, or FAILED when it cannot be done, which is told on stderr.  What began ends."""
+    """What `work` returns, or FAILED when it cannot be done, which is told on stderr.  What began ends.
+    BrokenPipeError says that nobody reads the answer any more."""
     try:
         return await work(Inside(assembled), chosen)
     except CannotDo as cannot:
         words = str(cannot)
     except Trouble as trouble:
         words = trouble.detail or trouble.public
+    except BrokenPipeError:
+        raise
     except OSError as error:
         words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     finally:

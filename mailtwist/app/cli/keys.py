@@ -26,7 +26,10 @@ def arguments(parser: ArgumentParser) -> None:
         one.add_argument("file", metavar="FILE", type=Path)
     listed = words.add_parser("list", help="the keys, and what needs each of them")
     rotate = words.add_parser("rotate", help="a new key for whatever is made from now on")
-    rotate.add_argument("which", metavar="WHICH", nargs="?", choices=(*NAMES, "all"), default="all")
+    which = f"{', '.join(NAMES)}, or all, which is the default"
+    rotate.add_argument(
+        "which", metavar="WHICH", nargs="?", choices=(*NAMES, "all"), default="all", help=which
+    )
     forget = words.add_parser("forget", help="an old key that nothing needs any more is gone for good")
     forget.add_argument("key", metavar="KEY", help="as in the list: seeds.1")
     for one in (listed, rotate, forget):

@@ -23,12 +23,19 @@ class Settings:
     says: str = setting("", words="A problem.")
     raises: str = setting("", words="An exception of `check`.")
     refuses: str = setting("", words="An exception of `build`.")
+    is_wrong: str = setting("", words="A ValueError of `build`.")
 
 
 def build(settings: Settings, assembly: Any) -> object:
     if settings.refuses:
         raise CannotAssemble(settings.refuses)
+    if settings.is_wrong:
+        raise ValueError(settings.is_wrong)
     return object()
+
+
+def build_needing(settings: Settings, assembly: Any) -> object:
+    return assembly.part("tls", "silent")
 
 
 async def tried(settings: Settings, assembly: Any) -> list[tuple[str, str]]:
@@ -40,10 +47,11 @@ async def tried(settings: Settings, assembly: Any) -> list[tuple[str, str]]:
 
 talking = Part(Settings, build, tried)
 silent = Part(Settings, build)
+needing = Part(Settings, build_needing)
 
 
 def parts(group: str) -> dict[str, EntryPoint]:
-    names = ("talking", "silent") if group == "mailtwist.tls" else ()
+    names = ("talking", "silent", "needing") if group == "mailtwist.tls" else ()
     return {name: EntryPoint(name, f"tests.app.cli.test_check:{name}", group) for name in names}
 
 
@@ -84,6 +92,28 @@ class TryingTests(TestCase):
             await self.told(text),
             ["x.ini:3: [tls:silent] it does not fit", "x.ini:6: [tls:talking] says: talking: b"],
         )
+
+    async def test_a_part_that_others_need_is_told_once_and_where_it_is(self) -> None:
+        text = (
+            "[server]\nstate = s\n[tls:one]\ntype = needing\n[tls:two]\ntype = needing\n"
+            "[tls:silent]\nis_wrong = about this\n"
+        )
+        self.assertEqual(await self.told(text), ["x.ini:7: [tls:silent] about this"])
+
+    async def test_two_sections_for_one_half_of_the_state_are_one_too_many(self) -> None:
+        """What is counted would be in the first alone, whatever the second says."""
+        text = (
+            "[server]\nhostname = mail.example.org\nstate = s\n[directory:people]\ntype = sqlite\n"
+            "[state:here]\ntype = memory\n[state:lasting]\ntype = sqlite\n"
+            "[state:there]\ntype = sqlite_volatile\n[store:mail]\ntype = memory\n"
+            "[service:imap]\nlisten = 127.0.0.1:0\nstore = mail\n"
+        )
+        config = load_text(text, self.folder / "x.ini")
+        assembled = Assembled(config)
+        self.addCleanup(assembled.threads.stop)
+        [problem] = await check.problems(config, assembled)
+        words = "[state:there] it keeps the same as [state:here], and one of the two has to go"
+        self.assertTrue(str(problem).endswith(f"x.ini:10: {words}"), problem)
 
     async def test_a_part_that_breaks_is_told_in_a_sentence(self) -> None:
         text = "[server]\nstate = s\n[tls:talking]\nraises = oh\n"
