@@ -1,10 +1,11 @@
 """The password, once the second factor has passed: the directory is asked, unless it is away."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from mailtwist.auth.api import (
     AccountUnavailable,
@@ -22,8 +23,10 @@ from mailtwist.auth.turnstile import Turnstile, become_known, stand_aside
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
-from mailtwist.kit.spawn import spawn
+from mailtwist.kit.spawn import spawn, started
 from mailtwist.kit.trouble import Trouble
+
+T = TypeVar("T")
 
 STRANGERS = 32
 """Passwords alone that are before directories at once; others wait, and are no trouble of
@@ -75,7 +78,7 @@ class Asking:
         if entry.is_old_news(who.account):
             raise LoginUnavailable(DOUBTED)
         try:
-            opened, right = await self._answer(who, password, request)
+            opened, right = await _answered(self._answer(who, password, request))
         except (CancelledError, AccountUnavailable):  # the client is gone; or nobody else has trouble
             raise
         except Exception as error:
@@ -104,6 +107,26 @@ class Asking:
             opened = await opener.open(who.person, password, request)
             return opened, opened is not None
         return None, await directory.accepts(who.person, password)
+
+
+def _answered(answer: Coroutine[Any, Any, T]) -> Deferred[T]:
+    """What a directory answers.  When it called its own question off, because that took too long say, it is
+    away; the client is still there."""
+    gone: list[bool] = []
+
+    def leave(waiting: Deferred[T]) -> None:
+        gone.append(True)
+        work.cancel()
+
+    def ended(result: Any) -> None:
+        if isinstance(result, Failure) and result.check(CancelledError) and not gone:
+            result = Failure(LoginUnavailable("the directory gave up"))
+        waiting.callback(result)
+
+    waiting: Deferred[T] = Deferred(leave)
+    work = started(answer)
+    work.addBoth(ended)
+    return waiting
 
 
 def dropped(opened: Any) -> None:

@@ -255,6 +255,13 @@ class AwayTests(House):
         self.clock.advance(5)
         self.accepted(secret)
 
+    def test_a_directory_that_calls_its_own_question_off_is_away(self) -> None:
+        """It is not the client who has left: no answer at once, no guess, and the next one is not asked."""
+        self.away(self.directory, "accepts", CancelledError())
+        self.unavailable(self.right())
+        self.assertEqual(self.told("login.gone"), [])
+        self.assertEqual(len(self.told("directory.away")), 1)
+
     def test_a_fault_of_the_program_is_temporary_and_told(self) -> None:
         self.away(self.directory, "find", KeyError("a bug"))
         self.unavailable(self.right())

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.app.logs import as_text
 from mailtwist.auth.api import LoginRequest
-from mailtwist.auth.audit import REFUSED, Story
+from mailtwist.auth.audit import GONE, REFUSED, Story
 from mailtwist.config.load import load_text
 from mailtwist.config.part import GROUPS, installed
 from mailtwist.config.problems import BadConfig
@@ -139,7 +139,8 @@ class MailPrograms(SynchronousTestCase):
             story = Story(LoginRequest("imap", b"x", b"y", address="192.0.2.7"), 0.0, "a1", user, True)
             said = {"reason": "wrong-code", "counted": True, "connection": "c1", "login": "l1"}
             REFUSED.log(**said, **story.facts(1.0))
-        self.assertEqual(len(lines), 3)
+            GONE.log(**{**said, "reason": "gone"}, **story.facts(1.0))
+        self.assertEqual(len(lines), 5)
         for line in lines:
             _, _, rest = line.partition("Z")  # what fail2ban leaves when it has taken the time out
             self.assertEqual(re.findall(rule, rest), ["192.0.2.7"], line)
