@@ -209,6 +209,22 @@ class LimitsContract(MakesVolatile):
             await state.keep(charge)
         self.assertFalse((await self.denied(state, bucket)).waiting)
 
+    async def test_a_refund_after_the_lease_takes_nothing(self) -> None:
+        state = await self.make_volatile()
+        charge = await self.charged(state, Bucket("k", 3, 900), lease=20)
+        await self.pass_time(21)
+        await state.refund(charge)
+        self.assertEqual(await state.spent("k", 900), 1)
+
+    async def test_who_came_before_the_edge_of_a_window_stands_there_with_what_is_left_of_him(self) -> None:
+        state = await self.make_volatile()
+        await self.pass_time(99)
+        await self.charged(state, Bucket("k", 4, 100, cost=2), lease=600)
+        await self.pass_time(53)
+        await self.failed(state, Bucket("k", 4, 100), 3)
+        self.assertTrue((await self.denied(state, Bucket("k", 4, 100))).waiting)
+        self.assertFalse((await self.denied(state, Bucket("k", 4, 100, cost=2))).waiting)
+
     async def test_what_is_cleared_is_not_charged(self) -> None:
         state = await self.make_volatile()
         buckets = [Bucket("k", 2, 100), Bucket("other", 2, 900)]

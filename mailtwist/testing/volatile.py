@@ -84,6 +84,14 @@ class VolatileContract(MakesVolatile):
             self.assertEqual(await state.use_once("ann/t1", 10, 10, b"x", "192.0.2.1", 20), Use.REPLAY)
         self.assertEqual(await state.use_once("ann/t1", 11, 10, b"x", "192.0.2.1", 20), Use.NEW)
 
+    async def test_a_step_that_others_have_used_meanwhile_is_used(self) -> None:
+        """The durable state has heard of it, and this one has not."""
+        state = await self.make_volatile()
+        self.assertEqual(await state.use_once("ann/t1", 10, -1, b"x", "192.0.2.1", 20), Use.NEW)
+        self.assertEqual(await state.use_once("ann/t1", 12, 12, b"x", "192.0.2.1", 20), Use.REPLAY)
+        self.assertEqual(await state.use_once("ann/t1", 11, 12, b"x", "192.0.2.1", 20), Use.REPLAY)
+        self.assertEqual(await state.use_once("ann/t1", 13, 12, b"x", "192.0.2.1", 20), Use.NEW)
+
     async def test_of_many_at_once_one_uses_the_code(self) -> None:
         state = await self.make_volatile()
         uses = [state.use_once("ann/t1", 10, -1, bytes([n]), "192.0.2.1", 20) for n in range(16)]

@@ -61,6 +61,14 @@ class KeyFolderTests(SynchronousTestCase):
         self.assertEqual(names, ["make_folder", *["create"] * 3, "sync_folder", "rename", "sync_folder"])
         self.assertEqual(files.calls[-1].paths, (self.folder.folder.parent,))
 
+    def test_one_that_is_added_is_on_the_disk_before_anything_is_made_with_it(self) -> None:
+        self.folder.make()
+        files = RecordingFiles()
+        KeyFolder(self.folder.folder, files).add({(SEEDS, 2): bytes(32)})
+        names = [call.name for call in files.calls]
+        self.assertEqual(names, ["make_folder", "create", "link", "unlink", "sync_folder"])
+        self.assertEqual(files.calls[-1].paths, (self.folder.folder,))
+
     def test_a_backup_brings_them_back(self) -> None:
         self.folder.make()
         before = self.folder.read()

@@ -44,9 +44,7 @@ def refuse_ended(db: sqlite3.Connection, account: str, mark: int) -> None:
 
 def end(db: sqlite3.Connection, account: str, device: str, why: str, now: float) -> None:
     """In the transaction of whatever ends them."""
-    db.execute(
-        "DELETE FROM endings WHERE at < ? AND number < (SELECT max(number) FROM endings)", (now - KEPT,)
-    )
+    db.execute("DELETE FROM endings WHERE at < ?", (now - KEPT,))
     db.execute(
         "INSERT INTO endings (account, device, why, at) VALUES (?, ?, ?, ?)", (account, device, why, now)
     )

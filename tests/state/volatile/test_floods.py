@@ -9,6 +9,7 @@ from mailtwist.kit.spawn import together
 from mailtwist.state.records import Ban, Bucket, Charge, Denied
 from mailtwist.state.volatile import file, memory
 from mailtwist.state.volatile.memory import MemoryState, Settings
+from mailtwist.state.volatile.shelves import least_worthy
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.volatile import MakesVolatile
@@ -16,6 +17,17 @@ from tests.state.volatile.sqlite_states import MakesSqlite
 
 DAY = 86400.0
 LONG = 30 * DAY
+
+
+class WorthTests(TestCase):
+    def test_the_lowest_level_goes_that_has_more_than_its_share(self):
+        for weights, level in (
+            ({1: 300, 2: 300}, 1),
+            ({1: 10, 2: 300, 3: 300}, 2),
+            ({0: 0, 7: 510}, 7),
+            ({n: 30 for n in range(20)} | {5: 31}, 5),
+        ):
+            self.assertEqual(least_worthy(weights, 500), level)
 
 
 class FloodTests(MakesVolatile):
@@ -72,9 +84,11 @@ class FloodTests(MakesVolatile):
     async def test_short_limits_hold_in_a_flood_of_long_ones(self):
         state = await self.make_volatile()
         await self.flood(state, LONG)
-        await self.guess(state, Bucket("short", 3, 900), 3)
+        for limit in (1, 3):
+            await self.guess(state, Bucket(f"short {limit}", limit, 900), limit)
         await self.flood(state, LONG)
-        self.assertIsInstance(await state.charge([Bucket("short", 3, 900)], 60), Denied)
+        for limit in (1, 3):
+            self.assertIsInstance(await state.charge([Bucket(f"short {limit}", limit, 900)], 60), Denied)
 
     async def test_strings_refused_for_a_month_outlive_those_refused_for_minutes(self):
         state = await self.make_volatile()

@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from mailtwist.state.records import Ban, Bucket
 from mailtwist.state.volatile.redis import Prefix, scripts
 from mailtwist.testing.interleaving import InterleavingContract
 from mailtwist.testing.limits import LimitsContract
@@ -61,7 +62,32 @@ class RedisTests(MakesRedis, VolatileContract, TestCase):
 
 @needs("redis-server")
 class RedisLimitsTests(MakesRedis, LimitsContract, TestCase):
-    pass
+    def lasts(self, state: Any, kind: str, name: str) -> float:
+        """Seconds for which Redis keeps it."""
+        return float(self.server.ask("PTTL", state._key(kind, name))) / 1000
+
+    async def test_what_is_charged_is_kept_for_two_windows(self) -> None:
+        state = await self.make_volatile()
+        await self.failed(state, Bucket("k", 3, 900), 1)
+        await state.blame("blamed", 900, 1, 0)
+        for key in ("k", "blamed"):
+            self.assertGreater(self.lasts(state, "bucket", key), 2 * 900 - 60)
+
+    async def test_the_list_of_bans_lasts_as_long_as_the_longest(self) -> None:
+        state = await self.make_volatile()
+        for subject, seconds in (("a", 3600), ("b", 60)):
+            await state.ban(Ban(subject, "x", self.clock.now() + seconds))
+        self.assertGreater(self.lasts(state, "bans", ""), 3600 - 60)
+
+    async def test_what_failed_elsewhere_counts_in_its_own_window(self) -> None:
+        state = await self.make_volatile()
+        await self.pass_time(150)
+        await state.blame("k", 100, 4, 60)
+        self.assertAlmostEqual(await state.spent("k", 100), 2, places=1)
+        await state.blame("k", 100, 1, 40)
+        self.assertAlmostEqual(await state.spent("k", 100), 3, places=1)
+        await state.blame("k", 100, 9, 160)
+        self.assertAlmostEqual(await state.spent("k", 100), 3, places=1)
 
 
 @needs("redis-server")

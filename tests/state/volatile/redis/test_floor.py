@@ -13,6 +13,7 @@ from tests.state.volatile.redis.faults import (
     LEASE,
     FaultTests,
     a_bucket,
+    a_moment,
     charged,
     heard_events,
     until,
@@ -187,6 +188,14 @@ class FloorTests(FaultTests):
         state._redis.calls.connection._link.give_up("cut off")
         await until_spent(looking, "x", 2)
         self.assertIs(await looking.use_once("ann/t1", 10, -1, b"y", "", 20), Use.REPLAY)
+
+    async def test_who_never_came_to_an_end_meanwhile_has_failed(self) -> None:
+        state, looking = await self.two()
+        self.server.kill()
+        self.assertIsInstance(await state.charge([a_bucket("x")], 0.01), Charge)
+        await a_moment(0.05)
+        await self.back(looking)
+        await until_spent(looking, "x", 1)
 
     async def test_a_flood_does_not_push_out_what_goes_on(self) -> None:
         state, looking = await self.two()
