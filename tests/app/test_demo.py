@@ -1,5 +1,6 @@
 """`mailtwist demo`: one command, and mail works; the next start keeps everything."""
 
+import imaplib
 import re
 import signal
 import socket
@@ -53,6 +54,26 @@ class Demo(SynchronousTestCase):
         (text,) = read_imaps(self.port(again, "imaps"), "bob@laptop.test", self.secret(again, "bob"))
         self.assertTrue(text.endswith(MESSAGE))
         self.assertEqual(again.stop(), -signal.SIGTERM)
+
+    def test_who_types_six_wrong_codes_is_told_what_to_do(self) -> None:
+        ini = self.folder / "laptop.ini"
+        ini.write_text(ini.read_text().replace("[login]\n", "[login]\nrefusal = 0 s\n"))
+        server = self.demo()
+        server.config = ini
+        right, port = self.secret(server, "ann"), self.port(server, "imaps")
+        for number in range(6):
+            wrong = f"{right[:-6]}00000{number}"
+            self.assertRaises(imaplib.IMAP4.error, read_imaps, port, "ann@laptop.test", wrong)
+        later = self.assertRaises(imaplib.IMAP4.error, read_imaps, port, "ann@laptop.test", right)
+        self.assertIn("UNAVAILABLE", str(later))
+
+        history, listed, lift = re.findall(r"^  mailtwist ((?:history|ban) .*)$", server.log, re.MULTILINE)
+        self.assertIn("account ann@laptop.test from 127.0.0.1/32", server.command(*listed.split()))
+        server.command(*lift.split())
+        read_imaps(port, "ann@laptop.test", self.secret(server, "ann"))
+        told = (server.command(*history.split()) for _ in range(10))  # it is written once a second
+        self.assertTrue(any("too-many-attempts" in text for text in told))
+        self.assertEqual(server.stop(), -signal.SIGTERM)
 
     def test_a_taken_port_is_said_in_a_sentence(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -62,6 +62,15 @@ To try it, in another terminal:
   curl --insecure --user "ann@laptop.test:$S" pop3s://localhost:{pop3s}/1
   openssl s_client -crlf -quiet -connect localhost:{imaps} -servername mail.laptop.test
 
+After six wrong codes (twenty for an account that has been in from here) a right one is answered with
+"try again later" too, for up to a quarter of an hour; what is saved goes on working.  To see why, and to
+end it:
+
+  export MAILTWIST_CONFIG={ini}
+  {program} history ann
+  {program} ban list
+  {program} ban lift ann 127.0.0.1
+
 Thunderbird: address ann@laptop.test, password as above; configure by hand:
   IMAP localhost {imaps} SSL/TLS, SMTP localhost {submissions} SSL/TLS, normal password,
   user ann@laptop.test; confirm the exception for the certificate, which this server has made itself.
@@ -195,6 +204,8 @@ def _screen(folder: Path, people: list[Shown], ports: dict[str, int]) -> str:
         qr=qr_code(ann.uri),
         seconds=PERIOD - int(time.time()) % PERIOD,
         command=shlex.join([program, "demo", str(folder), "--secret", "ann"]),
+        program=shlex.quote(program),
+        ini=shlex.quote(str(folder / INI)),
         **{name: ports.get(name, "(none)") for name in SERVICES},
     )
 
