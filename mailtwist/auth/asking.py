@@ -2,7 +2,7 @@
 
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -26,7 +26,8 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import spawn, started
 from mailtwist.kit.trouble import Trouble
 
-T = TypeVar("T")
+_Answer = tuple[Any, bool]
+"""What was opened, and whether the password is right."""
 
 STRANGERS = 32
 """Passwords alone that are before directories at once; others wait, and are no trouble of
@@ -98,7 +99,7 @@ class Asking:
         if who.reason or who.directory in self._openers:
             raise LoginRefused(who.reason or "no-vault")
 
-    async def _answer(self, who: Who, password: bytes, request: LoginRequest) -> tuple[Any, bool]:
+    async def _answer(self, who: Who, password: bytes, request: LoginRequest) -> _Answer:
         directory = self._directories.get(who.directory)
         if directory is None:
             return None, False
@@ -109,21 +110,25 @@ class Asking:
         return None, await directory.accepts(who.person, password)
 
 
-def _answered(answer: Coroutine[Any, Any, T]) -> Deferred[T]:
+def _answered(answer: Coroutine[Any, Any, _Answer]) -> Deferred[_Answer]:
     """What a directory answers.  When it called its own question off, because that took too long say, it is
     away; the client is still there."""
     gone: list[bool] = []
 
-    def leave(waiting: Deferred[T]) -> None:
+    def leave(waiting: Deferred[_Answer]) -> None:
         gone.append(True)
         work.cancel()
 
     def ended(result: Any) -> None:
-        if isinstance(result, Failure) and result.check(CancelledError) and not gone:
+        failed = isinstance(result, Failure)
+        if waiting.called:  # the client did not wait for it
+            dropped(None if failed else result[0])
+            return
+        if failed and result.check(CancelledError) and not gone:
             result = Failure(LoginUnavailable("the directory gave up"))
         waiting.callback(result)
 
-    waiting: Deferred[T] = Deferred(leave)
+    waiting: Deferred[_Answer] = Deferred(leave)
     work = started(answer)
     work.addBoth(ended)
     return waiting

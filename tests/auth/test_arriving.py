@@ -285,6 +285,26 @@ class ClosingTests(Watching):
         self.people.add(NAME, PASSWORD, "a1")
         self.build(directory=self.people)
 
+    def test_it_is_closed_when_the_client_has_left_and_the_directory_goes_on(self) -> None:
+        """Some upstreams finish what they have begun."""
+        gate: Deferred[None] = Deferred()
+        real = self.people.open
+
+        async def stubborn(*args: Any) -> Any:
+            try:
+                await Deferred()
+            except CancelledError:
+                await gate
+            return await real(*args)
+
+        self.patch(self.people, "open", stubborn)
+        waiting = self.begin(self.right())
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        gate.callback(None)
+        self.assertEqual([one.closed for one in self.people.opened], [1])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_it_is_closed_when_the_device_cannot_be_remembered(self) -> None:
         async def full(*args: object) -> Any:
             raise StateAway("disk full")
