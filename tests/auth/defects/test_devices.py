@@ -3,9 +3,9 @@
 from hashlib import md5, sha1, sha256
 from pathlib import Path
 
-from mailtwist.auth.devices import the_devices
-from mailtwist.auth.grammar import Cut
+from mailtwist.auth.marks import Marks
 from mailtwist.kit.spawn import started
+from mailtwist.state.process import keys
 from mailtwist.state.records import Device
 from tests.auth.house import AWAY, HOME, NAME, PASSWORD, House
 
@@ -73,14 +73,13 @@ class DeviceDefects(House):
         self.assertEqual(shown, [])
 
     def test_defect_15_the_same_string_of_another_account_is_another(self) -> None:
-        devices, saved = self.assembly.one(the_devices), self.right()
-        lookups = set()
-        for account in ("a1", "b1"):
-            remembering = devices.remember(account, NAME, self.request(saved), "totp", PASSWORD, Cut(0, 7))
-            self.successResultOf(started(remembering))
-            (device,) = self.successResultOf(started(self.durable.devices(account)))
-            lookups |= {device.lookup, device.inner}
-        self.assertEqual(len(lookups), 4)
+        saved, marks = self.right(), Marks(keys(self.assembly))
+        self.accepted(saved)
+        (device,) = self.living()
+        version = device.key_version
+        kept = {device.lookup, device.inner}
+        self.assertEqual(kept, {marks.of("a1", saved, version), marks.inner("a1", PASSWORD, version)})
+        self.assertFalse(kept & {marks.of("b1", saved, version), marks.inner("b1", PASSWORD, version)})
 
     def test_defect_18_a_shorter_list_is_as_long_as_it_is_set(self) -> None:
         """Not only what is remembered from now on is within it, and what has ended is deleted at last."""
