@@ -1,27 +1,35 @@
 """Each config in tap-examples is one that `mailtwist check` has nothing to say against, and that serves."""
 
+import json
 import os
 import re
 import time
+from imaplib import IMAP4
 from pathlib import Path
 
+from pyotp import TOTP
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.app.cli import demo
+from mailtwist.kit.ids import new_id
 from mailtwist.testing.server import RunningServer, import_path
 from mailtwist.tls.sources.self_signed import self_signed
+from tests.app.clients import read_imaps
+from tests.state.redis_server import shared_server
 
 EXAMPLES = Path(__file__).parent.parent.parent / "tap-examples"
 
 
 class Examples(SynchronousTestCase):
-    def server(self, name: str) -> RunningServer:
+    def server(self, name: str, *instead: tuple[str, str]) -> RunningServer:
         """The example with its folders and files in a folder of the test, on any free ports of loopback."""
         ini = (EXAMPLES / name).read_text()
         ini = re.sub(r"^listen = .*\n", "", ini, flags=re.MULTILINE)
         ini = re.sub(r"^(\[service:.*\]\n)", r"\1listen = 127.0.0.1:0\n", ini, flags=re.MULTILINE)
         ini = re.sub(r"^state = .*$", "state = state", ini, flags=re.MULTILINE)
         ini = re.sub(r"/etc/letsencrypt/live/mail.example.org/", "", ini)
+        for there, here in instead:
+            ini = ini.replace(there, here)
         path = os.pathsep.join([import_path(), str(EXAMPLES)])
         made = RunningServer(Path(self.mktemp()), ini, environment={"PYTHONPATH": path})
         for file in ("fullchain.pem", "privkey.pem"):
@@ -51,8 +59,32 @@ class Examples(SynchronousTestCase):
     def test_the_third_party(self) -> None:
         self.works("third-party.ini", 4)
 
+    def test_several_nodes(self) -> None:
+        """What a program has saved at one gets in at the other, until it is revoked at the first."""
+        shared, redis = Path(self.mktemp()).absolute(), shared_server()
+        shared.mkdir(mode=0o700)
+        (shared / "people").touch(mode=0o600)
+        (shared / "people").write_text("ann@example.org:{PLAIN}secret\n")
+        instead = (("/srv/mail", str(shared)), (":6379/0", f":{redis.port}/0\nprefix = {new_id()}"))
+        first, second = self.server("several-nodes.ini", *instead), self.server("several-nodes.ini", *instead)
+        self.assertEqual(first.command("check"), "ok\n")
+        with first:
+            token = json.loads(first.command("otp", "enroll", "ann", "--json"))
+            codes = TOTP(token["secret"])
+            first.command("otp", "confirm", "ann", codes.at(int(time.time()) - 30))
+            keys = str(shared / "keys.json")
+            first.command("keys", "backup", keys)
+            second.command("keys", "restore", keys)
+            with second:
+                saved = f"secret@{codes.now()}"
+                for server in (first, second):
+                    self.assertEqual(read_imaps(server.port("imaps"), "ann", saved), [])
+                first.command("device", "revoke", "ann", "--all")
+                self.assertRaises(IMAP4.error, read_imaps, second.port("imaps"), "ann", saved)
+                self.assertIn("revoked-device", second.log)
+
     def test_none_is_without_a_test(self) -> None:
-        tested = {"laptop.ini", "host.ini", "third-party.ini", "behind-postfix.ini"}
+        tested = {"laptop.ini", "host.ini", "third-party.ini", "behind-postfix.ini", "several-nodes.ini"}
         self.assertEqual({path.name for path in EXAMPLES.glob("*.ini")}, tested)
 
     def test_the_demo_has_the_laptop(self) -> None:
