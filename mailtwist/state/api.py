@@ -68,6 +68,9 @@ class Durable(Protocol):
     async def reseal(self, token: Token, key_version: int, sealed: bytes) -> bool:
         """The same seed, sealed with another key.  False when it is not any more as `token` has it."""
 
+    async def replace_tokens(self, account: str, kind: str, tokens: Sequence[Token]) -> None:
+        """These are all of that kind from now on, at once: of two who do so, one has his."""
+
     async def remove_token(self, account: str, token: str) -> bool:
         """False when there is none: of several who remove it at once, one is told True."""
 
@@ -163,7 +166,7 @@ class Durable(Protocol):
         """Nobody was told so in the last `every` seconds; whoever asks is the one who tells."""
 
     async def add_notice(self, notice: Notice) -> bool:
-        """It waits to be sent; False when so many wait that it cannot."""
+        """It waits to be sent, once, however often it is put in; False when so many wait that it cannot."""
 
     async def notices(self, now: float, until: float, most: int) -> Sequence[Notice]:
         """Those that are due, the longest due first.  Each counts as tried, and is due again at `until`: no
@@ -198,8 +201,9 @@ class Durable(Protocol):
 class Volatile(Protocol):
     """What connections share and a restart may lose.  `StateAway` when it cannot be reached, and then nothing
     was done, or it is not known whether.  However much is put in, it stays bounded: what goes first is what
-    was counted least, and the oldest of that.  Every volatile state passes
-    `testing.volatile.VolatileContract` and `testing.volatile_properties.VolatileProperties`."""
+    was counted least, and the oldest of that.  Every volatile state passes the contracts
+    of `testing.volatile`, `testing.limits` and `testing.interleaving`, and where processes share it that of
+    `testing.sharing`."""
 
     async def charge(self, buckets: Sequence[Bucket], lease: float) -> Charge | Denied:
         """Each bucket is charged, or none is: one atomic step.  A bucket has room while what was charged to

@@ -13,13 +13,12 @@ from mailtwist.kit.spawn import spawn
 from mailtwist.state.api import StateAway
 from mailtwist.state.records import Ban, Bucket, Charge, Denied, Use
 from mailtwist.state.volatile.hearing import Listeners
+from mailtwist.state.volatile.leading import HEARD
 from mailtwist.state.volatile.redis import scripts
 from mailtwist.state.volatile.redis.calls import Calls
 from mailtwist.state.volatile.redis.words import Words
+from mailtwist.state.volatile.rules import KEPT, MEMBERS
 
-MEMBERS = 1_000  # of a key, the last ones
-KEPT = 86400.0  # seconds for which a used code is remembered here; the durable state knows it for good
-WORD_KEPT = 5.0  # seconds for which who comes late hears a leader's word
 POLL = 0.25  # seconds; a follower is told, and looks by himself if that was lost
 LONGEST = 10 * 365 * 86400.0  # a ban without an end is deleted then if nobody looks at it
 OWED = 10_000  # refunds that wait for Redis
@@ -174,7 +173,7 @@ class RedisState:
         said = (b"0", b"") if word is None else (b"1", word)
         where = (self._words.settled, key)
         try:
-            await self.calls.run(scripts.SETTLE, [key], leader.encode(), *said, _ms(WORD_KEPT), *where)
+            await self.calls.run(scripts.SETTLE, [key], leader.encode(), *said, _ms(HEARD), *where)
         except StateAway:
             return
 
