@@ -10,7 +10,7 @@ from mailtwist.config.policy import PolicySettings
 from tests.docs.example import ROOT
 
 PIECE = re.compile(r"::\n\n((?:    .*\n|\n)+)")
-PAGES = ("second-factor", "limits")
+PAGES = ("second-factor", "rules", "directories", "limits")
 
 
 def pieces() -> list[str]:
