@@ -11,7 +11,7 @@ from mailtwist.config.limits import LimitsSettings
 from mailtwist.state.records import LoginRecord
 
 SOURCES: Mapping[str, str] = {
-    "trusted": "The string in the password's field was a known one (device {device}): no limit holds for it.",
+    "trusted": "The string in the password's field was a known one (device {device}): it counts nowhere.",
     "known": "The account had been used from this network before, so the limits for known networks held.",
     "untrusted": "The account had not been used from this network lately, so the limits for strangers held.",
 }

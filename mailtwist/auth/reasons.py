@@ -180,7 +180,8 @@ _ALL = (
     Reason(
         "too-many-attempts",
         "unavailable",
-        "A limit was reached, so nothing was looked at; devices that are known are not limited.",
+        "A limit was reached, so nothing was looked at; devices that are known are not limited at the address"
+        " where they were last.",
         "",
         ("[limits]",),
     ),

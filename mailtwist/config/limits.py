@@ -13,8 +13,8 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 @dataclass(frozen=True)
 class LimitsSettings:
     """How many wrong logins there may be, for all services together; beyond that the answer is a temporary
-    one. What a mail program has saved (a remembered string, an app password) is never limited. The section
-    may be left out."""
+    one. What a mail program has saved (a remembered string, an app password) is not limited where it was used
+    last. The section may be left out."""
 
     address: Rate = setting(
         Rate(20, 15 * MINUTE),
@@ -44,7 +44,11 @@ class LimitsSettings:
     known: Rate = setting(
         Rate(30, HOUR), words="Wrong secrets for one account from networks from which it was used before."
     )
-    known_long: Rate = setting(Rate(100, 30 * DAY), words="The same over a long time.")
+    known_long: Rate = setting(
+        Rate(100, 30 * DAY),
+        words="The same over a long time. So many different ones are looked up in a network, too;"
+        " beyond that a saved `password@123456` works there at its last address only, and is not guessed.",
+    )
     device_code: Rate = setting(
         Rate(300, HOUR),
         words="Wrong device codes for one account. They cannot be guessed; this bounds the work.",
