@@ -38,7 +38,11 @@ AGAIN = 60.0
 """Seconds between two writes of a row whose count grows."""
 
 KINDS = 50
-"""Rows that one account gets within `ALIKE`; what comes from still other places then is one row."""
+"""Rows of logins that got in that one account gets within `ALIKE`; what comes from still other places then is
+one row."""
+
+FAILED_KINDS = 10
+"""The same of those that did not: strangers make them, all day and all night."""
 
 MOST = 10_000
 """Rows that are known here, and rows that wait for the disk."""
@@ -109,16 +113,17 @@ class History:
 
     def _bounded(self, record: LoginRecord) -> LoginRecord:
         """A botnet does not fill the disk, nor does somebody who calls his program otherwise each time."""
-        key = (record.account, record.outcome == "accepted")
+        got_in = record.outcome == "accepted"
+        key, most = (record.account, got_in), KINDS if got_in else FAILED_KINDS
         begun, kinds = self._kinds.get(key, (record.at, set()))
         if record.at - begun >= ALIKE:
             begun, kinds = record.at, set()
         self._kinds.put(key, (begun, kinds))
         likeness = _likeness(record)
-        if likeness in kinds or len(kinds) < KINDS:
+        if likeness in kinds or len(kinds) < most:
             kinds.add(likeness)
             return record
-        net = record.net if record.outcome == "accepted" else ""
+        net = record.net if got_in else ""
         name = "" if record.account == STRANGERS else record.name
         return replace(record, name=name, address="", net=net, client="", device="", facts="")
 

@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 class OnePart:
     """`config.part.Assembly` for tests.  `parts` are what `part` and `parts` answer, by room and name; `once`
-    are the settings of sections that a process has once, `named` those of sections of which there may be many,
-    by kind and name; `start` and `stop` are for what `one` made."""
+    are the settings of sections that a process has once, `named` those of sections of which there may be
+    many, by kind and name; `start` and `stop` are for what `one` made."""
 
     def __init__(
         self,

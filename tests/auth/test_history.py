@@ -7,7 +7,17 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.auth.history import AGAIN, ALIKE, EVERY, KINDS, MOST, PATIENCE, STRANGERS, History
+from mailtwist.auth.history import (
+    AGAIN,
+    ALIKE,
+    EVERY,
+    FAILED_KINDS,
+    KINDS,
+    MOST,
+    PATIENCE,
+    STRANGERS,
+    History,
+)
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
 from mailtwist.state.records import LoginRecord
@@ -131,7 +141,7 @@ class HistoryTests(SynchronousTestCase):
             self.note(address=address, net=address, outcome="refused", reason="wrong-code", client=address)
         self.clock.advance(EVERY)
         rows = self.kept.rows.values()
-        self.assertEqual(len(rows), KINDS + 1)
+        self.assertEqual(len(rows), FAILED_KINDS + 1)
         self.assertEqual(sum(row.count for row in rows), 5000)
         (rest,) = [row for row in rows if row.count > 1]
         self.assertEqual((rest.address, rest.client, rest.name), ("", "", "ann@example.org"))
@@ -141,7 +151,7 @@ class HistoryTests(SynchronousTestCase):
             self.note(account=STRANGERS, name=f"n{number}@example.org", outcome="refused", reason="unknown")
         self.clock.advance(EVERY)
         self.assertEqual({row.account for row in self.kept.rows.values()}, {STRANGERS})
-        self.assertEqual(len(self.kept.rows), KINDS + 1)
+        self.assertEqual(len(self.kept.rows), FAILED_KINDS + 1)
 
     def test_networks_of_logins_that_got_in_are_known_however_many_programs_there_were(self) -> None:
         for number in range(KINDS + 5):
