@@ -20,6 +20,7 @@ from mailtwist.auth.buckets import key_of
 from mailtwist.auth.decision import the_decision
 from mailtwist.auth.factors.totp import Settings as TotpSettings
 from mailtwist.auth.factors.totp import Totp
+from mailtwist.auth.misses import the_misses
 from mailtwist.auth.places import client_of
 from mailtwist.config.limits import DAY, HOUR, LimitsSettings
 from mailtwist.config.rate import Rate
@@ -170,6 +171,7 @@ class Process:
         shared["shared"] = self._state(self.assembly)
         self.totp = factors["totp"] = Counted(TotpSettings(), self.assembly)
         self.totp.world = self.world
+        self.assembly.one(the_misses)._most = Rate(1000, DAY)  # with so few as `known_long` has, none works on
         self.decision = self.assembly.one(the_decision)
         self.durable, self.volatile = durable(self.assembly), volatile(self.assembly)
         await self.volatile.start() if hasattr(self.volatile, "start") else None
