@@ -171,7 +171,7 @@ class Process:
         shared["shared"] = self._state(self.assembly)
         self.totp = factors["totp"] = Counted(TotpSettings(), self.assembly)
         self.totp.world = self.world
-        self.assembly.one(the_misses)._most = Rate(1000, DAY)  # with so few as `known_long` has, none works on
+        self.assembly.one(the_misses)._most = Rate(1000, DAY)  # with as few as `known_long`, none works on
         self.decision = self.assembly.one(the_decision)
         self.durable, self.volatile = durable(self.assembly), volatile(self.assembly)
         await self.volatile.start() if hasattr(self.volatile, "start") else None

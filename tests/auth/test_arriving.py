@@ -83,6 +83,15 @@ class ChargedTests(Watching):
         self.refused(b"x" + self.wrong(), HOME_TOO)
         self.assertEqual(self.charged[-1].attempt.source, Source.UNTRUSTED)
 
+    def test_a_device_that_ended_makes_no_place_known(self) -> None:
+        device = self.accepted(self.right()).device
+        self.clock.advance(29 * 86400)
+        self.refused(self.wrong(), HOME_TOO)
+        self.successResultOf(started(self.durable.revoke("a1", device, self.clock.now())))
+        self.clock.advance(2 * 86400)  # it is in no history either
+        self.refused(b"x" + self.wrong(), HOME_TOO)
+        self.assertEqual([one.attempt.source for one in self.charged[1:]], [Source.KNOWN, Source.UNTRUSTED])
+
     def test_trouble_is_nobodys_fault(self) -> None:
         for part, method in (
             (self.totp, "verify"),
@@ -205,6 +214,30 @@ class TogetherTests(Watching):
         self.assertEqual(len({one.device for one in accepted}), 1)
         self.assertEqual(len(self.people.asked), 5)
         self.assertEqual(self.ended(), FORGIVEN)
+
+    def test_somebody_next_door_finds_that_it_has_become_a_device(self) -> None:
+        """It is his own machine at another address: he is judged by himself, and no code is needed."""
+        self.people.gates = []
+        secret = self.right()
+        first, second = self.begin(secret, HOME), self.begin(secret, HOME_TOO)
+        self.people.gates[0].callback(None)
+        self.people.gates[1].callback(None)
+        devices = [self.successResultOf(one).device for one in (first, second)]
+        self.assertEqual(devices[0], devices[1])
+        self.assertEqual(len(self.totp.asked), 1)
+
+    def test_who_follows_is_as_old_as_who_was_judged(self) -> None:
+        """What ended while that one was judged ends the session of this one, too."""
+        self.people.gates = []
+        secret = self.right()
+        first = self.begin(secret)
+        ending = self.durable.end_sessions("a1", "another device", "revoked", self.clock.now())
+        self.successResultOf(started(ending))
+        second = self.begin(secret)
+        while gate := next(self.people.left(), None):
+            gate.callback(None)
+        marks = [self.successResultOf(one).mark for one in (first, second)]
+        self.assertEqual(marks[0], marks[1])
 
     def test_a_wrong_password_is_asked_about_once(self) -> None:
         self.people.gates = []
