@@ -49,10 +49,13 @@ KINDS: Mapping[str, int] = {
 """What people are told of, and in how many mails a day: an attack fills no mailbox."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Told:
+    """`may`: it was not too many for a day."""
+
     notice: Notice
     retried: bool = False
+    may: bool = False
 
 
 class Notices:
@@ -77,6 +80,10 @@ class Notices:
         notice = self._notice(account, kind, facts)
         if notice is None:
             return
+        alike = [one for one in self._waiting if (one.notice.account, one.notice.kind) == (account, kind)]
+        if len(alike) >= KINDS.get(kind, 1):
+            ENOUGH.log(account=account, notice=kind)
+            return
         if len(self._waiting) >= MOST:
             NOT_SPOOLED.log(account=account, notice=kind, error="too many wait")
             return
@@ -88,7 +95,7 @@ class Notices:
         """The same, for commands: it is in the spool when this returns; `StateAway` when it cannot be."""
         notice = self._notice(account, kind, facts)
         if notice is not None:
-            await self._spool(notice)
+            await self._spool(_Told(notice))
 
     async def stop(self) -> None:
         """What was told is in the spool, or else in the log."""
@@ -126,28 +133,35 @@ class Notices:
         while self._waiting:
             told = self._waiting[0]
             try:
-                await self._spool(told.notice)
+                await self._spool(told)
             except Trouble as trouble:
                 if not told.retried:
                     LATE.log(account=told.notice.account, notice=told.notice.kind, error=str(trouble))
-                    self._waiting[0] = _Told(told.notice, True)
+                    told.retried = True
                 self._again = self._clock.later(PATIENCE, self._work)
                 return
             self._waiting.popleft()
 
-    async def _spool(self, notice: Notice) -> None:
-        """Unless there were enough."""
+    async def _spool(self, told: _Told) -> None:
+        """Unless there were enough.  When it is done again after trouble, it is one still."""
+        told.may = told.may or await self._may(told.notice)
+        if told.may:
+            await self._add(told.notice)
+        else:
+            ENOUGH.log(account=told.notice.account, notice=told.notice.kind)
+
+    async def _may(self, notice: Notice) -> bool:
         for number in range(KINDS.get(notice.kind, 1)):
             what = f"notice {notice.kind} {notice.account} {number}"
             if await self._durable.tell_once(what, notice.created, DAY):
-                return await self._add(notice)
-        ENOUGH.log(account=notice.account, notice=notice.kind)
+                return True
+        return False
 
     async def _add(self, notice: Notice) -> None:
         """One mail to each of the owner's addresses, so that trouble with one is no trouble of the other."""
         mails = [notice]
         if second := self._second.get(str(notice.facts.get("name", ""))):
-            mails.append(replace(notice, id=new_id(), facts={**notice.facts, "to": second}))
+            mails.append(replace(notice, id=f"{notice.id}-2", facts={**notice.facts, "to": second}))
         for one in mails:
             if not await self._durable.add_notice(one):
                 NOT_SPOOLED.log(account=one.account, notice=one.kind, error="too many wait to be sent")

@@ -47,15 +47,25 @@ class Tokens:
     async def add(
         self, account: str, content: bytes, label: str, form: TokenForm, *, active: bool = False
     ) -> Token:
-        """A new token with `content` sealed in it, with the newest key, also when nobody has told us of it:
-        what is sealed with one that another process has forgotten would be lost."""
+        """A new token with `content` sealed in it."""
         await self._keys.reload()
+        token = self._made(account, content, label, form, active=active)
+        await self.durable.add_token(token)
+        return token
+
+    async def replace(self, account: str, contents: Sequence[bytes], form: TokenForm) -> None:
+        """Tokens that count, with these `contents`, in the place of all there were."""
+        await self._keys.reload()
+        tokens = [self._made(account, content, "", form, active=True) for content in contents]
+        await self.durable.replace_tokens(account, self.kind, tokens)
+
+    def _made(self, account: str, content: bytes, label: str, form: TokenForm, *, active: bool) -> Token:
+        """Sealed with the newest key, which whoever keeps it has looked for: what is sealed with one that
+        another process has forgotten would be lost."""
         id = new_id()
         version, sealed = self._keys.seal(content, account, id)
         facts = (id, account, self.kind, sealed, version, self.clock.now(), label)
-        token = Token(*facts, form.digits, form.period, form.algorithm, active=active)
-        await self.durable.add_token(token)
-        return token
+        return Token(*facts, form.digits, form.period, form.algorithm, active=active)
 
     async def content(self, token: Token) -> bytes:
         """A token that another process has sealed with a newer key brings that key."""

@@ -3,6 +3,7 @@
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from hashlib import sha256
 
 from mailtwist.auth.api import TokenForm
@@ -36,8 +37,13 @@ class WrittenCodes(Tokens):
     async def issue(self, account: str, seconds: int = 0) -> tuple[Token, str]:
         """A new code, which is good for so long, or until it is removed."""
         code = new_code()
-        form = TokenForm(12, "", seconds)
-        return await self.add(account, _hash(code), "", form, active=True), code
+        return await self.add(account, _hash(code), "", _form(seconds), active=True), code
+
+    async def renewed(self, account: str) -> Sequence[str]:
+        """`MOST` new codes, and no older one is good."""
+        codes = [new_code() for _ in range(MOST)]
+        await self.replace(account, [_hash(code) for code in codes], _form(0))
+        return codes
 
     async def used(self, token: Token) -> bool:
         return await self.durable.last_step(token.account, token.id) >= 0
@@ -47,11 +53,15 @@ class WrittenCodes(Tokens):
 
     async def matching(self, account: str, code: str) -> Token | None:
         """The one whose code it is, used or not, unless it has expired.  All are compared."""
-        known = [token for token in await self.all(account) if not self.expired(token)][:MOST]
+        known = [token for token in await self.all(account) if not self.expired(token)]
         hashes = [await self.content(token) for token in known] + [b""] * (MOST - len(known))
         given = _hash(code) if looks_like(code) else b"none"
         right = [at for at, one in enumerate(hashes) if hmac.compare_digest(one, given)]
         return known[right[0]] if right else None
+
+
+def _form(seconds: int) -> TokenForm:
+    return TokenForm(12, "", seconds)
 
 
 def _hash(code: str) -> bytes:

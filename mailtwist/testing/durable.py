@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mailtwist.kit.spawn import together
-from mailtwist.state.api import Durable
+from mailtwist.state.api import Durable, StateAway
 from mailtwist.state.records import Ban, LoginRecord, Notice, Token, Use
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.durable_devices import DAY, NOW, DevicesContract, a_device
@@ -297,6 +297,26 @@ class DurableContract(DevicesContract):
         self.assertEqual([(one.id, one.attempts) for one in again], [("n3", 1), ("n2", 2)])
 
     # -- bans
+    async def test_a_notice_that_is_put_in_twice_is_one(self) -> None:
+        state = await self.make_durable()
+        for _ in range(2):
+            self.assertEqual(await state.add_notice(Notice("n1", "ann", "locked", {}, NOW, NOW)), True)
+        self.assertEqual(len(await state.notices(NOW, NOW, 10)), 1)
+
+    async def test_all_tokens_of_a_kind_are_replaced_at_once(self) -> None:
+        state = await self.make_durable()
+        for token in (a_token("t1"), replace(a_token("t2"), kind="hotp"), a_token("t3", account="bob")):
+            await state.add_token(token)
+        await state.advance("ann", "t1", 7, b"x")
+        await state.replace_tokens("ann", "totp", [a_token("t4"), a_token("t5")])
+        self.assertEqual([token.id for token in await state.tokens("ann", "totp")], ["t4", "t5"])
+        self.assertEqual([token.id for token in await state.tokens("ann", "hotp")], ["t2"])
+        self.assertEqual([token.id for token in await state.tokens("bob", "totp")], ["t3"])
+        self.assertEqual(await state.last_step("ann", "t1"), -1)
+        with self.assertRaises(StateAway):
+            await state.replace_tokens("ann", "totp", [a_token("t6"), a_token("t6")])
+        self.assertEqual([token.id for token in await state.tokens("ann", "totp")], ["t4", "t5"])
+
     async def test_a_ban_holds_until_its_time(self) -> None:
         state = await self.make_durable()
         now = self.clock.now()

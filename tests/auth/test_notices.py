@@ -54,6 +54,17 @@ class Spooling(SynchronousTestCase):
 
 
 class SpoolTests(Spooling):
+    def test_who_makes_us_tell_one_thing_again_and_again_takes_nobodys_place(self) -> None:
+        """A stolen string from another network, as often as somebody likes, while the disk is full."""
+        tell_once = self.state.tell_once
+        self.full()
+        for _ in range(MOST):
+            self.notices.tell("a1", "out-of-context", name=ANN)
+        self.notices.tell("b2", "new-device", name="bob@example.org")
+        self.patch(self.state, "tell_once", tell_once)
+        self.clock.advance(PATIENCE)
+        self.assertEqual(sorted(notice.account for notice in self.spooled()), ["a1", "b2"])
+
     def test_what_is_told_is_in_the_spool_with_its_facts(self) -> None:
         self.notices.tell("a1", "new-device", name=ANN, address="192.0.2.7", client="mutt", left=3)
         (notice,) = self.spooled()
@@ -128,6 +139,24 @@ class TroubleTests(Spooling):
         del self.state.tell_once  # type: ignore[misc]
         self.clock.advance(PATIENCE)
         self.assertEqual(len(self.spooled()), 2)
+
+    def test_a_disk_that_fills_up_between_two_writes_loses_no_mail(self) -> None:
+        self.begin(second_addresses=SecondAddresses.parse(f"{ANN}: ann@example.net"))
+        add, failing = self.state.add_notice, [2, 1]
+
+        async def sometimes(notice: Notice) -> bool:
+            if failing and not failing[-1]:
+                failing.pop()
+                raise StateAway("the disk is full")
+            failing[-1:] = [one - 1 for one in failing[-1:]]
+            return bool(await add(notice))
+
+        self.patch(self.state, "add_notice", sometimes)
+        self.notices.tell("a1", "locked", name=ANN)
+        for _ in range(3):
+            self.clock.advance(PATIENCE)
+        self.assertEqual([notice.facts.get("to", "") for notice in self.spooled()], ["", "ann@example.net"])
+        self.assertEqual(len(self.notices._waiting), 0)
 
     def test_memory_is_bounded_while_it_is_full(self) -> None:
         self.full()

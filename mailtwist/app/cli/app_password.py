@@ -55,7 +55,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--network",
         action="append",
         default=[],
-        type=_read(Networks.parse),
+        type=_read(_networks),
         help="it works from there only, such as 192.0.2.0/24",
     )
     parser.add_argument("--life", type=_read(Duration.parse), help='how long it works, such as "90 days"')
@@ -93,7 +93,9 @@ async def _added(
 ) -> Issued:
     for name, longest in (("life", inside.login.app_passwords), ("idle", inside.login.app_password_idle)):
         wanted = getattr(chosen, name)
-        if wanted is not None and not 0 < wanted <= longest:
+        if wanted is not None and wanted <= 0:
+            raise CannotDo(f"--{name} has to be more than nothing")
+        if wanted is not None and wanted > longest:
             raise CannotDo(f"--{name} can be {Duration(longest).written()} at most; [login] says so")
     wanted = Wanted(
         label_of(chosen.label),
@@ -147,6 +149,13 @@ def _one_line(words: str, from_stdin: bool) -> bytes:
 
 def _typed(words: str) -> bytes:
     return getpass(words).encode("utf-8", "surrogateescape")
+
+
+def _networks(text: str) -> Networks:
+    """Nothing, as of a variable that a script has not set, would mean everywhere."""
+    if not (networks := Networks.parse(text)):
+        raise ValueError("no network is named; leave --network out for everywhere")
+    return networks
 
 
 def _read(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -36,7 +36,7 @@ async def work(inside: Inside, chosen: Namespace) -> int:
         return 0
     state = durable(inside)
     await inside.begin()
-    record = await state.login(chosen.login)
+    record = await state.login(chosen.login) if chosen.login.isascii() else None
     path = inside.settings(AuditSettings).path
     if record is None and path is not None:
         record = await inside.threads.run(_written, path, chosen.login)

@@ -8,10 +8,12 @@ from getpass import getpass
 from mailtwist.app.cli.answer import moment, print_json, print_rows, qr_code
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.inside import CannotDo, Inside, person_named, run_inside
+from mailtwist.app.cli.remembered import label_of
 from mailtwist.auth.api import Enrolment, Person, TokenForm
 from mailtwist.auth.enrolled import LastToken, SecondFactors, the_second_factors
 from mailtwist.state.records import Token
 
+LONGEST_REASON = 200
 COLUMNS = ("id", "kind", "label", "digits", "active", "created")
 
 
@@ -66,7 +68,9 @@ async def work(inside: Inside, chosen: Namespace) -> int:
 
 
 async def _enroll(factors: SecondFactors, person: Person, chosen: Namespace) -> None:
-    enrolment = await factors.enroll(person, chosen.kind, chosen.label, _form(factors, person, chosen))
+    enrolment = await factors.enroll(
+        person, chosen.kind, label_of(chosen.label), _form(factors, person, chosen)
+    )
     _tell_token(enrolment, chosen.json)
     if not chosen.json:
         print(f"Then confirm it with a code: mailtwist otp confirm {person.name} CODE")
@@ -130,7 +134,10 @@ async def _resync(factors: SecondFactors, person: Person, chosen: Namespace) -> 
 
 
 async def _reset(factors: SecondFactors, person: Person, chosen: Namespace) -> None:
-    gone = await factors.reset(person, chosen.reason, password_alone=chosen.password_alone)
+    reason = chosen.reason.strip()
+    if not 0 < len(reason) <= LONGEST_REASON or not reason.isprintable():
+        raise CannotDo(f"a reason has 1 to {LONGEST_REASON} characters and is one line")
+    gone = await factors.reset(person, reason, password_alone=chosen.password_alone)
     if chosen.json:
         print_json({"done": "reset", "tokens": gone.tokens, "devices": gone.devices})
         return

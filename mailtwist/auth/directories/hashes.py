@@ -16,14 +16,16 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 Verify = Callable[[bytes], bool]
 
 MOST_ROUNDS = 10_000_000  # of PBKDF2; more is a slip
+MOST_MEMORY, MOST_PASSES = 4 << 20, 100  # of argon2, in KiB; the same
 _ROOM = 1 << 18  # octets for crypt_r to work in; the most that any libc asks for is half of it
 
 _SCHEME = re.compile(r"\{([A-Za-z0-9.-]{1,32})\}")
 _ARGON2 = re.compile(r"\$argon2(?:i|d|id)\$[!-9;-~]{1,380}")
+_COSTS = re.compile(r"[$,]([mt])=([0-9]{1,20})")
 _SHA = r"(?:rounds=[0-9]{1,7}\$)?[!-#%-9;-~]{0,16}\$[./0-9A-Za-z]"
 _CRYPT = re.compile(
     rf"\$5\${_SHA}{{43}}|\$6\${_SHA}{{86}}|\$2[aby]\$(?:0[4-9]|1[0-7])\$[./0-9A-Za-z]{{53}}"
-    r"|\$y\$[./0-9A-Za-z]{1,16}\$[./0-9A-Za-z]{0,86}\$[./0-9A-Za-z]{43}"
+    r"|\$y\$j[./0-9A-F][./0-9A-T]\$[./0-9A-Za-z]{0,86}\$[./0-9A-Za-z]{43}"
 )
 """Whole ones of SHA-256, SHA-512, bcrypt and yescrypt, whose costs can be meant.  No DES, which sees eight
 letters, and no MD5."""
@@ -79,6 +81,9 @@ def _parts(stored: str) -> tuple[str, str]:
 def _argon2(rest: str) -> Verify:
     if not _ARGON2.fullmatch(rest):
         raise UselessHash("this is no hash of argon2")
+    costs = {name: int(value) for name, value in _COSTS.findall(rest)}
+    if costs.get("m", 0) > MOST_MEMORY or costs.get("t", 0) > MOST_PASSES:
+        raise UselessHash("the hash of argon2 has a cost that cannot be meant")
 
     def verify(password: bytes) -> bool:
         try:

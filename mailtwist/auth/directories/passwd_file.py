@@ -2,21 +2,29 @@
 
 import hmac
 import secrets
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from twisted.internet.defer import Deferred
+
 from mailtwist.auth.api import Person
 from mailtwist.auth.directories.passwords import Passwords
 from mailtwist.auth.directories.people_file import PeopleFile, read, seen
+from mailtwist.auth.endings import the_endings
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtMost, Duration, File
 from mailtwist.kit.events import Event
+from mailtwist.kit.spawn import spawn
 
 BAD_LINE = Event("passwd_file.bad_line", "{problem}", "warn")
 NOT_READ = Event("passwd_file.not_read", "what was read of {file} before still counts: {error}", "error")
 READ = Event("passwd_file.read", "{file}: {people} people")
+
+WHY = "file-changed"
+"""The reason for which sessions end."""
 
 HASH_MEMORY, HASH_PASSES = 19 << 20, 2
 """What somebody unknown costs when nobody is known."""
@@ -48,7 +56,8 @@ class Settings:
 
 class PasswdFile:
     """`auth.api.Directory`, `SupportsDomains`, `SupportsListing`.  A change counts after a second or two;
-    what cannot be read then, leaves everything as it was."""
+    what cannot be read then, leaves everything as it was.  Who is gone or locked, or has another hash, is
+    logged out."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._files = (settings.file, settings.groups)
@@ -56,6 +65,9 @@ class PasswdFile:
         self._clock = assembly.clock
         self._threads = assembly.threads
         self._passwords = Passwords(assembly.clock, HASH_MEMORY, HASH_PASSES, settings.remembered)
+        self._endings = assembly.one(the_endings)
+        self._changed: deque[str] = deque()
+        self._ending: Deferred[object] | None = None
         self._key = secrets.token_bytes(32)
         self._read = PeopleFile({}, (), ())
         self._hashes: tuple[str, ...] = ()
@@ -68,15 +80,31 @@ class PasswdFile:
         await self.reload()
 
     async def stop(self) -> None:
+        if self._ending is not None:
+            await self._ending
         self._passwords.stop()
 
     async def reload(self) -> None:
         found = await self._threads.run(read, *self._files, self._domain)
+        changed = [one.person.account for name, one in self._read.people.items() if not found.has(name, one)]
         self._read, self._trouble = found, ""
         self._hashes = tuple(entry.stored for entry in found.people.values() if entry.stored)
         for problem in found.problems:
             BAD_LINE.log(problem=problem)
         READ.log(file=str(self._files[0]), people=len(found.people))
+        self._changed.extend(changed)
+        if self._changed and self._ending is None:
+            ending = spawn(self._ended(), "ending the sessions of people whose lines have changed")
+            self._ending = None if ending.called else ending
+
+    async def _ended(self) -> None:
+        """They come back by what holds now, or not at all."""
+        try:
+            while self._changed:
+                await self._endings.account(self._changed[0], WHY)
+                self._changed.popleft()
+        finally:
+            self._ending = None
 
     # -- the decision
     async def find(self, name: str) -> Person | None:

@@ -42,6 +42,11 @@ class PeopleFile:
     problems: tuple[str, ...]
     stamp: tuple[int, ...]
 
+    def has(self, name: str, entry: Entry) -> bool:
+        """`entry`, as it was, still says how this name logs in."""
+        now = self.people.get(name)
+        return now is not None and (now.stored, now.person.enabled) == (entry.stored, entry.person.enabled)
+
 
 def read(path: Path, groups: Path | None, default_domain: str) -> PeopleFile:
     """The files as they are now; a line that cannot be used keeps out nobody but whom it names.  OSError says
@@ -88,7 +93,7 @@ def _stamp(found: os.stat_result) -> tuple[int, ...]:
 
 
 def _octets(path: Path) -> tuple[bytes, tuple[int, ...]]:
-    with path.open("rb") as file:
+    with open(path, "rb", opener=_at_once) as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no file", str(path))
@@ -98,6 +103,11 @@ def _octets(path: Path) -> tuple[bytes, tuple[int, ...]]:
     if len(octets) > LARGEST:
         raise OSError(errno.EFBIG, TOO_BIG, str(path))
     return octets, _stamp(found)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """A pipe, which is refused then, is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _lines(octets: bytes) -> Iterator[tuple[int, bytes]]:

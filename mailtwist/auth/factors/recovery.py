@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailtwist.auth.api import Proof
-from mailtwist.auth.written import MOST, WrittenCodes, looks_like
+from mailtwist.auth.written import WrittenCodes, looks_like
 from mailtwist.config.part import Assembly, Part
 
 KIND = "recovery"
@@ -41,9 +41,7 @@ class Recovery:
         return sum([not await self._codes.used(token) for token in await self._codes.all(account)])
 
     async def renew(self, account: str) -> Sequence[str]:
-        for token in await self._codes.all(account):
-            await self._codes.durable.remove_token(account, token.id)
-        return [(await self._codes.issue(account))[1] for _ in range(MOST)]
+        return await self._codes.renewed(account)
 
 
 part = Part(Settings, Recovery)

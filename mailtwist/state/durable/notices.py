@@ -24,7 +24,7 @@ class Notices(Rows):
         def work(db: sqlite3.Connection) -> bool:
             if db.execute("SELECT count(*) FROM notices").fetchone()[0] >= MOST:
                 return False
-            insert(db, "notices", NOTICE, values)
+            insert(db, "notices", NOTICE, values, "INSERT OR IGNORE")
             return True
 
         return await self._db.write(work)

@@ -38,8 +38,17 @@ class Tokens(Rows):
         return await self._lookups.get(("factors", account), lambda db: _factors(db, account))
 
     async def add_token(self, token: Token) -> None:
-        values = [getattr(token, column) for column in TOKEN]
-        await self._db.write(lambda db: insert(db, "tokens", TOKEN, values))
+        await self._db.write(lambda db: _insert(db, token))
+
+    async def replace_tokens(self, account: str, kind: str, tokens: Sequence[Token]) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            older = "SELECT id FROM tokens WHERE account = ? AND kind = ?"
+            db.execute(f"DELETE FROM used WHERE account = ? AND token IN ({older})", (account, account, kind))
+            db.execute("DELETE FROM tokens WHERE account = ? AND kind = ?", (account, kind))
+            for token in tokens:
+                _insert(db, token)
+
+        await self._db.write(work)
 
     async def activate_token(self, account: str, token: str, drift: int) -> bool:
         def work(db: sqlite3.Connection) -> bool:
@@ -90,6 +99,10 @@ class Tokens(Rows):
     async def set_enrolled(self, account: str, enrolled: bool) -> None:
         statement = "INSERT OR IGNORE INTO enrolled VALUES (?)"
         await self._changed(statement if enrolled else "DELETE FROM enrolled WHERE account = ?", account)
+
+
+def _insert(db: sqlite3.Connection, token: Token) -> None:
+    insert(db, "tokens", TOKEN, [getattr(token, column) for column in TOKEN])
 
 
 def _factors(db: sqlite3.Connection, account: str) -> _Factors:

@@ -75,14 +75,19 @@ class AppPasswordTests(InsideCase):
         await self.begin()
         for argv, words in (
             (("--life", "800 days"), "--life can be 365 d at most; [login] says so"),
-            (("--idle", "0 s"), "--idle can be 90 d at most"),
+            (("--idle", "0 s"), "--idle has to be more than nothing"),
             (("--label", "x" * 101), "a label has at most 100 characters"),
             (("--label", "two\nlines"), "one line"),
         ):
             status, _, errors = await self.app_password("add", "ann", *argv)
             self.assertEqual(status, 1)
             self.assertIn(words, errors)
-        for argv in (("--network", "192.0.2.1/24"), ("--protocol", "gopher"), ("--life", "soon")):
+        for argv in (
+            ("--network", "192.0.2.1/24"),
+            ("--network", ""),
+            ("--protocol", "gopher"),
+            ("--life", "soon"),
+        ):
             with self.assertRaises(SystemExit):
                 await self.app_password("add", "ann", *argv)
         self.assertIn("there is nobody", (await self.app_password("add", "bob"))[2])

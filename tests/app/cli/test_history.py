@@ -152,6 +152,11 @@ class ExplainTests(Kept):
         _, _, error = await self.explain("wrong-cod")
         self.assertIn('did you mean "wrong-code"?', error)
 
+    async def test_octets_that_are_no_text_are_no_login(self) -> None:
+        status, told, error = await self.explain("\udcff")
+        self.assertEqual((status, told), (1, ""))
+        self.assertIn("there is no login", error)
+
     async def test_a_file_with_anything_in_it(self) -> None:
         path = Path(self.folder / "audit.json")
         whole = {

@@ -57,6 +57,10 @@ USELESS = (
     ("{PBKDF2}$1$salt$99999999$c4893b6f466c1c999de4cc006839632508a91a61", "cannot be meant"),
     ("{PBKDF2}nothing", "no hash of PBKDF2"),
     ("$argon2id$", "no hash of argon2"),
+    ("$argon2id$v=19$m=8388608,t=1,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaA", "cost"),
+    ("$argon2id$v=19$m=64,t=100000,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaA", "cost"),
+    ("$y$jMT$abcdefgh$IUWJt2doU4Kf6E/JP1UkAT3S5O3Q7SSA8SJirXIlEu9", "cost"),
+    ("$y$j9zz$abcdefgh$IUWJt2doU4Kf6E/JP1UkAT3S5O3Q7SSA8SJirXIlEu9", "cost"),
 )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from unittest import SkipTest
 from unittest.mock import patch
 
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
@@ -14,6 +16,7 @@ from mailtwist.auth.api import Directory, Person
 from mailtwist.auth.directories.passwd_file import PasswdFile, Settings, check
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.values import File, Hostname
+from mailtwist.state.process import durable
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.directory import NAME, PASSWORD, DirectoryContract
@@ -176,6 +179,29 @@ class PasswdFileTests(DirectoryContract, TestCase):
             [(setting, words)] = await check(self.settings, self.assembly)
             self.assertEqual(setting, "file")
             self.assertIn("chmod", words)
+
+    async def test_a_pipe_is_no_file_and_nobody_waits_for_it(self) -> None:
+        await self.make_directory()
+        self.path.unlink()
+        os.mkfifo(self.path, 0o600)
+        with self.assertRaises(OSError) as refused:
+            await PasswdFile(self.settings, self.assembly).start()
+        self.assertEqual(refused.exception.strerror, "it is no file")
+
+    async def test_whoever_is_locked_or_gone_or_has_another_password_is_logged_out(self) -> None:
+        kept = f"kept:{pbkdf2(PASSWORD)}\n"
+        await self.opened(kept + "".join(f"{name}:{HELLO}\n" for name in ("gone", "locked", "changed")))
+        directory = self.assembly.made[-1]
+        state = durable(self.assembly)
+        await self.assembly.start()
+        self.write(f"{kept}locked:!{HELLO}\nchanged:{pbkdf2(PASSWORD)}\nnew:{HELLO}\n", ago=10)
+        await self.names(directory)
+        while len(ended := await state.endings(0)) < 3:
+            await deferLater(reactor, 0.01)
+        self.assertEqual(
+            sorted((one.account, one.device, one.why) for one in ended),
+            [(f"{name}@example.org", "", "file-changed") for name in ("changed", "gone", "locked")],
+        )
 
     async def test_who_is_nobody_costs_what_somebody_costs(self) -> None:
         """The hash of somebody is made, the same one each time, and of others for other names."""

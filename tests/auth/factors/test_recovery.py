@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mailtwist.auth.api import SupportsRecovery
 from mailtwist.auth.factors.recovery import Recovery, Settings
+from mailtwist.kit.spawn import together
 from mailtwist.state.records import Use
 from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract
 from tests.auth.factors.house import FactorCase
@@ -71,6 +72,12 @@ class RecoveryTests(FactorCase, FactorContract):
             self.assertIsNone(await factor.verify(ENROLLED, code))
         self.assertEqual(await factor.remaining(ENROLLED), 10)
         self.assertEqual(await factor.remaining(STRANGER), 0)
+
+    async def test_of_two_who_renew_at_once_one_has_codes_that_are_right(self) -> None:
+        recovery = await self.begin()
+        both = await together(recovery.renew(ENROLLED), recovery.renew(ENROLLED))
+        right = [[await recovery.verify(ENROLLED, code) for code in codes] for codes in both]
+        self.assertEqual(sorted(sum(proof is not None for proof in proofs) for proofs in right), [0, 10])
 
     async def test_they_are_nowhere_in_the_state(self) -> None:
         await self.make_factor()
