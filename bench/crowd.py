@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ class _Client:
 
 
 def _client(prepare: Callable[[], Work], hears: int, says: int) -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         work = prepare()
         os.write(says, b"ready")

@@ -25,7 +25,7 @@ trusted_networks = {trusted}
 send = no
 
 [login]
-factor = optional
+factor = {factor}
 {more}
 [directory:people]
 type = sqlite
@@ -81,6 +81,7 @@ class Ours(Server):
     name: ClassVar[str] = "mailtwist"
     store: ClassVar[str] = "maildir"
     trusted: ClassVar[str] = "127.0.0.0/8"
+    factor: ClassVar[str] = "optional"
     more = ""
     password = "a password of some length"
 
@@ -91,6 +92,7 @@ class Ours(Server):
             certificate=self.certificate,
             key=self.key,
             trusted=self.trusted,
+            factor=self.factor,
             more=self.more,
         )
         self._server = RunningServer(self.folder / "server", ini)
@@ -148,10 +150,12 @@ class OursInMemory(Ours):
 
 
 class OursGuarded(Ours):
-    """Clients of 127.0.0.0/24 may log in without TLS, those from elsewhere in 127/8 have all limits."""
+    """Clients of 127.0.0.0/24 may log in without TLS, those from elsewhere in 127/8 have all limits;
+    everybody needs a second factor, as is usual."""
 
     name = "mailtwist-guarded"
     trusted = "127.0.0.0/24"
+    factor = "required"
 
 
 class OursUnlimited(OursGuarded):

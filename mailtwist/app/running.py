@@ -39,6 +39,10 @@ BROKEN_START = Event("app.broken_start", "the start failed")
 
 FILES = 65_536
 
+SWITCH = 0.0005
+"""Seconds after which a thread that computes lets the reactor in, which waits for it at each step of a login:
+with Python's 5 ms, logins take several times as long while others are judged."""
+
 
 class GivenUp(SystemExit, Exception):
     """Ends twistd without a traceback.  As an `Exception` too, twistd removes its pid file and a daemon's
@@ -91,6 +95,7 @@ class MailServer(Service):
             self._give_up(f"the state folder {self.assembled.folder} cannot be used: {error.strerror}")
         except Taken as error:
             self._give_up(str(error))
+        sys.setswitchinterval(SWITCH)
         _reactor().callWhenRunning(self._begin)
 
     def _begin(self) -> None:
