@@ -84,8 +84,9 @@ def _no(record: LoginRecord, facts: Mapping[str, Any]) -> Iterator[Step]:
     if detail := facts.get("detail"):
         yield Step(f"In the words of what failed: {detail}")
     if record.outcome != "unavailable":
-        counted = "It counts" if facts.get("counted") else "It does not count"
-        yield Step(f"{counted} against the limits, and for programs that ban addresses.", ("[limits]",))
+        counted = "It counts for" if facts.get("counted") else "It counts neither for"
+        both = "and" if facts.get("counted") else "nor"
+        yield Step(f"{counted} the limits {both} for programs that ban addresses.", ("[limits]",))
 
 
 def _afterwards(record: LoginRecord, facts: Mapping[str, Any]) -> Iterator[Step]:
