@@ -1,9 +1,11 @@
 """Devices: where their strings work, what of them is noted, and who is told."""
 
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from mailtwist.auth.devices import Devices, the_devices
+from mailtwist.auth.issuing import Wanted, the_app_passwords
 from mailtwist.auth.notices import the_notices
 from mailtwist.config.login import DAY, LoginSettings
 from mailtwist.kit.spawn import started
@@ -65,6 +67,16 @@ class ContextTests(DevicesCase):
         self.clock.advance(60)
         self.accepted(string, "2001:db8:0:1ff:ffff::1")
         self.assertEqual(self.refused(string, "2001:db8:0:200::1"), "other-network")
+
+    def test_fixed_networks_stay_as_they_are(self) -> None:
+        given = self.assembly.one(the_app_passwords)
+        wanted = Wanted(networks=("192.0.2.0/24", "198.51.100.0/24"))
+        secret = self.successResultOf(started(given.issue("a1", wanted))).text.encode()
+        for address in (HOME, AWAY, HOME):
+            self.accepted(secret, address)
+            self.clock.advance(120)
+        self.assertEqual([device.networks for device in self.known()], [()])
+        self.assertEqual(self.kinds(), [])
 
     def test_an_open_device_somewhere_else_altogether_is_told_of(self) -> None:
         self.build(code_strings="open")
@@ -207,6 +219,18 @@ class PasswordTests(DevicesCase):
         self.accepted(secret)
         (device,) = self.known()
         self.assertIsNone(device.refused_at)
+
+    def test_a_clock_that_was_set_back_keeps_no_device_waiting(self) -> None:
+        secret = self.fresh()
+        (device,) = self.known()
+        for ago, verdict in (
+            (0, "device-waits"),
+            (STALE_AFTER - 1, "device-waits"),
+            (STALE_AFTER, ""),
+            (-1, ""),
+        ):
+            refused = replace(device, refused_at=self.clock.now() - ago)
+            self.assertEqual(self.devices.verdict(refused, self.request(secret)), verdict, ago)
 
     def test_another_device_with_the_same_password_speaks_for_it(self) -> None:
         """The directory had a bad ten minutes."""
