@@ -9,7 +9,8 @@ from twisted.trial.unittest import TestCase
 from mailtwist.kit.threads import Threads
 from mailtwist.state.volatile.sqlite import Settings, SqliteVolatileState
 from mailtwist.testing.assembly import OnePart
-from tests.auth.any_order import AnyOrder, InTurns
+from tests.auth.any_order import AnyOrder
+from tests.auth.any_world import InTurns
 from tests.auth.house import memory
 from tests.peers.programs import needs
 from tests.state.redis_server import RedisTime, shared_server
