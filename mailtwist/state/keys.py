@@ -164,10 +164,11 @@ class Keys:
         a second factor any more, and where none is required all would get in without."""
         self._stopped = False
         pins = await self._durable.pins()
-        used = any(name.startswith(_PINNED) for name in pins)
-        known = await self._threads.run(self._loaded, used)
-        if not used and await self._threads.run(lambda: self._folder.in_use):
-            raise StateUnusable(STATE_GONE.format(folder=self._folder.folder, mark=IN_USE))
+        known = await self._threads.run(self._loaded, _used(pins))
+        if not _used(pins) and await self._threads.run(lambda: self._folder.in_use):
+            pins = await self._durable.pins()  # what was pinned first, if another begins in this moment
+            if not _used(pins):
+                raise StateUnusable(STATE_GONE.format(folder=self._folder.folder, mark=IN_USE))
         self._keys = await self._checked(known, pins)
         await self._threads.run(self._mark_in_use)
         for one in set(known) - set(self._keys):  # forgotten, and cut short there, or restored since
@@ -280,6 +281,10 @@ class Keys:
             return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound(about, version))
         except (InvalidTag, ValueError):
             raise StateUnusable(f"a seed in the state of {about[0]} does not open: it was changed") from None
+
+
+def _used(pins: Mapping[str, bytes]) -> bool:
+    return any(name.startswith(_PINNED) for name in pins)
 
 
 def _fingerprint(key: bytes) -> bytes:

@@ -106,13 +106,15 @@ class Told(LineReceiver):
 async def run(folder: Path, redis: str) -> None:
     assembly = assembled(folder, redis)
     decision = assembly.one(the_decision)
-    await assembly.start()
-    over: Deferred[None] = Deferred()
-    told = Told(decision, over)
-    stdio.StandardIO(told)
-    told.sendLine(b'"ready"')
-    await over
-    await assembly.stop()
+    try:
+        await assembly.start()
+        over: Deferred[None] = Deferred()
+        told = Told(decision, over)
+        stdio.StandardIO(told)
+        told.sendLine(b'"ready"')
+        await over
+    finally:
+        await assembly.stop()
 
 
 if __name__ == "__main__":

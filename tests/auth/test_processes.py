@@ -106,15 +106,15 @@ class Contract:
         for number, (name, token) in enumerate(tokens.items()):
             code = token.now()
             strings = f"one@{code}", f"{'two' if number % 2 else 'one'}@{code}"
-            for logins, string, net in zip((here, there), strings, ("203.0", "198.51"), strict=True):
-                logins.append([f"{name}@x.test", string, f"{net}.{number % 250}.{number // 250 + 1}"])
+            for logins, string, net in zip((here, there), strings, ("203", "198"), strict=True):
+                logins.append([f"{name}@x.test", string, f"{net}.{number // 250}.{number % 250}.1"])
         pairs = [sorted(pair) for pair in zip(*self.said(here, there), strict=True)]
         self.assertEqual(pairs, [["in", "refused"]] * PEOPLE)
 
     async def test_one_client_at_both_with_one_string_is_judged_once(self) -> None:
         tokens = await self.enrolled([f"p{number}" for number in range(PEOPLE)])
         logins = [
-            [f"{name}@x.test", f"one@{token.now()}", f"203.0.{number % 250}.{number // 250 + 1}"]
+            [f"{name}@x.test", f"one@{token.now()}", f"203.{number // 250}.{number % 250}.1"]
             for number, (name, token) in enumerate(tokens.items())
         ]
         self.assertEqual(self.said(logins, logins), [["in"] * PEOPLE] * 2)

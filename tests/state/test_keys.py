@@ -168,6 +168,20 @@ class KeysTests(TestCase):
             await slower.start()
         self.assertIn("is not the key this state was made with", refused.exception.detail)
 
+    async def test_two_first_starts_in_one_folder_both_begin(self) -> None:
+        """The slower one has looked into the state before the faster one pinned its keys."""
+        made = await self.started()
+        shared = made._durable
+        nothing_yet = [{}]
+
+        async def pins() -> Mapping[str, bytes]:
+            return nothing_yet.pop() if nothing_yet else await read()
+
+        read, shared.pins = shared.pins, pins  # type: ignore[method-assign]
+        slower = Keys(KeyFolder(self.folder / "keys", DiskFiles()), shared, made._threads)
+        await slower.start()
+        self.assertEqual(slower.mac(IDENTITY, 1, "x"), made.mac(IDENTITY, 1, "x"))
+
     async def test_a_missing_key_is_refused(self) -> None:
         await self.started()
         os.unlink(self.folder / "keys" / "seeds.1")
