@@ -70,6 +70,8 @@ IN_CLEAR = {
 
 
 class UniformTests(TestCase):
+    timeout = 300
+
     async def begun(self, factor: str, most: int = 1000) -> None:
         self.clock = ManualClock()
         config = load_text(INI.format(factor=factor, most=most), Path(self.mktemp()) / "x.ini")
@@ -172,7 +174,7 @@ class UniformTests(TestCase):
 
     async def all_judged(self, count: int) -> None:
         """In threads."""
-        for _ in range(6000):
+        for _ in range(30_000):
             if len(self.refusals) == count:
                 break
             self.clock.advance(0)
