@@ -22,12 +22,14 @@ FULL = os.environ.get("SOAK") == "full"
 SEED = int(os.environ.get("SEED", "1"))
 DAYS = 90 if FULL else 9
 TICK = 300.0
-LIST = 100 if FULL else 4
+LIST = 20 if FULL else 4
 """Strings that are tried again every five minutes."""
 AGAIN = 1 if FULL else 6
 """Ticks after which the greedy look whether there is room again."""
 ACCOUNTS = 150 if FULL else 12
 SAVED = 5
+IN_VAIN = 1 if FULL else 15
+"""Strings that a guesser tries beyond a limit each time; in a quarter he would run out of them."""
 STEPS = 3
 """Codes that are right at any moment."""
 
@@ -297,6 +299,8 @@ class OddsTests(Attacked):
         for session in range(int(DAYS * 4)):
             if session % 40 == 0:
                 self.owners_poll()
+            if session % 120 == 0:
+                self.tried = Counter[int]()  # in these thirty days
             for number in sorted(set(range(ACCOUNTS)) - broken):
                 if self.as_many_as_he_can(number, left[number], at_home) == "in":
                     broken.add(number)
@@ -309,12 +313,19 @@ class OddsTests(Attacked):
         self.assertLess(abs(len(broken) / ACCOUNTS - computed), 4 * deviation)
 
     def as_many_as_he_can(self, number: int, left: list[int], at_home: bool) -> str:
-        while left:
+        """He goes on for a while when he is told to come later: what is saved is looked for before limits."""
+        in_vain = 0
+        while left and in_vain < IN_VAIN:
             secret = self.password(number) + b"@%03d" % left.pop()
             place = f"192.0.{number}.{self.chance.randrange(50, 250)}" if at_home else self.elsewhere()
             came = self.come(self.people[number], secret, place)
-            if came in ("in", "later"):
+            if came == "in":
+                self.assertFalse(
+                    in_vain and self.tried[number] > LIMITS.known_long.number, "beyond the limit"
+                )
                 return came
+            in_vain += came == "later"
+            self.tried[number] += 1
         return ""
 
     def test_from_anywhere(self) -> None:
