@@ -1,4 +1,4 @@
-"""`python -m bench.refusals [TRIES]`: does the time of a refusal tell its reason?  Pair by pair."""
+"""`python -m bench.refusals [TRIES] [optional]`: does the time of a refusal tell its reason?"""
 
 import random
 import socket
@@ -28,6 +28,13 @@ HOME, AWAY = "127.0.0.1", "127.0.9.9"
 PATIENCE = 30.0
 
 
+class Required(Ours):
+    """As by default: whoever has no second factor does not get in, so no name costs a password hash."""
+
+    name = "mailtwist-required"
+    factor = "required"
+
+
 @dataclass(frozen=True)
 class Try:
     """A login that is refused, and why."""
@@ -48,7 +55,11 @@ class Refusal:
 def main(argv: Sequence[str]) -> int:
     tries = int(argv[0]) if argv else TRIES
     found: list[Refusal] = []
-    with running() as server, on_core(CLIENTS), ThreadPoolExecutor(PEOPLE * 6) as pool:
+    with (
+        running(Ours if "optional" in argv else Required) as server,
+        on_core(CLIENTS),
+        ThreadPoolExecutor(PEOPLE * 6) as pool,
+    ):
         for begin in range(0, tries, PEOPLE):
             prepared = list(attempts(server, min(PEOPLE, tries - begin)))
             random.Random(begin).shuffle(prepared)
@@ -57,9 +68,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 @contextmanager
-def running() -> Iterator[Ours]:
+def running(kind: type[Ours]) -> Iterator[Ours]:
     with tempfile.TemporaryDirectory(prefix="bench-tls-") as folder:
-        server = Ours(*certified(Path(folder)))
+        server = kind(*certified(Path(folder)))
         try:
             server.start()
             yield server
