@@ -43,7 +43,7 @@ class MemoryTests(InDrawnOrder, TestCase):
     """One process; what it knows ends with it."""
 
     PROCESSES = 1
-    LASTS = False
+    LASTS = GIVES_BACK = False
 
     def state(self, assembly: OnePart) -> Any:
         return memory(assembly)
@@ -63,6 +63,7 @@ class RedisTests(AnyOrder, TestCase):
     """On one Redis; the order is that of the network."""
 
     EXAMPLES = 8
+    GIVES_BACK = False  # it does not wait for Redis
 
     async def begin(self, number: int) -> None:
         self.time = RedisTime(shared_server())
