@@ -169,7 +169,8 @@ class UniformTests(TestCase):
         ]
         await self.all_judged(len(heard))
         reasons = {reason for reason, _, _ in heard}
-        self.assertEqual({line["reason"] for line in self.refusals}, reasons)
+        again = {"refused-before"}  # who comes after the one judgement of a string has ended
+        self.assertEqual({line["reason"] for line in self.refusals} - again, reasons)
         await self.all_hear(WORDS, heard)
 
     async def all_judged(self, count: int) -> None:
