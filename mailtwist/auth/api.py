@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.records import Token
 
-DoorName = Literal["imap", "pop3", "smtp", "http", "other"]
+DoorName = Literal["imap", "pop3", "smtp", "sieve", "http", "other"]
 
 
 class Source(Enum):
@@ -18,6 +18,17 @@ class Source(Enum):
     TRUSTED = "trusted"
     KNOWN = "known"
     UNTRUSTED = "untrusted"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A connection beside its address, as the client's side knows it: the client's port, where it connected to
+    ('' and 0: not known), the name that it asked for with TLS (SNI)."""
+
+    port: int = 0
+    server_address: str = ""
+    server_port: int = 0
+    server_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class LoginRequest:
     client: str = ""
     connection: str = ""
     service: str = ""
+    peer: Peer = Peer()
 
 
 @dataclass(frozen=True, slots=True)

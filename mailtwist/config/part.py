@@ -15,8 +15,13 @@ from mailtwist.kit.threads import Threads
 S = TypeVar("S")
 T = TypeVar("T")
 
-ROOMS = ("service", "directory", "factor", "state", "store", "tls", "check", "target", "upstream")
-GROUPS = tuple(f"mailtwist.{room}" for room in (*ROOMS, "imap", "smtp", "pop3", "sasl", "page", "command"))
+ROOMS = (
+    *("service", "directory", "factor", "state", "store", "tls", "check", "target"),
+    *("upstream", "route", "oauth"),
+)
+GROUPS = tuple(
+    f"mailtwist.{room}" for room in (*ROOMS, "imap", "smtp", "pop3", "sieve", "sasl", "page", "command")
+)
 
 
 class Assembly(Protocol):

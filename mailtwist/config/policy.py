@@ -12,7 +12,7 @@ NOT_A_DAY = Sentence("day", '"{text}" is not a day; write year, month and day: "
 NOT_A_PROTOCOL = Sentence("protocol", '"{text}" is not a protocol; there are: {known}')
 TWO_ENDS = Sentence("policy-ends", "`until` is not after `from`; such a rule never counts")
 
-PROTOCOLS = ("imap", "pop3", "smtp", "http", "other")
+PROTOCOLS = ("imap", "pop3", "smtp", "sieve", "http", "other")
 
 
 class Day(date):

@@ -22,7 +22,7 @@ from mailtwist.state.records import APP_PASSWORD
 
 T = TypeVar("T")
 
-PROTOCOLS = ("imap", "pop3", "smtp", "http")
+PROTOCOLS = ("imap", "pop3", "smtp", "sieve", "http")
 COLUMNS = ("id", "label", "state", "protocols", "networks", "last_used", "last_address", "expires")
 
 
