@@ -22,8 +22,8 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A connection beside its address, as the client's side knows it: the client's port, where it connected to
-    ('' and 0: not known), the name that it asked for with TLS (SNI)."""
+    """A connection beside its address, as the client's side knows it: the client's port, where it connected
+    to ('' and 0: not known), the name that it asked for with TLS (SNI)."""
 
     port: int = 0
     server_address: str = ""
@@ -55,7 +55,8 @@ class Accepted:
     """The way in.  `account` is the immutable account id; `name` the canonical login name; `password` what is
     left of the secret without the second factor; `device` the remembered device's id or ''.
     `opened` is what the decision opened on the way (in the gateway: the session at the backend); `mark` says
-    which ends of sessions it has seen (`sessions`)."""
+    which ends of sessions it has seen (`sessions`).  `vault`: the password was sealed under an app password,
+    and where the directory opens nothing, nobody has looked at it."""
 
     account: str
     name: str
@@ -63,6 +64,7 @@ class Accepted:
     device: str = ""
     opened: Any = None
     mark: int = -1
+    vault: bool = False
 
 
 class LoginRefused(Trouble):

@@ -30,7 +30,7 @@ class Guest:
 @dataclass(frozen=True, slots=True)
 class Errand:
     """A login to be made.  `name` is the canonical login name, `typed` what the client wrote, `password` the
-    bare password (b"" where the way to log in needs none)."""
+    bare password (b"" where the way to log in needs none); `vault`: it was sealed under an app password."""
 
     kind: Kind
     account: str
@@ -38,6 +38,7 @@ class Errand:
     typed: bytes = b""
     password: bytes = field(default=b"", repr=False)
     guest: Guest = Guest()
+    vault: bool = False
 
 
 class Session(Protocol):
@@ -88,6 +89,17 @@ class Route(Protocol):
     async def upstream(self, name: str, kind: Kind) -> str | None:
         """The name of an `[upstream:...]` for a canonical login name or address; None when it has none.
         `LoginUnavailable` when that cannot be said now."""
+
+
+class TokenSource(Protocol):
+    """Where access tokens come from: one section `[oauth:...]`.  Every source passes
+    `testing.oauth.TokenSourceContract`."""
+
+    async def access_token(self, account: str, name: str, *, refused: str = "") -> str:
+        """One that is good now, for an account with this canonical login name.  `refused`: the server behind
+        us has just not taken that one, so it is not given again.  `AccountUnavailable` when there is none for
+        this account until somebody connects it; `LoginUnavailable` when it cannot be had now.  Never
+        `LoginRefused`: whoever logs in cannot help it."""
 
 
 class IUpstreamSession(Interface):
