@@ -11,6 +11,7 @@ from mailtwist.state.records import (
     Denied,
     Device,
     Ending,
+    Grant,
     LoginRecord,
     Notice,
     Remembered,
@@ -88,7 +89,26 @@ class Durable(Protocol):
     async def set_enrolled(self, account: str, enrolled: bool) -> None: ...
 
     async def keys_used(self) -> Mapping[tuple[str, int], int]:
-        """How many tokens ("seeds") and living devices ("devices") need each version of these keys."""
+        """How many tokens and grants ("seeds") and living devices ("devices") need each version of these
+        keys."""
+
+    # -- grants
+    async def grant(self, account: str, source: str) -> Grant | None: ...
+
+    async def grants(self) -> Sequence[Grant]:
+        """Of all accounts, by name and source."""
+
+    async def grants_sealed_before(self, version: int, most: int) -> Sequence[Grant]:
+        """At most so many that are sealed with an older key than this."""
+
+    async def set_grant(self, grant: Grant) -> None:
+        """It is the account's at that source from now on, and no older one is."""
+
+    async def change_grant(self, known: Grant, changed: Grant) -> bool:
+        """An atomic compare and set: `changed` takes the place of `known`.  False, and nothing happens, when
+        it is not any more as `known` has it."""
+
+    async def remove_grant(self, account: str, source: str) -> bool: ...
 
     # -- devices
     async def device(self, account: str, lookups: Sequence[bytes]) -> Device | None:

@@ -280,7 +280,9 @@ class Keys:
         try:
             return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound(about, version))
         except (InvalidTag, ValueError):
-            raise StateUnusable(f"a seed in the state of {about[0]} does not open: it was changed") from None
+            raise StateUnusable(
+                f"a seed or refresh token in the state of {about[0]} does not open: it was changed"
+            ) from None
 
 
 def _used(pins: Mapping[str, bytes]) -> bool:

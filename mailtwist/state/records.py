@@ -142,6 +142,24 @@ class Touch:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """The owner of an account lets us into his mailbox at a provider (rfc6749#1.3).  `source` is the section
+    `[oauth:...]` that knows the provider; `sealed` is the refresh token, encrypted (`state.keys`); `name` is
+    for people.  `id` is another one each time the account is connected.  `renewed`: when the provider gave
+    this refresh token; `refused_at`: it took it no more then, and has not since."""
+
+    id: str
+    account: str
+    source: str
+    name: str
+    sealed: bytes = field(repr=False)
+    key_version: int
+    created: float
+    renewed: float
+    refused_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """The sessions of a device that began before `at` end, or of the whole account when `device` is ''.
     `number` grows with each."""

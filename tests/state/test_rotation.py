@@ -12,6 +12,7 @@ from mailtwist.config.part import SupportsReload
 from mailtwist.kit.files import DiskFiles, Files
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway, StateUnusable
+from mailtwist.state.grants import Grants
 from mailtwist.state.keys import (
     CHANGED,
     DEVICES,
@@ -31,6 +32,7 @@ from mailtwist.testing.durable import NOW
 from mailtwist.testing.durable_devices import a_device
 from mailtwist.testing.files import WatchedFiles
 
+REFRESH = "a refresh token"
 SEEDS_OF = {f"t{number}": f"seed {number}".encode() for number in range(5)}
 
 
@@ -48,7 +50,7 @@ class Mortal:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        if name not in ("pin", "reseal", "sealed_before", "announce"):
+        if name not in ("pin", "reseal", "sealed_before", "change_grant", "grants_sealed_before", "announce"):
             return found
 
         async def called(*args: Any) -> Any:
@@ -125,7 +127,16 @@ class Process:
         return {one.id: self.keys.unseal(one.key_version, one.sealed, "ann", one.id) for one in tokens}
 
     async def versions(self) -> set[int]:
-        return {token.key_version for token in await self.durable.all_tokens("ann")}
+        tokens, grants = await self.durable.all_tokens("ann"), await self.durable.grants()
+        return {one.key_version for one in (*tokens, *grants)}
+
+    @property
+    def grants(self) -> Grants:
+        return Grants(self.durable, self.keys, self.assembly.clock)
+
+    async def refresh_token(self) -> str:
+        grant = await self.grants.of("ann", "provider")
+        return "" if grant is None else await self.grants.opened(grant)
 
 
 class RotationCase(TestCase):
@@ -154,6 +165,28 @@ class RotationTests(RotationCase):
         self.assertEqual(await process.seeds(), SEEDS_OF)
         self.assertEqual(process.keys.versions(SEEDS), (2, 1))
         self.assertEqual(process.heard, [CHANGED])
+
+    async def test_a_refresh_token_is_sealed_anew(self) -> None:
+        process, other = await self.made(), await self.process()
+        await process.grants.put("ann", "provider", "ann@example.org", REFRESH)
+        rotated = await process.rotation.rotate(SEEDS)
+        self.assertEqual((rotated.version, rotated.resealed), (2, 6))
+        await process.rotation.forget(SEEDS, 1)
+        self.assertEqual(await process.refresh_token(), REFRESH)
+        self.assertEqual(await other.refresh_token(), REFRESH)  # which had not heard of the key
+
+    async def test_the_key_of_a_refresh_token_is_needed(self) -> None:
+        late, process = await self.process(), await self.process()
+        await process.grants.put("ann", "provider", "ann@example.org", REFRESH)
+        grant = await process.grants.of("ann", "provider")
+        await process.rotation.rotate(SEEDS)
+        await late.durable.set_grant(grant)  # type: ignore[arg-type]
+        with self.assertRaises(StillNeeded) as refused:
+            await process.rotation.forget(SEEDS, 1)
+        self.assertIn("seeds.1: 1 seeds or refresh tokens", refused.exception.detail)
+        self.assertTrue((await process.rotation.rotate(SEEDS)).finished)
+        await process.rotation.forget(SEEDS, 1)
+        self.assertEqual(await process.refresh_token(), REFRESH)
 
     async def test_other_keys_are_new_for_what_is_made_from_now_on(self) -> None:
         process = await self.made()
@@ -246,7 +279,7 @@ class RotationTests(RotationCase):
         await process.durable.reseal(token, 1, b"x" * 40)
         with self.assertRaises(StateUnusable) as refused:
             await process.rotation.rotate(SEEDS)
-        self.assertIn("a seed in the state of ann does not open", refused.exception.detail)
+        self.assertIn("a seed or refresh token in the state of ann does not open", refused.exception.detail)
         await process.durable.remove_token("ann", token.id)
         self.assertTrue((await process.rotation.rotate(SEEDS)).finished)
 
@@ -313,6 +346,7 @@ class CutShortTests(RotationCase):
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         first = await self.made()
+        await first.grants.put("ann", "provider", "ann@example.org", REFRESH)
         if rotated:
             await first.rotation.rotate(SEEDS)
         try:
@@ -321,11 +355,13 @@ class CutShortTests(RotationCase):
             pass
         again = await self.process()
         self.assertEqual(await again.seeds(), SEEDS_OF, life.over)
+        self.assertEqual(await again.refresh_token(), REFRESH, life.over)
         try:
             await act(again)
         except StillNeeded as done:
             self.assertEqual(done.detail, "there is no key seeds.1", life.over)
         self.assertEqual(await again.seeds(), SEEDS_OF)
+        self.assertEqual(await again.refresh_token(), REFRESH)
         self.assertEqual(await again.versions(), {again.keys.versions(SEEDS)[0]})
         names = {path.name for path in (self.folder / "keys").iterdir() if not path.name.startswith(".")}
         self.assertEqual({name for name in names if name.startswith("seeds")}, self.files(again))

@@ -106,7 +106,7 @@ def _tell(rotated: Sequence[Rotated], as_json: bool) -> None:
         return
     for one in rotated:
         words = "an earlier rotation was cut short, and is finished now" if one.finished else "it is new"
-        seeds = f"; {one.resealed} seeds resealed" if one.name == SEEDS else ""
+        seeds = f"; {one.resealed} seeds and refresh tokens resealed" if one.name == SEEDS else ""
         print(f"{one.name}.{one.version} is in use: {words}{seeds}")
     print("Make a new copy of the keys now: mailtwist keys backup FILE")
 

@@ -63,5 +63,13 @@ WHOLE_FACTOR = (
 )
 """App passwords, contexts and stale devices; sessions that end; history, notices and bans."""
 
-MIGRATIONS = (RELEASED, WHOLE_FACTOR)
+GATEWAY = (
+    """CREATE TABLE grants (
+            id TEXT NOT NULL, account TEXT NOT NULL, source TEXT NOT NULL, name TEXT NOT NULL,
+            sealed BLOB NOT NULL, key_version INTEGER NOT NULL, created REAL NOT NULL, renewed REAL NOT NULL,
+            refused_at REAL, PRIMARY KEY (account, source)) WITHOUT ROWID""",
+)
+"""Who lets us into mailboxes at providers."""
+
+MIGRATIONS = (RELEASED, WHOLE_FACTOR, GATEWAY)
 """One per schema that was ever released, never changed after that."""

@@ -12,13 +12,14 @@ from mailtwist.state.database import Database
 from mailtwist.state.durable.bans import Bans
 from mailtwist.state.durable.devices import ALIVE, Devices
 from mailtwist.state.durable.endings import Endings, end
+from mailtwist.state.durable.grants import Grants
 from mailtwist.state.durable.history import History
 from mailtwist.state.durable.notices import Notices
 from mailtwist.state.durable.schema import MIGRATIONS
 from mailtwist.state.durable.tokens import Tokens
 from mailtwist.state.lookups import Lookups
 
-OF_AN_ACCOUNT = ("tokens", "used", "enrolled", "devices", "history", "notices")
+OF_AN_ACCOUNT = ("tokens", "used", "enrolled", "devices", "history", "notices", "grants")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Settings:
     )
 
 
-class SqliteState(Tokens, Devices, Endings, History, Notices, Bans):
+class SqliteState(Tokens, Grants, Devices, Endings, History, Notices, Bans):
     """`state.api.Durable`."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
@@ -55,9 +56,10 @@ class SqliteState(Tokens, Devices, Endings, History, Notices, Bans):
 
     async def keys_used(self) -> Mapping[tuple[str, int], int]:
         def work(db: sqlite3.Connection) -> dict[tuple[str, int], int]:
+            sealed = "SELECT key_version FROM tokens UNION ALL SELECT key_version FROM grants"
             count = "SELECT '{}', key_version, count(*) FROM {} GROUP BY key_version"
             both = " UNION ALL ".join(
-                (count.format("seeds", "tokens"), count.format("devices", f"devices WHERE {ALIVE}"))
+                (count.format("seeds", f"({sealed})"), count.format("devices", f"devices WHERE {ALIVE}"))
             )
             found = db.execute(both, {"now": self._clock.now()})
             return {(name, version): count for name, version, count in found}

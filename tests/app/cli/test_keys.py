@@ -86,7 +86,7 @@ class RotationTests(InsideCase):
         self.assertEqual((await self.listed())["seeds.1"], ("in use", 1))
         status, out, _ = await self.keys("rotate")
         self.assertEqual(status, 0)
-        self.assertIn("seeds.2 is in use: it is new; 1 seeds resealed", out)
+        self.assertIn("seeds.2 is in use: it is new; 1 seeds and refresh tokens resealed", out)
         self.assertIn("mailtwist keys backup FILE", out)
         listed = await self.listed()
         self.assertEqual((listed["seeds.2"], listed["seeds.1"]), (("in use", 1), ("old", 0)))
