@@ -59,6 +59,10 @@ class Session(Protocol):
         """What the server offers now, after login, in its own words: the words of CAPABILITY, the lines of
         EHLO or CAPA."""
 
+    @property
+    def introduced(self) -> bool:
+        """The server was told who the client is (XCLIENT, PROXY, IMAP ID)."""
+
     async def close(self) -> None:
         """It is over (`auth.api.SupportsClosing`)."""
 

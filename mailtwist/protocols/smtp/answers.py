@@ -59,7 +59,8 @@ class Answer:
 
 async def answer(call: Lines) -> Answer:
     """The next reply, whole.  `Trouble` 4.4.2 when it does not come, or is none."""
-    code, told = 0, []
+    code = 0
+    told: list[str] = []
     while len(told) < MOST_LINES:
         line = await call.line(LONGEST_LINE)
         found = _LINE.fullmatch(line)

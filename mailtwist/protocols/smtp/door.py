@@ -27,9 +27,9 @@ class Transfer(Protocol):
         """The next octets, dots undone; all together they have lines ended by CRLF, unless the envelope's
         body is BINARYMIME."""
 
-    async def commit(self) -> str:
-        """The message is safe; the answer is its name, for the client's log.  Once begun, this is not called
-        off when the client goes."""
+    async def commit(self) -> str | Reply:
+        """The message is safe; the answer is its name, for the client's log, or all that the client is told.
+        `Refusal` and `Trouble` say why it is not.  Once begun, it is not called off when the client goes."""
 
     async def abort(self) -> None:
         """Nothing is left of it.  May be called at any time, also after `commit`, then it does nothing."""
@@ -39,9 +39,9 @@ class Transfer(Protocol):
 class SupportsOutcomes(Protocol):
     """A `Transfer` whose recipients need not share one fate; LMTP asks for it (rfc2033#4.2)."""
 
-    async def commit_each(self) -> Sequence[str | Trouble]:
-        """In the place of `commit`: for each recipient of the envelope, in its order, the name of the message
-        that is safe, or why this one does not have it.  Once begun, this is not called off either."""
+    async def commit_each(self) -> Sequence[str | Reply | Refusal | Trouble]:
+        """In the place of `commit`: for each recipient of the envelope, in its order, what `commit` would
+        answer, or why this one does not have it.  Once begun, this is not called off either."""
 
 
 class Reception(Protocol):
@@ -62,6 +62,18 @@ class Reception(Protocol):
     async def begin(self, envelope: Envelope, protocol: str) -> Transfer:
         """The message is about to come.  Trace lines are the reception's, `protocol` is the word for "with"
         (rfc5321#4.4, rfc3848, rfc6531#4.3)."""
+
+
+@runtime_checkable
+class SupportsParameters(Protocol):
+    """A `Reception` that hands the mail on while it comes, so it has to know all that the client says.
+    `Refusal` and `Trouble` refuse."""
+
+    async def mail_from(self, mail: "Mail") -> None:
+        """In the place of `sender`."""
+
+    async def rcpt_to(self, recipient: Recipient) -> None:
+        """In the place of `recipient`."""
 
 
 @runtime_checkable
@@ -148,7 +160,7 @@ class Door(Protocol):
         """Whoever takes this client's mail; a `Reception`, or what a third party has in its place.
         `Refusal`, when nobody does."""
 
-    async def accept_sender(self, address: Address, size: int) -> None:
+    async def accept_sender(self, mail: "Mail") -> None:
         """`Refusal` or `Trouble`, when whoever takes the mail does not want it."""
 
     async def accept_recipient(self, recipient: Recipient) -> Any:
@@ -176,7 +188,7 @@ class Door(Protocol):
 class Mail:
     """A transaction: what MAIL and RCPT have said.  `facts` is what the parameters of MAIL mean, fields of
     the envelope; `takers` is what the door made of the recipients, `put_off` how many were not taken for now;
-    `incoming` is the message, while it comes in chunks."""
+    `chunked`: the message comes in chunks, and `incoming` is what has come of it."""
 
     sender: Address
     parameters: Mapping[str, str | None]
@@ -184,7 +196,13 @@ class Mail:
     recipients: list[Recipient] = field(default_factory=list)
     takers: list[Any] = field(default_factory=list)
     put_off: int = 0
+    chunked: bool = False
     incoming: "Incoming | None" = None
+
+    @property
+    def size(self) -> int:
+        """What the client says that it will have, 0 where it says nothing (rfc1870#4)."""
+        return int(self.parameters.get("SIZE") or 0)
 
     @property
     def binary(self) -> bool:

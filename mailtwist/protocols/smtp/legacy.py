@@ -237,7 +237,7 @@ class Together:
 
     async def commit(self) -> str:
         try:
-            names = [await transfer.commit() for transfer, _ in self._parts]
+            names = [_name(await transfer.commit()) for transfer, _ in self._parts]
         except BaseException:
             await self.abort()
             raise
@@ -253,6 +253,10 @@ class Together:
     async def abort(self) -> None:
         for transfer, _ in self._parts:
             await transfer.abort()
+
+
+def _name(outcome: str | Reply) -> str:
+    return outcome.text if isinstance(outcome, Reply) else outcome
 
 
 async def outcomes(transfer: Transfer, count: int, apart: bool) -> Sequence[Any]:

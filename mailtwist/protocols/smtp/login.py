@@ -10,6 +10,7 @@ from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism, mechanisms
 from mailtwist.protocols.sasl.legacy import of_challengers
+from mailtwist.protocols.server import peer
 from mailtwist.protocols.smtp import replies
 from mailtwist.protocols.smtp.command import Refusal, Reply
 from mailtwist.protocols.smtp.door import Session
@@ -22,6 +23,7 @@ class SignsIn:
     """A part of the server: what its connection knows of who speaks."""
 
     turns: Turns
+    transport: Any
     session: Session
     limits: Limits
     address: str
@@ -79,6 +81,7 @@ class SignsIn:
                 client=self.session.helo,
                 connection=self.turns.id,
                 service=self.service,
+                peer=peer(self.transport),
             ),
             self,
         )

@@ -5,7 +5,7 @@ from functools import cache, partial
 from inspect import isawaitable
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, ISSLTransport
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.mail import smtp
 from twisted.python.failure import Failure
@@ -14,6 +14,7 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.errors import LineTooLong, Malformed, Unframed
+from mailtwist.protocols.server import encrypted
 from mailtwist.protocols.smtp import replies
 from mailtwist.protocols.smtp.command import Command, Refusal, Reply
 from mailtwist.protocols.smtp.conduct import Conduct
@@ -98,7 +99,7 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
         super().makeConnection(transport)
 
     def connectionMade(self) -> None:
-        self.startedTLS = ISSLTransport.providedBy(self.transport)  # stock forgets implicit TLS
+        self.startedTLS = encrypted(self.transport)  # stock forgets implicit TLS
         self._given = self.delivery, self.deliveryFactory
         if self.timeout == smtp.SMTP.timeout:
             self.timeout = self.limits.idle_time

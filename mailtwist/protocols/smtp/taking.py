@@ -6,11 +6,10 @@ from typing import Any
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import started, uninterrupted
 from mailtwist.kit.trouble import Trouble
-from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope, Recipient
 from mailtwist.protocols.smtp.command import Refusal, Reply
 from mailtwist.protocols.smtp.conduct import Conduct
-from mailtwist.protocols.smtp.door import Mail, Reception, Transfer
+from mailtwist.protocols.smtp.door import Mail, Reception, SupportsParameters, Transfer
 from mailtwist.protocols.smtp.extension import Dialect
 from mailtwist.protocols.smtp.legacy import (
     ReceptionDelivery,
@@ -65,13 +64,13 @@ class TakesMail(SignsIn):
         if self.deliveryFactory is not None:
             self.delivery = self.deliveryFactory.getMessageDelivery()
 
-    async def accept_sender(self, address: Address, size: int) -> None:
+    async def accept_sender(self, mail: Mail) -> None:
         self._helo = (self.session.helo.encode("ascii"), self.address.encode("ascii", "replace"))
         if type(self).validateFrom is TakesMail.validateFrom and isinstance(self.delivery, ReceptionDelivery):
             self._from = None
-            await self.delivery.reception.sender(address, size)
+            await begun(self.delivery.reception, mail)
         else:
-            origin = StockAddress(address, self.host, size)
+            origin = StockAddress(mail.sender, self.host, mail.size)
             self._from = address_in(await asked(self.validateFrom, self._helo, origin)) or origin
 
     def validateFrom(self, helo: Any, origin: Any) -> Any:
@@ -83,7 +82,7 @@ class TakesMail(SignsIn):
 
     async def accept_recipient(self, recipient: Recipient) -> tuple[Any, Any]:
         if type(self).validateTo is TakesMail.validateTo and isinstance(self.delivery, ReceptionDelivery):
-            await self.delivery.reception.recipient(recipient.address)
+            await added(self.delivery.reception, recipient)
             return None, Taken(self.delivery.reception)
         mail = self.session.mail
         assert mail is not None
@@ -134,16 +133,9 @@ class TakesMail(SignsIn):
             helo=self.session.helo,
             peer=self.address,
             login=reception.login,
-            tls=self._tls() if self.startedTLS else "",
+            tls=spoken_tls(self.transport) if self.startedTLS else "",
             **mail.facts,
         )
-
-    def _tls(self) -> str:
-        """Version and cipher, as OpenSSL calls them."""
-        handle = getattr(self.transport, "getHandle", lambda: None)()
-        if handle is None:
-            return ""
-        return f"{handle.get_protocol_version_name()} {handle.get_cipher_name()}"
 
     def _protocol(self, mail: Mail) -> str:
         """rfc3848 rfc6531#4.3"""
@@ -176,7 +168,25 @@ class TakesMail(SignsIn):
             self.conduct.forgive()
         return answers
 
-    def _outcome(self, outcome: str | Refusal | Trouble) -> Reply:
+    def _outcome(self, outcome: str | Reply | Refusal | Trouble) -> Reply:
+        if isinstance(outcome, Reply):
+            return outcome
         if isinstance(outcome, str):
             return Reply(250, "2.0.0", f"Taken as {outcome}" if outcome else "Taken")
         return self.refused(outcome)
+
+
+async def begun(reception: Reception, mail: Mail) -> None:
+    """MAIL, said to whoever takes the mail."""
+    if isinstance(reception, SupportsParameters):
+        await reception.mail_from(mail)
+    else:
+        await reception.sender(mail.sender, mail.size)
+
+
+async def added(reception: Reception, recipient: Recipient) -> None:
+    """RCPT, the same."""
+    if isinstance(reception, SupportsParameters):
+        await reception.rcpt_to(recipient)
+    else:
+        await reception.recipient(recipient.address)

@@ -39,7 +39,7 @@ class MailFrom(Command):
             mail.facts = checked(self.parameters, door.dialect.mail_parameters, door)
         if not (self.ascii or mail.utf8):
             return replies.NOT_ASCII
-        await door.accept_sender(self.sender, int(self.parameters.get("SIZE") or 0))
+        await door.accept_sender(mail)
         session.mail = mail
         return OK
 

@@ -83,6 +83,7 @@ def _over(incoming: Incoming) -> bool:
 async def _begun(session: Session, mail: Mail) -> Incoming:
     door = session.door
     measure = Measure(door.limits, lines=False) if mail.binary else ChunkMeasure(door.limits)
+    mail.chunked = True
     try:
         return Incoming(await door.begin(), measure)
     except (Refusal, Trouble) as error:

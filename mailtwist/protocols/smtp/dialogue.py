@@ -1,0 +1,183 @@
+"""A dialogue with an SMTP or LMTP server: greeting, EHLO, TLS, XCLIENT, AUTH.  rfc5321#4.2 rfc4954#4"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from mailtwist.auth.api import LoginRefused, LoginUnavailable
+from mailtwist.protocols.client import Call
+from mailtwist.protocols.dialogue import (
+    MOST_LINES,
+    NOTHING,
+    NotServed,
+    Offer,
+    OtherWay,
+    bearer,
+    checked,
+    encoded,
+    first_that_works,
+    plain,
+    printable,
+    said,
+)
+from mailtwist.protocols.xclient import commands
+
+LONGEST = 512
+"""Octets of a command with its CRLF (rfc5321#4.5.3.1.4); longer responses have lines of their own."""
+
+OF_THE_MECHANISM = frozenset({500, 501, 502, 504, 534, 538})
+"""Codes of a mechanism that the server does not take, or not from us (rfc4954#6)."""
+
+_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: |$)")
+_AUTH_EQUALS = re.compile(r"(?i)AUTH=")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply.  `lines` are what stands behind the code, printable."""
+
+    code: int
+    lines: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def status(self) -> str:
+        """Its enhanced status code, '' when it has none of its own class (rfc2034#4)."""
+        found = _STATUS.match(self.lines[0]) if self.lines else None
+        return found[1] if found and found[1][0] == str(self.code)[0] else ""
+
+    @property
+    def words(self) -> str:
+        """All lines in one, without the enhanced status codes."""
+        return " ".join(_STATUS.sub("", line, count=1).strip() for line in self.lines)
+
+    def __str__(self) -> str:
+        return said(f"{self.code} {' '.join(self.lines)}".encode())
+
+
+async def answer(call: Call, secrets: Sequence[bytes] = ()) -> Answer:
+    """The next reply.  `NotServed` when it is none."""
+    lines: list[str] = []
+    code = 0
+    while len(lines) < MOST_LINES:
+        line = await call.line()
+        found = _LINE.fullmatch(line)
+        if found is None or (lines and int(found[1]) != code):
+            raise NotServed(f"it says {said(line, *secrets)}")
+        code = int(found[1])
+        text = found[3] or b""
+        lines.append(said(text, *secrets) if secrets else printable(text))
+        if found[2] != b"-":
+            return Answer(code, tuple(lines))
+    raise NotServed(f"a reply has more than {MOST_LINES} lines")
+
+
+# -- before the login
+async def greeted(call: Call) -> None:
+    """The server has greeted us."""
+    greeting = await answer(call)
+    if greeting.code != 220:
+        raise NotServed(f"the greeting is {greeting}")
+
+
+async def hello(call: Call, name: str, word: str = "EHLO") -> Offer:
+    """The lines of EHLO (`word` LHLO: of that) without the first one, which greets; nothing for a server
+    that knows HELO only.  `name` is ours."""
+    call.write(f"{word} {name}\r\n".encode("ascii"))
+    reply = await answer(call)
+    if reply.good:
+        return Offer(_AUTH_EQUALS.sub("AUTH ", line, count=1) for line in reply.lines[1:])
+    if word != "EHLO" or reply.code not in OF_THE_MECHANISM:
+        raise NotServed(f"{word}: {reply}")
+    call.write(f"HELO {name}\r\n".encode("ascii"))
+    reply = await answer(call)
+    if not reply.good:
+        raise NotServed(f"HELO: {reply}")
+    return NOTHING
+
+
+async def start_tls(call: Call, context: Any) -> None:
+    """TLS.  What was offered before is worth nothing now (rfc3207#4.2): say `hello` again."""
+    call.write(b"STARTTLS\r\n")
+    reply = await answer(call)
+    if reply.code != 220:
+        raise NotServed(f"STARTTLS: {reply}")
+    await call.start_tls(context)
+
+
+async def xclient(call: Call, offer: Offer, facts: Mapping[str, str]) -> bool:
+    """Who the client is, as far as the server wants to know: only then there is something to say, and the
+    session begins anew, with `hello`.  `NotServed` when the server does not trust us after all."""
+    told = commands(offer.of("XCLIENT"), facts)
+    for command in told:
+        call.write(command)
+        reply = await answer(call)
+        if reply.code != 220:
+            raise NotServed(f"XCLIENT: {reply}")
+    return bool(told)
+
+
+# -- the login
+async def log_in(call: Call, offer: Offer, user: bytes, secret: bytes, authzid: bytes = b"") -> Offer:
+    """What is offered to who is logged in now: the same, SMTP has it said once.  `LoginRefused` when name or
+    password are wrong, `LoginUnavailable` for anything else.  What the server does not take in one way is
+    said in another one; what it refused is not."""
+    checked(user, secret, authzid)
+    await first_that_works(_ways(call, offer, user, secret, authzid))
+    return offer
+
+
+async def xoauth2(call: Call, offer: Offer, user: bytes, token: bytes) -> Offer:
+    """The same with an access token."""
+    checked(user, token)
+    if "XOAUTH2" not in offer.of("AUTH"):
+        raise LoginUnavailable("the server does not offer AUTH XOAUTH2")
+    await first_that_works([partial(_sasl, call, b"XOAUTH2", [bearer(user, token)], (token,))])
+    return offer
+
+
+def _ways(
+    call: Call, offer: Offer, user: bytes, secret: bytes, authzid: bytes
+) -> Iterator[Callable[[], Awaitable[None]]]:
+    known = offer.of("AUTH")
+    if "PLAIN" in known:
+        yield partial(_sasl, call, b"PLAIN", [plain(user, secret, authzid)], (secret,))
+    if "LOGIN" in known and not authzid:
+        yield partial(_sasl, call, b"LOGIN", [user, secret], (secret,))
+
+
+async def _sasl(call: Call, name: bytes, responses: Sequence[bytes], secrets: Sequence[bytes]) -> None:
+    """AUTH, with the response in the same line where it is the only one and fits."""
+    line, left = b"AUTH " + name, list(responses)
+    if len(left) == 1 and len(line) + len(encoded(left[0])) + 3 <= LONGEST:
+        line += b" " + encoded(left.pop())
+    silent = bool(left)
+    call.write(line + b"\r\n")
+    reply = await answer(call, secrets)
+    for _ in range(len(responses) + 1):
+        if reply.code != 334:
+            break
+        silent = False
+        call.write((encoded(left.pop(0)) if left else b"" if name == b"XOAUTH2" else b"*") + b"\r\n")
+        reply = await answer(call, secrets)
+    _judge(name.decode(), reply, silent)
+
+
+def _judge(name: str, reply: Answer, silent: bool) -> None:
+    """`silent`: we have said nothing that could be wrong."""
+    if reply.code == 235:
+        return
+    words = f"AUTH {name}: {reply}"
+    if reply.code in OF_THE_MECHANISM and reply.status != "5.7.8":
+        raise OtherWay(words)
+    if silent and reply.code >= 500:
+        raise OtherWay(words)
+    if reply.code == 535 or (reply.code >= 500 and reply.status == "5.7.8"):
+        raise LoginRefused("wrong-password")
+    raise LoginUnavailable(words)
