@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from mailtwist.auth.api import LoginRefused, LoginUnavailable
 from mailtwist.protocols.client import Call
 from mailtwist.protocols.dialogue import (
-    MOST_LINES,
     NOTHING,
     NotServed,
     Offer,
     OtherWay,
+    Secure,
     bearer,
     checked,
     encoded,
@@ -22,6 +20,7 @@ from mailtwist.protocols.dialogue import (
     printable,
     said,
 )
+from mailtwist.protocols.smtp.answers import Answer, answer
 from mailtwist.protocols.xclient import commands
 
 LONGEST = 512
@@ -30,52 +29,7 @@ LONGEST = 512
 OF_THE_MECHANISM = frozenset({500, 501, 502, 504, 534, 538})
 """Codes of a mechanism that the server does not take, or not from us (rfc4954#6)."""
 
-_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
-_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: |$)")
 _AUTH_EQUALS = re.compile(r"(?i)AUTH=")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A reply.  `lines` are what stands behind the code, printable."""
-
-    code: int
-    lines: tuple[str, ...] = ()
-
-    @property
-    def good(self) -> bool:
-        return 200 <= self.code < 300
-
-    @property
-    def status(self) -> str:
-        """Its enhanced status code, '' when it has none of its own class (rfc2034#4)."""
-        found = _STATUS.match(self.lines[0]) if self.lines else None
-        return found[1] if found and found[1][0] == str(self.code)[0] else ""
-
-    @property
-    def words(self) -> str:
-        """All lines in one, without the enhanced status codes."""
-        return " ".join(_STATUS.sub("", line, count=1).strip() for line in self.lines)
-
-    def __str__(self) -> str:
-        return said(f"{self.code} {' '.join(self.lines)}".encode())
-
-
-async def answer(call: Call, secrets: Sequence[bytes] = ()) -> Answer:
-    """The next reply.  `NotServed` when it is none."""
-    lines: list[str] = []
-    code = 0
-    while len(lines) < MOST_LINES:
-        line = await call.line()
-        found = _LINE.fullmatch(line)
-        if found is None or (lines and int(found[1]) != code):
-            raise NotServed(f"it says {said(line, *secrets)}")
-        code = int(found[1])
-        text = found[3] or b""
-        lines.append(said(text, *secrets) if secrets else printable(text))
-        if found[2] != b"-":
-            return Answer(code, tuple(lines))
-    raise NotServed(f"a reply has more than {MOST_LINES} lines")
 
 
 # -- before the login
@@ -92,7 +46,7 @@ async def hello(call: Call, name: str, word: str = "EHLO") -> Offer:
     call.write(f"{word} {name}\r\n".encode("ascii"))
     reply = await answer(call)
     if reply.good:
-        return Offer(_AUTH_EQUALS.sub("AUTH ", line, count=1) for line in reply.lines[1:])
+        return Offer(_AUTH_EQUALS.sub("AUTH ", printable(line.encode()), count=1) for line in reply.lines[1:])
     if word != "EHLO" or reply.code not in OF_THE_MECHANISM:
         raise NotServed(f"{word}: {reply}")
     call.write(f"HELO {name}\r\n".encode("ascii"))
@@ -102,13 +56,13 @@ async def hello(call: Call, name: str, word: str = "EHLO") -> Offer:
     return NOTHING
 
 
-async def start_tls(call: Call, context: Any) -> None:
+async def start_tls(call: Call, secure: Secure) -> None:
     """TLS.  What was offered before is worth nothing now (rfc3207#4.2): say `hello` again."""
     call.write(b"STARTTLS\r\n")
     reply = await answer(call)
     if reply.code != 220:
         raise NotServed(f"STARTTLS: {reply}")
-    await call.start_tls(context)
+    await secure()
 
 
 async def xclient(call: Call, offer: Offer, facts: Mapping[str, str]) -> bool:
@@ -159,21 +113,20 @@ async def _sasl(call: Call, name: bytes, responses: Sequence[bytes], secrets: Se
         line += b" " + encoded(left.pop())
     silent = bool(left)
     call.write(line + b"\r\n")
-    reply = await answer(call, secrets)
+    reply = await answer(call)
     for _ in range(len(responses) + 1):
         if reply.code != 334:
             break
         silent = False
         call.write((encoded(left.pop(0)) if left else b"" if name == b"XOAUTH2" else b"*") + b"\r\n")
-        reply = await answer(call, secrets)
-    _judge(name.decode(), reply, silent)
+        reply = await answer(call)
+    _judge(reply, silent, f"AUTH {name.decode()}: {said(str(reply).encode(), *secrets)}")
 
 
-def _judge(name: str, reply: Answer, silent: bool) -> None:
+def _judge(reply: Answer, silent: bool, words: str) -> None:
     """`silent`: we have said nothing that could be wrong."""
     if reply.code == 235:
         return
-    words = f"AUTH {name}: {reply}"
     if reply.code in OF_THE_MECHANISM and reply.status != "5.7.8":
         raise OtherWay(words)
     if silent and reply.code >= 500:

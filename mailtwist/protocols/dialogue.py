@@ -1,0 +1,105 @@
+"""What dialogues with a server behind us have in common: offers, ways to log in, words for the log.  rfc4422#3"""
+
+import base64
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+from mailtwist.auth.api import LoginRefused, LoginUnavailable
+from mailtwist.kit.trouble import Trouble
+from mailtwist.protocols.client import NotAnswered
+
+T = TypeVar("T")
+
+Secure = Callable[[], Awaitable[None]]
+"""The handshake of a call: `Call.start_tls` with its context."""
+
+LONGEST_SAID = 200
+"""Characters of a server's words that go into the log."""
+
+MOST_LINES = 200
+"""Lines of one answer that is not data."""
+
+_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
+
+
+class Offer(tuple[str, ...]):
+    """What a server says that it can do, in its own spelling and order: the words of CAPABILITY, the lines of
+    EHLO or CAPA; for ManageSieve `NAME value`, without the quotes."""
+
+    __slots__ = ()
+
+    def has(self, name: str) -> bool:
+        """Names have no case."""
+        return any(_named(line) == name.upper() for line in self)
+
+    def of(self, name: str) -> Sequence[str]:
+        """What follows `name` in its lines, in upper case: `of("AUTH")` is PLAIN, LOGIN."""
+        return [word for line in self if _named(line) == name.upper() for word in line.upper().split()[1:]]
+
+
+NOTHING = Offer()
+
+
+def _named(line: str) -> str:
+    return line.partition(" ")[0].upper()
+
+
+class NotServed(Trouble):
+    """Somebody answers, and not in the way of a server that does what it was asked."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("4.3.0", "The server behind cannot be used now, try again later", detail)
+
+
+class OtherWay(LoginUnavailable):
+    """The server does not take this mechanism, which says nothing about the password."""
+
+
+def said(line: bytes, *secrets: bytes) -> str:
+    """A server's words for our log: short, printable, and none of the secrets that it may have repeated."""
+    for secret in secrets:
+        for form in (secret, base64.b64encode(secret)):
+            line = line.replace(form, b"(secret)") if form else line
+    return printable(line[:LONGEST_SAID])
+
+
+def printable(octets: bytes) -> str:
+    """ASCII as it is, `?` for the rest."""
+    return "".join(c if " " <= c <= "~" else "?" for c in octets.decode("ascii", "replace"))
+
+
+async def first_that_works(ways: Iterable[Callable[[], Awaitable[T]]]) -> T:
+    """What the first of these gives that the server takes.  A wrong password is not tried in another way."""
+    last = OtherWay("the server offers no way to log in that we know")
+    for way in ways:
+        try:
+            return await way()
+        except OtherWay as refused:
+            last = refused
+        except LoginUnavailable:
+            raise
+        except (NotAnswered, NotServed) as trouble:
+            raise LoginUnavailable(trouble.detail) from trouble
+    raise LoginUnavailable(last.reason)
+
+
+def checked(*octets: bytes) -> None:
+    """These can stand in a command.  The decision has seen to it; what follows stands or falls with it."""
+    if any(_CONTROLS.search(one) for one in octets) or not octets[0]:
+        raise LoginRefused("bad-octets")
+
+
+# -- what a client says in the mechanisms (rfc4616#2, and what Google and Microsoft have in common)
+def plain(user: bytes, secret: bytes, authzid: bytes = b"") -> bytes:
+    return b"\0".join((authzid, user, secret))
+
+
+def bearer(user: bytes, token: bytes) -> bytes:
+    """XOAUTH2."""
+    return b"user=%s\x01auth=Bearer %s\x01\x01" % (user, token)
+
+
+def encoded(response: bytes) -> bytes:
+    """As it goes over the wire; `=` for an empty one (rfc4954#4, rfc4959#3)."""
+    return base64.b64encode(response) or b"="
