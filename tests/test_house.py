@@ -63,7 +63,7 @@ class HouseTests(SynchronousTestCase):
 
     def test_one_extension_a_file_and_one_line_in_setup_cfg(self) -> None:
         declared = entry_points()
-        for protocol in ("imap", "smtp", "pop3"):
+        for protocol in ("imap", "smtp", "pop3", "sieve"):
             targets = sorted(declared[f"mailtwist.{protocol}"].values())
             self.assertEqual(len(targets), len(set(targets)))
             defined = []
@@ -91,7 +91,8 @@ class HouseTests(SynchronousTestCase):
 
     def test_the_groups_are_the_ones_named_for_good(self) -> None:
         words = (
-            "service directory factor state store tls check target upstream imap smtp pop3 sasl page command"
+            "service directory factor state store tls check target upstream route oauth"
+            " imap smtp pop3 sieve sasl page command"
         )
         self.assertEqual(sorted(GROUPS), sorted(f"mailtwist.{word}" for word in words.split()))
         self.assertLessEqual(set(entry_points()) - {"console_scripts"}, set(GROUPS))

@@ -1,0 +1,1 @@
+"""The commands of ManageSieve that need no scripts, one file each.  rfc5804#2"""
