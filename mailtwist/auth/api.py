@@ -22,13 +22,15 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A connection beside its address, as the client's side knows it: the client's port, where it connected
-    to ('' and 0: not known), the name that it asked for with TLS (SNI)."""
+    """A connection beside its address, as the client's side knows it: the client's port, where it connected to
+    ('' and 0: not known), the name that it asked for with TLS (SNI); `hops` is through how many gateways of
+    ours it has come."""
 
     port: int = 0
     server_address: str = ""
     server_port: int = 0
     server_name: str = ""
+    hops: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from mailtwist.config.network import Networks
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.protocols.turns import TakesTurns
-from mailtwist.services.limits import Connections
+from mailtwist.services.limits import Connections, Refusals
 from mailtwist.services.listen import plain
 
 OPENED = Event("connection.opened", "{service}: from {address}", "debug")
@@ -103,17 +103,16 @@ class Door(ServerFactory):
         self._empty: Deferred[None] = Deferred()
         self._seeing_off: IDelayedCall | None = None
         self._leaving: set[Refused] = set()
-        self._refused = 0
-        self._quiet_until = 0.0
+        self._refusals = Refusals(service, clock)
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
         address = plain(getattr(addr, "host", ""))
         if not self._lets_in(address):
-            self._tell_refused(NOT_ALLOWED, address)
+            self._refusals.tell(NOT_ALLOWED, address)
             return Refused(NOT_HERE, self._clock, self._leaving)
         counted = not self._trusted.contains(address)
         if counted and not self._connections.enter(address):
-            self._tell_refused(TOO_MANY, address)
+            self._refusals.tell(TOO_MANY, address)
             return Refused(self._full, self._clock, self._leaving)
         guest = self._make()
         guest.door, guest.factory, guest.clock = self, self, self._clock
@@ -123,14 +122,6 @@ class Door(ServerFactory):
     def _lets_in(self, address: str) -> bool:
         """Who may open a Unix socket, which has no address, is said by the file system."""
         return self._clients is None or not address or self._clients.contains(address)
-
-    def _tell_refused(self, event: Event, address: str) -> None:
-        """At most once a second: a flood does not fill the log too."""
-        self._refused += 1
-        now = self._clock.seconds()
-        if now >= self._quiet_until:
-            event.log(service=self.service, address=address, count=self._refused)
-            self._refused, self._quiet_until = 0, now + 1
 
     def gone(self, guest: Guest) -> None:
         self.present.discard(guest)

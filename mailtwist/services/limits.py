@@ -3,6 +3,9 @@
 from collections import Counter
 from ipaddress import IPv4Address, ip_address, ip_network
 
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.events import Event
+
 
 class Connections:
     """Counts connections by address and by prefix: /24 for IPv4, /48 for IPv6, where one address is a /64.
@@ -31,6 +34,24 @@ class Connections:
 
     def __len__(self) -> int:
         return self._held[""]
+
+
+class Refusals:
+    """What the log hears of those who are refused: once a second, so that a flood does not fill it."""
+
+    def __init__(self, service: str, clock: Clock) -> None:
+        self._service = service
+        self._clock = clock
+        self._count = 0
+        self._quiet_until = 0.0
+
+    def tell(self, event: Event, address: str, **facts: object) -> None:
+        """`event` has the last of them, and `count`, how many there were."""
+        self._count += 1
+        now = self._clock.seconds()
+        if now >= self._quiet_until:
+            event.log(service=self._service, address=address, count=self._count, **facts)
+            self._count, self._quiet_until = 0, now + 1
 
 
 def _keys(address: str) -> tuple[str, ...]:

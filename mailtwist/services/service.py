@@ -7,9 +7,11 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 
-from mailtwist.config.network import Endpoints
+from mailtwist.config.network import Endpoints, Networks
+from mailtwist.kit.clock import Clock
 from mailtwist.services.door import Door, Guest
 from mailtwist.services.listen import bind, serve, spoken
+from mailtwist.services.proxied import ProxyDoor
 from mailtwist.services.sockets import TlsFactory
 
 
@@ -28,9 +30,16 @@ class MailService:
         self._factory: Any = door
         if implicit_tls is not None:
             self._factory = TlsFactory(implicit_tls, False, door)
+        self._introduced: ProxyDoor | None = None
         self._bound: list[socket.socket] = []
         self._ports: list[IListeningPort] = []
         self.places: list[str] = []
+
+    def stand_behind(self, proxies: Networks, clock: Clock, believed: bool, most: int) -> None:
+        """Connections come from these proxies alone: `ProxyDoor`."""
+        self._introduced = self._factory = ProxyDoor(
+            self._door.service, self._factory, proxies, clock, believed=believed, most=most
+        )
 
     @property
     def present(self) -> Collection[Guest]:
@@ -62,6 +71,8 @@ class MailService:
     async def finish(self, grace: float) -> None:
         """No new clients; those who are here have `grace` seconds."""
         await self.close_ports()
+        if self._introduced is not None:
+            self._introduced.cut()
         await self._door.finish(grace)
 
     async def stop(self) -> None:

@@ -41,8 +41,26 @@ class ServiceSettings:
     connections_per_network: Annotated[int, AtLeast(1)] = setting(
         1_000, words="Connections of one IPv4 /24 or one IPv6 /48; trusted networks have no limit."
     )
+    proxy_protocol: Networks = setting(
+        Networks(),
+        words="Proxies in front (HAProxy, a cloud's load balancer) whose connections begin with a PROXY"
+        " header, version 1 or 2, which tells who the client is. Then nobody else may connect here: write"
+        " another service for those who come by themselves.",
+        example="192.0.2.10, 2001:db8::10",
+    )
+    proxy_protocol_tls: bool = setting(
+        False,
+        words="Whether a client counts as encrypted when the proxy says that it speaks TLS; the way from"
+        " there to here has to be safe.",
+    )
 
     def __post_init__(self) -> None:
+        if any(network.prefixlen == 0 for network in self.proxy_protocol):
+            raise ValueError(
+                "proxy_protocol: anybody could say that he is somebody else; write the proxies' own addresses"
+            )
+        if self.proxy_protocol_tls and not self.proxy_protocol:
+            raise ValueError('"proxy_protocol_tls = yes" needs "proxy_protocol", the addresses of proxies')
         if self.tls_mode == "implicit" and self.tls is None:
             raise ValueError('"tls_mode = implicit" needs certificates; write "tls = NAME" and [tls:NAME]')
 
@@ -112,4 +130,9 @@ def mail_service(
     )
     allowed = None if clients is None else Networks((*clients, *assembly.trusted))
     door = Door(assembly.name, make, connections, full, assembly.trusted, assembly.clock, allowed)
-    return MailService(places(settings, ports), door, implicit, socket_mode)
+    service = MailService(places(settings, ports), door, implicit, socket_mode)
+    if settings.proxy_protocol:
+        service.stand_behind(
+            settings.proxy_protocol, assembly.clock, settings.proxy_protocol_tls, settings.connections
+        )
+    return service

@@ -7,13 +7,24 @@ from types import MethodType
 from typing import Any
 
 from OpenSSL.SSL import Error, WantReadError
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress
 from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from mailtwist.protocols.proxy import Header, Place
 from mailtwist.services.sending import Direct
 
 RECORD, SEALED = 16 * 1024, 64 * 1024
+
+
+def seen(place: Place) -> IAddress:
+    """As Twisted has addresses; the client of a Unix socket has none."""
+    if place.unix:
+        return UNIXAddress(None)
+    kind = IPv6Address if ":" in place.address else IPv4Address
+    return kind("TCP", place.address, place.port)
 
 
 @dataclass(slots=True)
@@ -32,7 +43,19 @@ class Prompt(Direct):
     for the reactor as before."""
 
     READ_LIMIT = 128 * 1024
+    front: Header | None = None
+    """What a listed proxy has said of the client."""
     _file: OfFile | None = None
+
+    def getPeer(self) -> Any:
+        """The client, also behind a proxy."""
+        said = None if self.front is None else self.front.source
+        return super().getPeer() if said is None else seen(said)  # type: ignore[no-untyped-call]
+
+    def getHost(self) -> Any:
+        """Where the client connected to."""
+        said = None if self.front is None else self.front.destination
+        return super().getHost() if said is None else seen(said)  # type: ignore[no-untyped-call]
 
     def doRead(self) -> Any:
         try:

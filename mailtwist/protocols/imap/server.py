@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.cred.error import LoginFailed, UnauthorizedLogin, UnhandledCredentials
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IDelayedCall, ISSLTransport
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.mail import imap4
 from twisted.python.failure import Failure
@@ -25,6 +25,7 @@ from mailtwist.protocols.imap.legacy import LegacyAccount, LegacyMailbox, in_our
 from mailtwist.protocols.imap.limits import Limits
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism, mechanisms
 from mailtwist.protocols.sasl.legacy import of_challengers
+from mailtwist.protocols.server import encrypted, peer
 from mailtwist.protocols.stock import keeps
 from mailtwist.protocols.turns import TakesTurns, Turns, shield
 from mailtwist.store.api import Account, IMailAccount, Mailbox
@@ -80,7 +81,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         super().makeConnection(transport)
 
     def connectionMade(self) -> None:
-        self.startedTLS = ISSLTransport.providedBy(self.transport)
+        self.startedTLS = encrypted(self.transport)
         if not hasattr(self, "dialect"):
             self.dialect = whole()
         self.connection = Connection(self)
@@ -234,6 +235,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
             client=self.connection.program,
             connection=self.turns.id,
             service=self.service,
+            peer=peer(self.transport),
         )
 
     # -- for subclasses written for twisted.mail

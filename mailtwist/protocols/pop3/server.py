@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 from twisted.cred.error import LoginDenied, LoginFailed, UnauthorizedLogin, UnhandledCredentials
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.mail import pop3
 from twisted.python.failure import Failure
@@ -31,6 +30,7 @@ from mailtwist.protocols.pop3.readable import Utf8Headers
 from mailtwist.protocols.pop3.replies import err, ok, refusal
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism, mechanisms
 from mailtwist.protocols.sasl.legacy import of_challengers
+from mailtwist.protocols.server import encrypted, peer
 from mailtwist.protocols.stock import keeps
 from mailtwist.protocols.turns import TakesTurns, shield
 from mailtwist.store.api import IMailAccount
@@ -207,7 +207,7 @@ class POP3Server(TakesTurns, pop3.POP3):
 
     @property
     def encrypted(self) -> bool:
-        return bool(ISSLTransport.providedBy(self.transport))
+        return encrypted(self.transport)
 
     @property
     def may_sign_in(self) -> bool:
@@ -309,6 +309,7 @@ class POP3Server(TakesTurns, pop3.POP3):
             trusted=self.trusted(self.address),
             connection=self.turns.id,
             service=self.service,
+            peer=peer(self.transport),
         )
         return MailLogin(request, self)
 

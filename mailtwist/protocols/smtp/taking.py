@@ -7,6 +7,7 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import started, uninterrupted
 from mailtwist.kit.trouble import Trouble
 from mailtwist.mail.envelope import Envelope, Recipient
+from mailtwist.protocols.server import spoken_tls
 from mailtwist.protocols.smtp.command import Refusal, Reply
 from mailtwist.protocols.smtp.conduct import Conduct
 from mailtwist.protocols.smtp.door import Mail, Reception, SupportsParameters, Transfer
