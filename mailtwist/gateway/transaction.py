@@ -12,9 +12,9 @@ from mailtwist.gateway.transaction_message import Chunks, Dotted, Incoming
 from mailtwist.gateway.transaction_words import GONE, Dialogue, Head
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import Envelope, Recipient
+from mailtwist.protocols.dialogue import Offer
 from mailtwist.protocols.smtp.command import Refusal
 from mailtwist.protocols.smtp.door import IReception, Mail
-from mailtwist.protocols.smtp.offers import Offers
 from mailtwist.protocols.smtp.saying import mail_from, rcpt_to
 
 FOR_A_COMMAND = 300.0
@@ -35,7 +35,7 @@ class Performance:
 
     def __init__(self, session: Session, login: str = "", head: Head | None = None) -> None:
         self.login = login
-        self.offers = Offers.of(session.offers)
+        self.offer = Offer(session.offers)
         self._session = session
         self._head = head
         session.call.until = inf  # it may have been that of the login
@@ -62,7 +62,7 @@ class Performance:
 
     async def mail_from(self, mail: Mail) -> None:
         """A new mail, there too."""
-        command = mail_from(mail, self.offers)
+        command = mail_from(mail, self.offer)
         await self._forget()
         self._mail = mail
         answer = await self._dialogue.ask(command, FOR_A_COMMAND)
@@ -74,7 +74,7 @@ class Performance:
         """One more who gets it."""
         if self._mail is None or not self._dialogue.in_mail:
             raise Refusal(GONE)
-        command = rcpt_to(recipient, self.offers, self._mail.utf8)
+        command = rcpt_to(recipient, self.offer, self._mail.utf8)
         answer = await self._dialogue.ask(command, FOR_A_COMMAND)
         if not answer.good:
             raise self._dialogue.refusal(answer)
@@ -86,7 +86,7 @@ class Performance:
             raise Refusal(GONE)
         head = b"" if self._head is None else self._head(envelope, protocol)
         answers = len(envelope.recipients) if self._session.kind == "lmtp" else 1
-        if "CHUNKING" in self.offers and (mail.binary or mail.chunked):
+        if self.offer.has("CHUNKING") and (mail.binary or mail.chunked):
             self._message = Chunks(self._dialogue, answers, head)
             return self._message
         answer = await self._dialogue.ask(b"DATA", FOR_DATA)

@@ -1,46 +1,26 @@
-"""What a server said to EHLO, and what we can say to it therefore.  rfc5321#4.1.1.1"""
+"""What a server said to EHLO, in numbers.  rfc5321#4.1.1.1"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from mailtwist.protocols.dialogue import Offer
 
-MOST = 10**18
+_DIGITS = 18
 
 
-@dataclass(frozen=True)
-class Offers:
-    """By upper-case keyword, what stands behind it."""
+def binary(offer: Offer) -> bool:
+    """It takes messages of any octets (rfc3030#3)."""
+    return offer.has("BINARYMIME") and offer.has("CHUNKING")
 
-    words: Mapping[str, tuple[str, ...]]
 
-    @classmethod
-    def of(cls, lines: Sequence[str]) -> "Offers":
-        """The lines of EHLO's reply, without the first."""
-        found: dict[str, tuple[str, ...]] = {}
-        for line in lines:
-            keyword, *rest = line.split() or [""]
-            found[keyword.upper()] = tuple(rest)
-        found.pop("", None)
-        return cls(found)
+def largest(offer: Offer) -> int:
+    """The most octets of a message; 0 where that is not said (rfc1870#4)."""
+    return _number(next(iter(offer.of("SIZE")), ""))
 
-    def __contains__(self, keyword: str) -> bool:
-        return keyword in self.words
 
-    @property
-    def binary(self) -> bool:
-        """Messages of any octets (rfc3030#3)."""
-        return "BINARYMIME" in self and "CHUNKING" in self
-
-    @property
-    def size(self) -> int:
-        """The most octets of a message; 0 where that is not said (rfc1870#4)."""
-        return _number(next(iter(self.words.get("SIZE", ())), ""))
-
-    def limit(self, name: str) -> int:
-        """One of LIMITS (rfc9422#3), such as RCPTMAX; 0 where it is not said."""
-        told = dict(word.upper().partition("=")[::2] for word in self.words.get("LIMITS", ()))
-        return _number(told.get(name, ""))
+def most(offer: Offer, name: str) -> int:
+    """One of its LIMITS, such as RCPTMAX; 0 where it is not said (rfc9422#3)."""
+    told = dict(word.partition("=")[::2] for word in offer.of("LIMITS"))
+    return _number(told.get(name, ""))
 
 
 def _number(text: str) -> int:
     """0 for what is none that could be meant."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < len(str(MOST)) else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from mailtwist.mail.address import Address
 from mailtwist.mail.envelope import OriginalRecipient, Recipient
+from mailtwist.protocols.dialogue import Offer
 from mailtwist.protocols.smtp.command import Refusal, Reply
 from mailtwist.protocols.smtp.door import Mail
 from mailtwist.protocols.smtp.grammar import local_part, to_xtext
-from mailtwist.protocols.smtp.offers import Offers
+from mailtwist.protocols.smtp.offers import binary
 
 NO_UTF8 = Reply(550, "5.6.7", "The next server does not take internationalized mail")
 NO_BINARY = Reply(554, "5.6.1", "The next server does not take binary mail")
@@ -15,20 +16,20 @@ NO_BINARY = Reply(554, "5.6.1", "The next server does not take binary mail")
 _OCCASIONS = ("SUCCESS", "FAILURE", "DELAY")
 
 
-def mail_from(mail: Mail, offers: Offers) -> bytes:
+def mail_from(mail: Mail, offer: Offer) -> bytes:
     """Without CRLF.  Parameters are said where the server offers what they belong to; `Refusal` where mail
     would be another without.  What a client says of who handed it in first (rfc4954#5) is not passed on."""
-    if mail.utf8 and "SMTPUTF8" not in offers:
+    if mail.utf8 and not offer.has("SMTPUTF8"):
         raise Refusal(NO_UTF8)
-    if mail.binary and not offers.binary:
+    if mail.binary and not binary(offer):
         raise Refusal(NO_BINARY)
-    return " ".join([f"MAIL FROM:{path(mail.sender)}", *_of_mail(mail, offers)]).encode()
+    return " ".join([f"MAIL FROM:{path(mail.sender)}", *_of_mail(mail, offer)]).encode()
 
 
-def rcpt_to(recipient: Recipient, offers: Offers, utf8: bool = False) -> bytes:
+def rcpt_to(recipient: Recipient, offer: Offer, utf8: bool = False) -> bytes:
     """Without CRLF; `utf8`: MAIL said SMTPUTF8."""
     words = [f"RCPT TO:{path(recipient.address)}"]
-    if "DSN" in offers:
+    if offer.has("DSN"):
         words += _of_rcpt(recipient, utf8)
     return " ".join(words).encode()
 
@@ -40,17 +41,17 @@ def path(address: Address) -> str:
     return f"<{local_part(address)}{'@' * bool(address.domain)}{address.domain}>"
 
 
-def _of_mail(mail: Mail, offers: Offers) -> Iterator[str]:
+def _of_mail(mail: Mail, offer: Offer) -> Iterator[str]:
     facts = mail.facts
-    if mail.size and "SIZE" in offers:
+    if mail.size and offer.has("SIZE"):
         yield f"SIZE={mail.size}"
-    if facts.get("body") and "8BITMIME" in offers:
+    if facts.get("body") and offer.has("8BITMIME"):
         yield f"BODY={facts['body']}"
     if mail.utf8:
         yield "SMTPUTF8"
-    if "DSN" in offers and facts.get("ret"):
+    if offer.has("DSN") and facts.get("ret"):
         yield f"RET={facts['ret']}"
-    if "DSN" in offers and facts.get("envid"):
+    if offer.has("DSN") and facts.get("envid"):
         yield f"ENVID={to_xtext(facts['envid'].encode('ascii'))}"
 
 
