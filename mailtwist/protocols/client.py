@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Protocol
 
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
 from twisted.internet.protocol import Protocol as TwistedProtocol
@@ -48,8 +49,8 @@ class Securing(Protocol):
     def judge(self, connection: Any) -> None:
         """`Trouble` when the certificate is not accepted."""
 
-    def refused(self, reason: Failure) -> Trouble:
-        """Why there was no handshake."""
+    def explain(self, reason: Failure) -> str:
+        """Why TLS has ended with `reason`."""
 
 
 @implementer(IHandshakeListener)
@@ -79,7 +80,7 @@ class Call(TwistedProtocol):
         self._watch: Patience | None = None
         self._parting: IDelayedCall | None = None
         self._securing: Securing | None = None
-        self._why = "the connection is closed"
+        self._why, self._status = "the connection is closed", "4.4.2"
         self._held = self._full = self._produces = self._lost = False
 
     # -- what the other side says
@@ -139,7 +140,6 @@ class Call(TwistedProtocol):
         until = self._end()
         while not self.encrypted:
             await self._more(until)
-        self._securing = None
         try:
             context.judge(self.transport.getHandle())
         except BaseException:
@@ -159,7 +159,7 @@ class Call(TwistedProtocol):
         unread = self._take(len(self._in))
         self._unregister()
         self._rest()
-        self._to = to
+        self._securing, self._to = None, to
         if self.over:
             self.clock.later(0, to.lost)
         self._let_go()
@@ -209,12 +209,15 @@ class Call(TwistedProtocol):
             self._parting.cancel()
         self._parting = None
         was_over, self.over, self._lost = self.over, True, True
-        self._why = reason.getErrorMessage()
         securing, self._securing = self._securing, None
+        tls = securing is not None and (not self.encrypted or reason.check(SSL.Error))
+        if not was_over:
+            self._why = securing.explain(reason) if securing is not None and tls else reason.getErrorMessage()
+            self._status = "4.7.5" if tls else "4.4.2"
         waits, to = self._waits, self._to
         self._rest()
         if waits is not None and not waits.called:
-            waits.errback(self._gone() if securing is None else securing.refused(reason))
+            waits.errback(self._gone())
         if to is not None and not was_over:
             self._to = None
             to.lost()
@@ -279,14 +282,14 @@ class Call(TwistedProtocol):
 
     def _failed(self, why: str, status: str = "4.4.2") -> NotAnswered:
         """The reason, after the connection was cut."""
-        self._why = why
+        self._why, self._status = why, status
         waits, self._waits = self._waits, None
         self.abort()
         self._waits = waits
         return NotAnswered(self.where, why, status)
 
     def _gone(self) -> NotAnswered:
-        return NotAnswered(self.where, self._why)
+        return NotAnswered(self.where, self._why, self._status)
 
     def _finish(self) -> None:
         """Nobody is told anything any more, but for whoever waits."""

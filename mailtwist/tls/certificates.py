@@ -60,11 +60,12 @@ class Bundle:
         return []
 
 
-def read_bundle(certificate: bytes, key: bytes) -> Bundle:
+def read_bundle(certificate: bytes, key: bytes, named: bool = True) -> Bundle:
     """The bundle in two PEM texts (which may be the same one): the certificate that belongs to the key, the
-    others as its chain in their order.  Raises `BadCertificate`; says nothing about dates."""
+    others as its chain in their order.  `named`: it has to be for a server.  Raises `BadCertificate`; says
+    nothing about dates."""
     private = _read_key(key)
-    found = _read_certificates(certificate)
+    found = read_certificates(certificate)
     public = _spki(private.public_key())
     leaf = next((one for one in found if _spki_of(one) == public), None)
     if leaf is None:
@@ -74,7 +75,7 @@ def read_bundle(certificate: bytes, key: bytes) -> Bundle:
         key=private,
         leaf=leaf,
         chain=tuple(one for one in found if one is not leaf),
-        names=_names(leaf),
+        names=_names(leaf) if named else (),
         not_before=leaf.not_valid_before_utc.timestamp(),
         not_after=leaf.not_valid_after_utc.timestamp(),
     )
@@ -95,7 +96,8 @@ def _read_key(pem: bytes) -> PrivateKey:
     return key
 
 
-def _read_certificates(pem: bytes) -> list[x509.Certificate]:
+def read_certificates(pem: bytes) -> list[x509.Certificate]:
+    """All that are in a PEM text, at least one.  Raises `BadCertificate`."""
     if b"-----BEGIN CERTIFICATE-----" not in pem:
         raise BadCertificate(
             "certificate", "there is no certificate in PEM form (-----BEGIN CERTIFICATE-----) in it"
