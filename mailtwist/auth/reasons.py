@@ -176,6 +176,25 @@ _ALL = (
         "An administrator has banned the account or the address.",
         "mailtwist ban list",
     ),
+    Reason(
+        "not-connected",
+        "unavailable",
+        "The server behind takes access tokens, and nobody has connected this account with their provider.",
+        "mailtwist oauth connect NAME",
+    ),
+    Reason(
+        "token-refused",
+        "unavailable",
+        "The provider takes the account's refresh token no more, or the server behind none of the access"
+        " tokens that it gives.",
+        "mailtwist oauth connect NAME; look for oauth.refused in the log.",
+    ),
+    Reason(
+        "no-token",
+        "unavailable",
+        "The provider of access tokens did not give one now.",
+        "Look for oauth.away in the log.",
+    ),
     Reason("state-away", "unavailable", "The state could not be read or written.", "Look at the disk."),
     Reason(
         "too-many-attempts",
