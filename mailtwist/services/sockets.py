@@ -3,20 +3,17 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import MethodType
 from typing import Any
 
-from OpenSSL.SSL import Error, WantReadError
+from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 from twisted.internet.main import CONNECTION_LOST
-from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from mailtwist.kit.sockets import Direct, unbuffered
 from mailtwist.protocols.proxy import Header, Place
-from mailtwist.services.sending import Direct
-
-RECORD, SEALED = 16 * 1024, 64 * 1024
 
 
 def seen(place: Place) -> IAddress:
@@ -37,12 +34,11 @@ class OfFile:
     sent: Callable[[int, bool], None]
 
 
-class Prompt(Direct):
+class Prompt(Direct, tcp.Server):
     """Twisted's transport asks the reactor when it may write, and writes in the next turn: two calls to the
     kernel and a turn for an answer that nearly always can be sent now.  What the kernel does not take waits
     for the reactor as before."""
 
-    READ_LIMIT = 128 * 1024
     front: Header | None = None
     """What a listed proxy has said of the client."""
     _file: OfFile | None = None
@@ -56,15 +52,6 @@ class Prompt(Direct):
         """Where the client connected to."""
         said = None if self.front is None else self.front.destination
         return super().getHost() if said is None else seen(said)  # type: ignore[no-untyped-call]
-
-    def doRead(self) -> Any:
-        try:
-            octets = self.socket.recv(self.READ_LIMIT)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return CONNECTION_LOST
-        return self._dataReceived(octets)
 
     def startWriting(self) -> None:
         busy = self.dataBuffer or self._sending or self._file is not None
@@ -137,49 +124,13 @@ class Prompt(Direct):
         finally:
             self._sending = False
 
-    def startTLS(self, ctx: Any, normal: bool = True) -> None:
-        super().startTLS(ctx, normal)  # type: ignore[no-untyped-call]
-        _unbuffered(self.protocol)
-
 
 class Tls(BufferingTLSTransport):
     """TLS from the beginning.  Our replies are gathered already and need not wait for more."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        _unbuffered(self)
-
-
-def _unbuffered(tls: Any) -> None:
-    """Nothing waits for more.  OpenSSL seals 16 KiB at a time; Twisted gives each of them to the transport by
-    itself, we give `SEALED` together."""
-    tls.write = MethodType(TLSMemoryBIOProtocol.write, tls)
-    tls._write = MethodType(_write, tls)
-
-
-def _write(tls: Any, octets: bytes) -> None:
-    """Twisted's, but for when it flushes; what OpenSSL does not take yet waits with `_bufferedWrite`."""
-    at = 0
-    while at < len(octets) and not tls._lostTLSConnection:
-        try:
-            at += tls._tlsConnection.send(octets[at : at + RECORD])
-        except WantReadError:
-            tls._bufferedWrite(octets[at:])
-            break
-        except Error:
-            tls._tlsShutdownFinished(Failure())
-            return
-        if at % SEALED == 0:
-            _flush(tls)
-    _flush(tls)
-
-
-def _flush(tls: Any) -> None:
-    try:
-        sealed = tls._tlsConnection.bio_read(2 * SEALED)
-    except WantReadError:
-        return
-    tls.transport.write(sealed)
+        unbuffered(self)
 
 
 class TlsFactory(TLSMemoryBIOFactory):
