@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from cryptography import x509
@@ -66,7 +67,7 @@ class Authority:
             subject(common or (names or ("nobody",))[0]), subject(self.name), key, begins, ends
         )
         if names:
-            san = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+            san = x509.SubjectAlternativeName(list(map(_general, names)))
             builder = builder.add_extension(san, critical=False)
         chain = [builder.sign(self.key, hashes.SHA256())]
         if self.above is not None:
@@ -75,6 +76,13 @@ class Authority:
 
     def bundle(self, *names: str, **how: Any) -> Bundle:
         return read_bundle(*self.leaf(*names, **how))
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _builder(whose: x509.Name, by: x509.Name, key: Any, begins: datetime, ends: datetime) -> Any:
