@@ -1,8 +1,8 @@
-"""What dialogues with a server behind us have in common: offers, ways to log in, words for the log.  rfc4422#3"""
+"""What dialogues with a server behind us share: offers, ways to log in, words for the log.  rfc4422#3"""
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 from mailtwist.auth.api import LoginRefused, LoginUnavailable
@@ -95,9 +95,24 @@ def plain(user: bytes, secret: bytes, authzid: bytes = b"") -> bytes:
     return b"\0".join((authzid, user, secret))
 
 
-def bearer(user: bytes, token: bytes) -> bytes:
-    """XOAUTH2."""
-    return b"user=%s\x01auth=Bearer %s\x01\x01" % (user, token)
+def bearers(offered: Collection[str], user: bytes, token: bytes) -> Sequence[tuple[bytes, bytes]]:
+    """The mechanisms for an access token that are offered, each with what we say in it: XOAUTH2, and
+    OAUTHBEARER (rfc7628#3.1).  `LoginUnavailable` when none is."""
+    name = user.replace(b"=", b"=3D").replace(b",", b"=2C")  # rfc5801#4
+    known = {
+        b"XOAUTH2": b"user=%s\x01auth=Bearer %s\x01\x01" % (user, token),
+        b"OAUTHBEARER": b"n,a=%s,\x01auth=Bearer %s\x01\x01" % (name, token),
+    }
+    found = [(mechanism, words) for mechanism, words in known.items() if mechanism.decode() in offered]
+    if not found:
+        raise LoginUnavailable("the server offers neither XOAUTH2 nor OAUTHBEARER")
+    return found
+
+
+def the_end(mechanism: bytes) -> bytes:
+    """What is sent when all is said and the server wants more.  With an access token that was not taken, it
+    wants an answer to what it says is wrong (rfc7628#3.2.3); anything else is called off."""
+    return {b"XOAUTH2": b"", b"OAUTHBEARER": b"AQ=="}.get(mechanism, b"*")
 
 
 def encoded(response: bytes) -> bytes:

@@ -14,13 +14,14 @@ from mailtwist.protocols.dialogue import (
     Offer,
     OtherWay,
     Secure,
-    bearer,
+    bearers,
     checked,
     encoded,
     first_that_works,
     plain,
     printable,
     said,
+    the_end,
 )
 
 MOST_LITERALS = 64 * 1024
@@ -83,7 +84,8 @@ async def capabilities(call: Call) -> Offer:
 
 
 async def start_tls(call: Call, secure: Secure) -> None:
-    """TLS.  What was offered before is worth nothing now (rfc3501#6.2.1): ask again.  `secure` does the handshake."""
+    """TLS.  What was offered before is worth nothing now (rfc3501#6.2.1): ask again.  `secure` does the
+    handshake."""
     call.write(b"S STARTTLS\r\n")
     answer = await _answer(call, b"S")
     if answer.word != b"OK":
@@ -120,9 +122,9 @@ async def log_in(call: Call, offer: Offer, user: bytes, secret: bytes, authzid: 
 async def xoauth2(call: Call, offer: Offer, user: bytes, token: bytes) -> Offer:
     """The same with an access token."""
     checked(user, token)
-    if not offer.has("AUTH=XOAUTH2"):
-        raise LoginUnavailable("the server does not offer AUTH=XOAUTH2")
-    return await first_that_works([partial(_sasl, call, offer, b"XOAUTH2", [bearer(user, token)], (token,))])
+    offered = [word.upper().removeprefix("AUTH=") for word in offer]
+    ways = bearers(offered, user, token)
+    return await first_that_works(partial(_sasl, call, offer, way, [words], (token,)) for way, words in ways)
 
 
 def _ways(
@@ -186,10 +188,10 @@ async def _sasl(
 
 
 def _response(left: list[bytes], mechanism: bytes) -> bytes:
-    """What comes next; when all is said there is only an end to it, which XOAUTH2 writes as an empty line."""
+    """What comes next; when all is said there is only an end to it."""
     if left:
         return encoded(left.pop(0))
-    return b"" if mechanism == b"XOAUTH2" else b"*"
+    return the_end(mechanism)
 
 
 async def _logged_in(call: Call, answer: _Answer) -> Offer:

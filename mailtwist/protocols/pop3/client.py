@@ -14,13 +14,14 @@ from mailtwist.protocols.dialogue import (
     Offer,
     OtherWay,
     Secure,
-    bearer,
+    bearers,
     checked,
     encoded,
     first_that_works,
     plain,
     printable,
     said,
+    the_end,
 )
 from mailtwist.protocols.xclient import pop3_command
 
@@ -75,7 +76,8 @@ async def capabilities(call: Call) -> Offer:
 
 
 async def start_tls(call: Call, secure: Secure) -> None:
-    """TLS.  What was offered before is worth nothing now (rfc2595#4): ask again.  `secure` does the handshake."""
+    """TLS.  What was offered before is worth nothing now (rfc2595#4): ask again.  `secure` does the
+    handshake."""
     call.write(b"STLS\r\n")
     answer = await _answer(call)
     if not answer.good:
@@ -104,9 +106,8 @@ async def log_in(call: Call, offer: Offer, user: bytes, secret: bytes, authzid: 
 async def xoauth2(call: Call, offer: Offer, user: bytes, token: bytes) -> Offer:
     """The same with an access token."""
     checked(user, token)
-    if "XOAUTH2" not in offer.of("SASL"):
-        raise LoginUnavailable("the server does not offer SASL XOAUTH2")
-    await first_that_works([partial(_sasl, call, b"XOAUTH2", [bearer(user, token)], (token,))])
+    ways = bearers(offer.of("SASL"), user, token)
+    await first_that_works(partial(_sasl, call, way, [words], (token,)) for way, words in ways)
     return await capabilities(call)
 
 
@@ -151,7 +152,7 @@ async def _sasl(call: Call, name: bytes, responses: Sequence[bytes], secrets: Se
         if answer.mark != b"+":
             break
         silent = False
-        call.write((encoded(left.pop(0)) if left else b"" if name == b"XOAUTH2" else b"*") + b"\r\n")
+        call.write((encoded(left.pop(0)) if left else the_end(name)) + b"\r\n")
         answer = await _answer(call, secrets)
     if silent and not answer.good:
         raise OtherWay(f"AUTH {name.decode()}: {answer}")

@@ -13,13 +13,14 @@ from mailtwist.protocols.dialogue import (
     Offer,
     OtherWay,
     Secure,
-    bearer,
+    bearers,
     checked,
     encoded,
     first_that_works,
     plain,
     printable,
     said,
+    the_end,
 )
 
 MOST_LITERALS = 64 * 1024
@@ -82,9 +83,8 @@ async def log_in(call: Call, offer: Offer, user: bytes, secret: bytes, authzid: 
 async def xoauth2(call: Call, offer: Offer, user: bytes, token: bytes) -> Offer:
     """The same with an access token."""
     checked(user, token)
-    if "XOAUTH2" not in offer.of("SASL"):
-        raise LoginUnavailable("the server does not offer SASL XOAUTH2")
-    await first_that_works([partial(_sasl, call, b"XOAUTH2", [bearer(user, token)], (token,))])
+    ways = bearers(offer.of("SASL"), user, token)
+    await first_that_works(partial(_sasl, call, way, [words], (token,)) for way, words in ways)
     return await capabilities(call)
 
 
@@ -111,7 +111,7 @@ async def _sasl(call: Call, name: bytes, responses: Sequence[bytes], secrets: Se
         if answer.word:
             break
         silent = False
-        call.write((_string(left.pop(0)) if left else b'""' if name == b"XOAUTH2" else b'"*"') + b"\r\n")
+        call.write((_string(left.pop(0)) if left else b'"%s"' % the_end(name)) + b"\r\n")
         answer = await _answer(call, secrets)
     _judge(name.decode(), answer, silent)
 

@@ -12,13 +12,14 @@ from mailtwist.protocols.dialogue import (
     Offer,
     OtherWay,
     Secure,
-    bearer,
+    bearers,
     checked,
     encoded,
     first_that_works,
     plain,
     printable,
     said,
+    the_end,
 )
 from mailtwist.protocols.smtp.answers import Answer, answer
 from mailtwist.protocols.xclient import commands
@@ -90,9 +91,8 @@ async def log_in(call: Call, offer: Offer, user: bytes, secret: bytes, authzid: 
 async def xoauth2(call: Call, offer: Offer, user: bytes, token: bytes) -> Offer:
     """The same with an access token."""
     checked(user, token)
-    if "XOAUTH2" not in offer.of("AUTH"):
-        raise LoginUnavailable("the server does not offer AUTH XOAUTH2")
-    await first_that_works([partial(_sasl, call, b"XOAUTH2", [bearer(user, token)], (token,))])
+    ways = bearers(offer.of("AUTH"), user, token)
+    await first_that_works(partial(_sasl, call, way, [words], (token,)) for way, words in ways)
     return offer
 
 
@@ -118,7 +118,7 @@ async def _sasl(call: Call, name: bytes, responses: Sequence[bytes], secrets: Se
         if reply.code != 334:
             break
         silent = False
-        call.write((encoded(left.pop(0)) if left else b"" if name == b"XOAUTH2" else b"*") + b"\r\n")
+        call.write((encoded(left.pop(0)) if left else the_end(name)) + b"\r\n")
         reply = await answer(call)
     _judge(reply, silent, f"AUTH {name.decode()}: {said(str(reply).encode(), *secrets)}")
 
