@@ -19,6 +19,11 @@ class Timer(Protocol):
 class Patience:
     """Watches while somebody waits for the peer; time that we take ourselves does not count."""
 
+    __slots__ = (
+        *("_later", "_expired", "_now", "_timer", "_until", "_rings"),
+        *("_watching", "_fresh", "_seconds", "_enough", "_came"),
+    )
+
     def __init__(
         self,
         later: Callable[[float, Callable[[], None]], Timer],

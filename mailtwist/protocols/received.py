@@ -16,6 +16,8 @@ _PAIRS = frozenset({"\r\n"})
 class Received:
     """Octets in order.  Taking from the front moves nothing; no octet is searched twice for one thing."""
 
+    __slots__ = ("_data", "_searched")
+
     def __init__(self) -> None:
         self._data = bytearray()
         self._searched = 0

@@ -10,6 +10,7 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from mailtwist.kit.alongside import Alongside
 from mailtwist.kit.clock import Clock, SystemClock
 from mailtwist.kit.driven import Driven, Wait
 from mailtwist.kit.events import Event, connection_id
@@ -52,7 +53,7 @@ class Turns:
         self._more_came: Wait | None = None
         self._has_room: Deferred[None] | None = None
         self._life: Driven | None = None
-        self._also: list[Deferred[Any]] = []
+        self._also = Alongside(TURN_FAILED.failure, Closed)
         self._owed: AsyncIterator[bytes] | None = None
         self._between = True
         self._held = self._told = self._listens = self._last = self._closing = False
@@ -91,7 +92,7 @@ class Turns:
 
     def also(self, work: Coroutine[Any, Any, Any]) -> None:
         """`work` is part of the turn under way: begun now, awaited before the next turn."""
-        self._also.append(Deferred.fromCoroutine(work))
+        self._also.begin(work)
 
     def tell(self) -> None:
         """Something besides octets has happened: `line_or_told` returns, now or when it is next called.
@@ -118,6 +119,17 @@ class Turns:
             self._closing = True
             self._patience.watch(self.progress)
 
+    def hand_over(self) -> bytes:
+        """The turn under way is the last, and the transport somebody else's from now on.  What is unread."""
+        self._out.flush()
+        self._out.unregister()
+        self.over = True
+        self._patience.end()
+        unread = self._in.take(len(self._in))
+        if self._held:
+            self._to.resumeProducing()
+        return unread
+
     def ours(self) -> None:
         """A value command begins: from here the transport tells us when it is full."""
         if not self.over:
@@ -138,7 +150,7 @@ class Turns:
             if not self.over:
                 raise  # nobody has closed: something within the turn was cancelled, which is a bug
         finally:
-            self._drop_work()
+            self._also.drop()
 
     async def _take_turn(self, turn: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         if (owed := self._owed) is not None:
@@ -159,8 +171,7 @@ class Turns:
             self._out.unregister()
 
     async def _rest_of_turn(self) -> None:
-        while self._also:  # what a subclass began with super().do_X()
-            await self._also.pop(0)
+        await self._also.done()  # what a subclass began with super().do_X()
         if not self.over and leaving(self._to):  # a third party's transport.loseConnection()
             self.close()
         self.ours()
@@ -186,12 +197,6 @@ class Turns:
         TURN_FAILED.failure(failure, connection=self.id)
         if not self.over:
             self._last_words(self._speaker.crashed)
-
-    def _drop_work(self) -> None:
-        for work in self._also:
-            work.addErrback(_log_unless_cancelled)
-            work.cancel()
-        self._also.clear()
 
     async def line(self, limit: int | None = None, patience: float | None = None) -> bytes:
         """The next line, without CRLF.  `limit` and `patience` are `self.limit` and `self.idle` where not
@@ -330,11 +335,6 @@ class Turns:
             self._last_words(self._speaker.timeoutConnection)
         if self._life is not None:
             self._life.cancel()
-
-
-def _log_unless_cancelled(failure: Failure) -> None:
-    if not failure.check(CancelledError, Closed):
-        TURN_FAILED.failure(failure)
 
 
 class TakesTurns(TwistedProtocol):
