@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from mailtwist.config.network import Networks
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
+from mailtwist.protocols.ends import leaving
 from mailtwist.protocols.proxy import Header, NotAHeader, Place, read
 from mailtwist.services.limits import Refusals
 from mailtwist.services.listen import plain
@@ -116,7 +117,7 @@ class Introduced(TwistedProtocol):
             return
         transport.protocol = inner
         inner.makeConnection(transport)
-        if rest and transport.connected:
+        if rest and not leaving(transport):
             transport.protocol.dataReceived(rest)
 
     def _tell(self, source: Place, destination: Place, unique: bytes) -> None:

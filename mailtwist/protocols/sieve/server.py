@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.cred.error import LoginDenied, LoginFailed, UnauthorizedLogin, UnhandledCredentials
-from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -15,6 +14,7 @@ from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.errors import LineTooLong, Malformed, Unframed
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism, mechanisms
+from mailtwist.protocols.server import encrypted, peer
 from mailtwist.protocols.sieve.command import Answer, Capability, Command, State
 from mailtwist.protocols.sieve.extension import Dialect
 from mailtwist.protocols.sieve.limits import Limits
@@ -138,7 +138,7 @@ class SieveServer(TakesTurns):
 
     @property
     def encrypted(self) -> bool:
-        return bool(ISSLTransport.providedBy(self.transport))
+        return encrypted(self.transport)
 
     @property
     def may_sign_in(self) -> bool:
@@ -203,4 +203,5 @@ class SieveServer(TakesTurns):
             trusted=self.trusted(self.address),
             connection=self.turns.id,
             service=self.service,
+            peer=peer(self.transport),
         )
