@@ -60,7 +60,7 @@ class Call(TwistedProtocol):
 
     `patience` is how many seconds an answer may take, from its first octet to its last; `until` is the moment
     of `clock.seconds()` after which nothing is waited for (a whole login has to be over by then).  `where` is
-    the other side's name in the log, `ended` is called once when the connection has gone."""
+    its name in the log; `made` is called when there is a connection, `ended` when it has gone."""
 
     transport: Any
 
@@ -71,6 +71,7 @@ class Call(TwistedProtocol):
         self.until = inf
         self.over = False
         self.encrypted = False
+        self.made: Callable[[], None] | None = None
         self.ended: Callable[[], None] | None = None
         self._in = bytearray()
         self._searched = self._unwatched = 0
@@ -191,6 +192,9 @@ class Call(TwistedProtocol):
     def connectionMade(self) -> None:
         if hasattr(self.transport, "setTcpNoDelay"):  # a UNIX socket has none
             self.transport.setTcpNoDelay(True)
+        made, self.made = self.made, None
+        if made is not None:
+            made()
 
     def dataReceived(self, data: bytes) -> None:
         if self.over:
