@@ -19,11 +19,11 @@ class Server:
 
     doors: tuple[str, ...] = ()
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, certificate: Certificate | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"behind-{kind}-"))  # sockets need a short path
         self.folder.chmod(0o755)
         self.ports = dict(zip(self.doors, free_ports(len(self.doors)), strict=True))
-        self.certificate = self._certified()
+        self.certificate = certificate or self._certified()
 
     def _certified(self) -> Certificate:
         return certificate(self.folder, "server")

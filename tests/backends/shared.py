@@ -5,6 +5,7 @@ from functools import cache
 from typing import TypeVar
 
 from tests.backends.dovecot import Dovecot, LoginOnly, NamedOnly
+from tests.backends.postfix import PostfixBehind
 from tests.backends.server import Server
 from tests.backends.sink import Sink
 
@@ -35,6 +36,12 @@ def login_only() -> LoginOnly:
 def named_only() -> NamedOnly:
     """Has a wrong certificate for who does not say what it wants."""
     return until_the_end(NamedOnly("named-only", relay=sink().port))
+
+
+@cache
+def postfix() -> PostfixBehind:
+    """Asks `dovecot` who may log in."""
+    return until_the_end(PostfixBehind(dovecot().auth, relay=sink().port))
 
 
 def until_the_end(server: Kind) -> Kind:
