@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from mailtwist.auth.api import LoginRefused, LoginUnavailable
 from mailtwist.kit.trouble import Trouble
-from mailtwist.protocols.client import NotAnswered
 
 T = TypeVar("T")
 
@@ -19,6 +18,9 @@ LONGEST_SAID = 200
 
 MOST_LINES = 200
 """Lines of one answer that is not data."""
+
+UNSUPPORTED = b"unsupported authentication mechanism"
+"""How Dovecot refuses LOGIN, USER and the like where it has no PLAIN: with the code of a wrong password."""
 
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 
@@ -77,16 +79,17 @@ async def first_that_works(ways: Iterable[Callable[[], Awaitable[T]]]) -> T:
             return await way()
         except OtherWay as refused:
             last = refused
-        except LoginUnavailable:
+        except (LoginRefused, LoginUnavailable):
             raise
-        except (NotAnswered, NotServed) as trouble:
-            raise LoginUnavailable(trouble.detail) from trouble
+        except Trouble as trouble:
+            raise LoginUnavailable(trouble.detail or trouble.public) from trouble
     raise LoginUnavailable(last.reason)
 
 
-def checked(*octets: bytes) -> None:
-    """These can stand in a command.  The decision has seen to it; what follows stands or falls with it."""
-    if any(_CONTROLS.search(one) for one in octets) or not octets[0]:
+def checked(user: bytes, secret: bytes, authzid: bytes = b"") -> None:
+    """These can stand in a command.  The decision has seen to it; what follows stands or falls with it: an
+    empty password is nobody's, and to some servers everybody's."""
+    if not user or not secret or any(_CONTROLS.search(one) for one in (user, secret, authzid)):
         raise LoginRefused("bad-octets")
 
 

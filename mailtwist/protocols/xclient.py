@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 LONGEST = 512
 """Octets of an SMTP command with its CRLF, which is what Postfix reads."""
 
-LONGEST_POP3 = 1024
-"""The same in Dovecot's POP3 server."""
+LONGEST_OF_DOVECOT = 1024
+"""The same in Dovecot's POP3 and ManageSieve servers."""
 
 UNAVAILABLE = "[UNAVAILABLE]"
 
@@ -47,8 +47,8 @@ def commands(offered: Sequence[str], facts: Mapping[str, str]) -> Sequence[bytes
     return [one + b"\r\n" for one in (*lines, line) if one != b"XCLIENT"]
 
 
-def pop3_command(facts: Mapping[str, str]) -> bytes:
-    """The one line for Dovecot's POP3 server, where nothing is escaped: a value with a blank in it, or of
+def one_command(facts: Mapping[str, str]) -> bytes:
+    """The one line for Dovecot's POP3 and ManageSieve servers, where nothing is escaped: a value with a blank in it, or of
     other letters, is not told, and none that makes the line too long."""
     line = b"XCLIENT"
     for name, value in facts.items():
@@ -56,6 +56,6 @@ def pop3_command(facts: Mapping[str, str]) -> bytes:
         fits = (
             _NAME.fullmatch(name) and value and value.isascii() and value.isprintable() and " " not in value
         )
-        if fits and len(line) + len(word) + 2 <= LONGEST_POP3:
+        if fits and len(line) + len(word) + 2 <= LONGEST_OF_DOVECOT:
             line += word
     return line + b"\r\n"

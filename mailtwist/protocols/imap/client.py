@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from mailtwist.auth.api import LoginRefused, LoginUnavailable
+from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginUnavailable
 from mailtwist.protocols.client import Call
 from mailtwist.protocols.dialogue import (
     MOST_LINES,
     NOTHING,
+    UNSUPPORTED,
     NotServed,
     Offer,
     OtherWay,
@@ -38,6 +39,11 @@ SMALL = 4096
 
 REFUSED = frozenset({"", "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "ALERT", "WEBALERT"})
 """Response codes of a NO that say that name or password are wrong (rfc5530#3), or say nothing."""
+
+OF_THE_ACCOUNT = frozenset(
+    ("CONTACTADMIN", "CORRUPTION", "INUSE", "LIMIT", "OVERQUOTA", "REFERRAL", "SERVERBUG")
+)
+"""Those of trouble with one account, which says nothing about the others'."""
 
 NOT_THIS_WAY = frozenset({"PRIVACYREQUIRED", "CANNOT", "CLIENTBUG", "NOPERM"})
 
@@ -201,11 +207,12 @@ async def _logged_in(call: Call, answer: _Answer) -> Offer:
 
 
 def _no_way_in(answer: _Answer) -> Exception:
-    if answer.word != b"NO" or answer.code in NOT_THIS_WAY:
+    if answer.word != b"NO" or answer.code in NOT_THIS_WAY or UNSUPPORTED in answer.text.lower():
         return OtherWay(f"login: {answer}")
     if answer.code in REFUSED:
         return LoginRefused("wrong-password")
-    return LoginUnavailable(f"login: {answer}")
+    kind = AccountUnavailable if answer.code in OF_THE_ACCOUNT else LoginUnavailable
+    return kind(f"login: {answer}")
 
 
 # -- the grammar of answers

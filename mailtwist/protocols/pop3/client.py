@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from mailtwist.auth.api import LoginRefused, LoginUnavailable
+from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginUnavailable
 from mailtwist.protocols.client import Call
 from mailtwist.protocols.dialogue import (
     MOST_LINES,
     NOTHING,
+    UNSUPPORTED,
     NotServed,
     Offer,
     OtherWay,
@@ -23,13 +24,16 @@ from mailtwist.protocols.dialogue import (
     said,
     the_end,
 )
-from mailtwist.protocols.xclient import pop3_command
+from mailtwist.protocols.xclient import one_command
 
 LONGEST = 255
 """Octets of a command with its CRLF (rfc2449#4); longer responses have lines of their own (rfc5034#4)."""
 
 REFUSED = frozenset({"", "AUTH"})
 """Response codes of an -ERR that say that name or password are wrong, or say nothing (rfc3206#4)."""
+
+OF_THE_ACCOUNT = frozenset({"IN-USE", "LOGIN-DELAY", "SYS/PERM"})
+"""Those of trouble with one account, which says nothing about the others'."""
 
 _CODE = re.compile(rb"\[([A-Za-z0-9/-]+)[^\]]*\]")
 
@@ -87,7 +91,7 @@ async def start_tls(call: Call, secure: Secure) -> None:
 
 async def xclient(call: Call, facts: Mapping[str, str]) -> None:
     """Who the client is, in Dovecot's way."""
-    call.write(pop3_command(facts))
+    call.write(one_command(facts))
     answer = await _answer(call)
     if not answer.good:
         raise NotServed(f"XCLIENT: {answer}")
@@ -162,9 +166,12 @@ async def _sasl(call: Call, name: bytes, responses: Sequence[bytes], secrets: Se
 def _judge(command: str, answer: _Answer) -> None:
     if answer.good:
         return
+    if UNSUPPORTED in answer.text.lower():
+        raise OtherWay(f"{command}: {answer}")
     if answer.mark == b"-ERR" and answer.code in REFUSED:
         raise LoginRefused("wrong-password")
-    raise LoginUnavailable(f"{command}: {answer}")
+    kind = AccountUnavailable if answer.code in OF_THE_ACCOUNT else LoginUnavailable
+    raise kind(f"{command}: {answer}")
 
 
 async def _answer(call: Call, secrets: Sequence[bytes] = ()) -> _Answer:

@@ -1,7 +1,7 @@
 """A dialogue with a ManageSieve server, as far as the end of a login.  rfc5804#1.2 rfc5804#2.1 rfc5804#2.2"""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,6 +9,7 @@ from mailtwist.auth.api import LoginRefused, LoginUnavailable
 from mailtwist.protocols.client import Call
 from mailtwist.protocols.dialogue import (
     MOST_LINES,
+    UNSUPPORTED,
     NotServed,
     Offer,
     OtherWay,
@@ -22,6 +23,7 @@ from mailtwist.protocols.dialogue import (
     said,
     the_end,
 )
+from mailtwist.protocols.xclient import one_command
 
 MOST_LITERALS = 64 * 1024
 """Octets of literals in one answer."""
@@ -68,6 +70,14 @@ async def start_tls(call: Call, secure: Secure) -> Offer:
         raise NotServed(f"STARTTLS: {answer}")
     await secure()
     return await _offered(call, "the greeting under TLS")
+
+
+async def xclient(call: Call, facts: Mapping[str, str]) -> None:
+    """Who the client is, in Dovecot's way."""
+    call.write(one_command(facts))
+    answer = await _answer(call)
+    if answer.word != "OK":
+        raise NotServed(f"XCLIENT: {answer}")
 
 
 # -- the login
@@ -126,7 +136,7 @@ def _judge(name: str, answer: _Answer, silent: bool) -> None:
     if answer.word == "OK":
         return
     words = f"AUTHENTICATE {name}: {answer}"
-    if answer.word == "NO" and (silent or answer.code in NOT_THIS_WAY):
+    if answer.word == "NO" and (silent or answer.code in NOT_THIS_WAY or UNSUPPORTED in answer.text.lower()):
         raise OtherWay(words)
     if answer.word == "NO" and not answer.code:
         raise LoginRefused("wrong-password")

@@ -1,0 +1,44 @@
+"""Which server behind us somebody's login goes to: one for all, or by a route."""
+
+from collections.abc import Mapping
+
+from mailtwist.auth.api import LoginUnavailable
+from mailtwist.config.part import Assembly
+from mailtwist.gateway.api import Kind, Route, Upstream
+
+BOTH = 'say "upstream" or "route", not both: a route names the upstream of each login'
+
+
+class Chosen:
+    """What the settings `upstream` and `route` of a section mean.  ValueError when both are set."""
+
+    def __init__(self, assembly: Assembly, upstream: str | None, route: str | None) -> None:
+        if upstream and route:
+            raise ValueError(BOTH)
+        self._only: Upstream | None = assembly.part("upstream", upstream) if upstream else None
+        self._route: Route | None = assembly.part("route", route) if route else None
+        self._all: Mapping[str, Upstream] = assembly.parts("upstream") if route else {}
+
+    def __bool__(self) -> bool:
+        return self._only is not None or self._route is not None
+
+    @property
+    def always(self) -> Upstream | None:
+        """The one that everybody's logins go to; None where that depends on the name."""
+        return self._only
+
+    async def upstream(self, name: str, kind: Kind) -> Upstream | None:
+        """The one for a canonical login name or address; None when nobody's is."""
+        if self._route is None:
+            return self._only
+        named = await self._route.upstream(name, kind)
+        if named is None:
+            return None
+        if named not in self._all:
+            raise LoginUnavailable(f"the route names [upstream:{named}], and there is no such section")
+        return self._all[named]
+
+    @property
+    def possible(self) -> tuple[Upstream, ...]:
+        """Those that somebody may be sent to, in the order of the file."""
+        return (self._only,) if self._only is not None else tuple(self._all.values())
