@@ -62,6 +62,7 @@ class POP3Server(TakesTurns, pop3.POP3):
     ctx: Any = None
     portal: Any = None
     factory: Any = None
+    asked_for: tuple[Any, ...] = (IMailAccount, pop3.IMailbox)
     mbox: Any = None
     timeOut: Any
     magic = b"POP3 ready"  # no <time stamp@host>: that would offer APOP (rfc1939#7)
@@ -251,7 +252,7 @@ class POP3Server(TakesTurns, pop3.POP3):
     # -- login and the end
     async def sign_in(self, credentials: Credentials | Foreign) -> None:
         try:
-            arriving = shield(started(self._arrive(credentials)), self._too_late)
+            arriving = shield(started(self.arrive(credentials)), self._too_late)
             self.mbox, self._onLogout = await arriving
         except LoginRefused:
             self._failed += 1
@@ -263,9 +264,9 @@ class POP3Server(TakesTurns, pop3.POP3):
         maildrop = mbox if isinstance(mbox, StoreMaildrop) else None
         spawn(_left(maildrop, logout, None), "leaving a maildrop")
 
-    async def _arrive(self, credentials: Credentials | Foreign) -> tuple[Any, Any]:
-        """(mailbox, logout); nobody is logged in when this raises."""
-        interface, avatar, logout = await self._log_in(credentials)
+    async def arrive(self, credentials: Credentials | Foreign) -> tuple[Any, Any]:
+        """(mailbox, logout); nobody is logged in when this raises.  What it asks for is `asked_for`."""
+        interface, avatar, logout = await self.log_in(credentials)
         native = interface is IMailAccount
         account = avatar.id if native else _named(credentials)
         try:
@@ -281,7 +282,8 @@ class POP3Server(TakesTurns, pop3.POP3):
         kept_for = self.retention
         return None if kept_for is None or math.isinf(kept_for) else self.clock.now() - kept_for
 
-    async def _log_in(self, credentials: Credentials | Foreign) -> Any:
+    async def log_in(self, credentials: Credentials | Foreign) -> Any:
+        """(interface, avatar, logout)."""
         try:
             if isinstance(credentials, Foreign):
                 return await self._portal(credentials.credentials)
@@ -316,7 +318,7 @@ class POP3Server(TakesTurns, pop3.POP3):
     def _portal(self, credentials: Any) -> Deferred[Any]:
         if self.portal is None:
             raise UnauthorizedLogin
-        login: Deferred[Any] = self.portal.login(credentials, None, IMailAccount, pop3.IMailbox)
+        login: Deferred[Any] = self.portal.login(credentials, None, *self.asked_for)
         return login
 
     async def update(self) -> None:

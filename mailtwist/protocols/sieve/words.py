@@ -147,7 +147,7 @@ def _more(line: bytes, at: int, words: list[Word], most: int) -> int | None:
         if len(words) == most:
             raise _Broken("Too many arguments", line)
         if found[3] is not None:
-            return int(found[3])
+            return _number(found[3], line)
         words.append(_unquoted(found[1]) if found[1] is not None else _number(found[2], line))
         at = found.end()
     return None
