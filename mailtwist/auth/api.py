@@ -22,9 +22,9 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A connection beside its address, as the client's side knows it: the client's port, where it connected to
-    ('' and 0: not known), the name that it asked for with TLS (SNI); `hops` is through how many gateways of
-    ours it has come."""
+    """A connection beside its address, as the client's side knows it: the client's port, where it connected
+    to ('' and 0: not known), the name that it asked for with TLS (SNI); `hops` is through how many gateways
+    of ours it has come."""
 
     port: int = 0
     server_address: str = ""
@@ -37,7 +37,8 @@ class Peer:
 class LoginRequest:
     """One attempt.  `user` and `secret` are the octets the client sent; `address` is the client's, as text;
     `trusted`: the network is listed as trusted, which lifts TLS and address limits, never the factor.
-    `connection` is the id of the connection in the log, `service` the name of the section it came to."""
+    `connection` is the id of the connection in the log, `service` the name of the section it came to;
+    `behind` is what has to be opened there, where the directory opens nothing."""
 
     protocol: DoorName
     user: bytes
@@ -50,6 +51,7 @@ class LoginRequest:
     connection: str = ""
     service: str = ""
     peer: Peer = Peer()
+    behind: "Behind | None" = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,17 @@ class SupportsOpening(Protocol):
     async def open(self, person: Person, password: bytes, request: LoginRequest) -> Any | None:
         """What the login opened, for this connection alone; None when the password is wrong.  What has an end
         (`SupportsClosing`) gets it from the decision, should the login come to nothing after all."""
+
+
+class Behind(Protocol):
+    """What a login has to open behind a directory that opens nothing: in the gateway, the session at the
+    server behind us.  What it says counts like what a directory says."""
+
+    async def open(self, accepted: Accepted, request: LoginRequest) -> Any:
+        """What was opened, for this connection alone (see `SupportsOpening`); `accepted` is the way in,
+        should it be one.  `LoginRefused` with "wrong-password" when the password is wrong there, with
+        "no-vault" when there is none to be tried.  `LoginUnavailable`, which counts against the directory and
+        everybody in it; `AccountUnavailable` where others need not have the same trouble."""
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from mailtwist.auth.api import (
+    Accepted,
     AccountUnavailable,
     Directory,
     LoginRefused,
@@ -26,8 +27,8 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import spawn, started
 from mailtwist.kit.trouble import Trouble
 
-_Answer = tuple[Any, bool]
-"""What was opened, and whether the password is right."""
+_Answer = tuple[Any, str]
+"""What was opened; and the reason if the password is wrong, else ''."""
 
 STRANGERS = 32
 """Passwords alone that are before directories at once; others wait, and are no trouble of
@@ -36,6 +37,11 @@ the directory."""
 NOWHERE = "(none)"
 DOUBTED = "directory-doubted"
 """The reason when a directory has refused a password and is not believed."""
+
+
+WRONG, BEHIND, NO_VAULT = "wrong-password", "refused-behind", "no-vault"
+"""Reasons: the directory does not take the password; it does, and the server behind it does not; a password
+is wanted there, and none is sealed."""
 
 
 class Asking:
@@ -63,51 +69,79 @@ class Asking:
     async def opened(
         self, who: Who, password: bytes, request: LoginRequest, entry: Entry, *, coded: bool
     ) -> Any:
-        """What the directory opened, if it opens anything; the password is right.  `LoginRefused` when it is
-        wrong; for who may not log in, after the same work.  `LoginUnavailable` also when the directory seems
-        to refuse everybody.  `coded`: a right code has led here."""
+        """What the directory opened, if it opens anything, or what there is behind it; the password is right.
+        `LoginRefused` when it is wrong; for who may not log in, after the same work.  `LoginUnavailable` also
+        when the directory seems to refuse everybody.  `coded`: a right code has led here."""
         stand_aside()
         if entry.trusted or coded:  # whose code was right must not be told apart by how long this takes
             become_known()
-            return await self._opened(who, password, request, entry, coded)
+            return await self._opened(who, self._answer(who, password, request), entry, coded)
         async with self._strangers.turn():
-            return await self._opened(who, password, request, entry, coded)
+            return await self._opened(who, self._answer(who, password, request), entry, coded)
 
-    async def _opened(
-        self, who: Who, password: bytes, request: LoginRequest, entry: Entry, coded: bool
-    ) -> Any:
+    async def unsealed(self, who: Who, password: bytes, request: LoginRequest, entry: Entry) -> Any:
+        """The same for a password that was sealed under an app password.  It is for whoever opens something:
+        a directory that opens nothing is not asked about it."""
+        if who.directory in self._openers:
+            return await self.opened(who, password, request, entry, coded=False)
+        if who.reason:
+            raise LoginRefused(who.reason)
+        return await self._opened(who, self._behind(who, password, request, vault=True), entry, False)
+
+    async def without_password(self, who: Who, request: LoginRequest) -> Any:
+        """For an app password with no other one in it: the account is there and enabled, and that is enough
+        for a directory that opens nothing.  `LoginRefused` where that is not so."""
+        if who.reason or who.directory in self._openers:
+            raise LoginRefused(who.reason or NO_VAULT)
+        opened, wrong = await _answered(self._behind(who, b"", request))
+        if wrong:
+            raise LoginRefused(wrong)
+        return opened
+
+    async def _opened(self, who: Who, answer: Coroutine[Any, Any, _Answer], entry: Entry, coded: bool) -> Any:
         if entry.is_old_news(who.account):
+            answer.close()
             raise LoginUnavailable(DOUBTED)
         try:
-            opened, right = await _answered(self._answer(who, password, request))
-        except (CancelledError, AccountUnavailable):  # the client is gone; or nobody else has trouble
+            opened, wrong = await _answered(answer)
+        except (CancelledError, AccountUnavailable, LoginRefused):  # the client is gone; or it is his trouble
             raise
         except Exception as error:
             entry.away(_short(error), coded)
             raise
-        if right and not who.reason:
+        if not (wrong or who.reason):
             entry.accepted()
             return opened
         dropped(opened)
         if not entry.refused(who.account):
             raise LoginUnavailable(DOUBTED)
-        raise LoginRefused(who.reason or "wrong-password")
-
-    async def without_password(self, who: Who) -> None:
-        """For an app password with no other one in it: the account is there and enabled, and that is enough
-        for a directory that opens nothing.  `LoginRefused` where that is not so."""
-        if who.reason or who.directory in self._openers:
-            raise LoginRefused(who.reason or "no-vault")
+        raise LoginRefused(who.reason or wrong)
 
     async def _answer(self, who: Who, password: bytes, request: LoginRequest) -> _Answer:
         directory = self._directories.get(who.directory)
         if directory is None:
-            return None, False
+            return None, WRONG
         opener = None if who.reason else self._openers.get(who.directory)
         if opener is not None:
             opened = await opener.open(who.person, password, request)
-            return opened, opened is not None
-        return None, await directory.accepts(who.person, password)
+            return opened, WRONG if opened is None else ""
+        if not await directory.accepts(who.person, password):
+            return None, WRONG
+        return await self._behind(who, password, request)
+
+    async def _behind(
+        self, who: Who, password: bytes, request: LoginRequest, *, vault: bool = False
+    ) -> _Answer:
+        """What there is behind a directory that opens nothing and has said yes."""
+        if who.reason or request.behind is None:
+            return None, ""
+        accepted = Accepted(who.account, who.name, password, vault=vault)
+        try:
+            return await request.behind.open(accepted, request), ""
+        except LoginRefused as refused:
+            if refused.reason == NO_VAULT:
+                raise
+            return None, BEHIND
 
 
 def _answered(answer: Coroutine[Any, Any, _Answer]) -> Deferred[_Answer]:

@@ -1,5 +1,6 @@
 """twisted.cred's door to the decision: a checker for our servers and for any other Twisted application."""
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -8,7 +9,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailtwist.auth.api import Accepted, LoginRefused, LoginRequest
+from mailtwist.auth.api import Accepted, Behind, LoginRefused, LoginRequest
 from mailtwist.auth.asking import dropped
 from mailtwist.auth.credentials import MailLogin
 from mailtwist.auth.decision import Decision, the_decision
@@ -56,20 +57,24 @@ class DecisionChecker:
     `username` and `password`: where the client is remains unknown then, so codes count but no string is
     remembered, and it is for the application to see that passwords do not come in clear.
 
+    `behind` is what every login has to open, where its directory opens nothing.
+
     A refusal is `UnauthorizedLogin`; `LoginUnavailable` and `EncryptionRequired` stay what they are."""
 
     credentialInterfaces = (IUsernamePassword,)
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, behind: Behind | None = None) -> None:
         self._decision = decision
+        self._behind = behind
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """A `LoginTicket`.  Cancelling ends the login."""
         return started(self._login(credentials))
 
     async def _login(self, credentials: Any) -> LoginTicket:
+        request = replace(_request(credentials), behind=self._behind)
         try:
-            accepted = await self._decision.decide(_request(credentials))
+            accepted = await self._decision.decide(request)
         except LoginRefused as refused:
             raise UnauthorizedLogin(refused.public) from None
         return LoginTicket(accepted, login_id.get(), getattr(credentials, "holder", None))

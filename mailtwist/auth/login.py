@@ -26,9 +26,9 @@ class Login:
     def secret(self) -> bytes:
         return self.request.secret
 
-    def accepted(self, password: bytes, device: str, opened: Any) -> Accepted:
+    def accepted(self, password: bytes, device: str, opened: Any, *, vault: bool = False) -> Accepted:
         self.story.device = device
-        return Accepted(self.who.account, self.who.name, password, device, opened, self.mark)
+        return Accepted(self.who.account, self.who.name, password, device, opened, self.mark, vault)
 
     def facts(self) -> dict[str, str]:
         """For a mail to the account's owner."""

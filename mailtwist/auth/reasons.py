@@ -101,8 +101,9 @@ _ALL = (
     Reason(
         "no-vault",
         "refused",
-        "The app password is right, but the directory wants a password of its own, and none is sealed in it.",
-        "mailtwist app-password revoke NAME ID; mailtwist app-password add NAME",
+        "What was sent is right, but the directory, or the server behind, wants a password of its own, and"
+        " none is sealed in it: in an app password of before, or in a password with a code.",
+        "mailtwist app-password add NAME, and enter the new one in the mail program.",
     ),
     Reason(
         "other-network",
@@ -136,6 +137,12 @@ _ALL = (
         "refused",
         "The second factor passed, or none was needed; the directory refused the password.",
         guess=True,
+    ),
+    Reason(
+        "refused-behind",
+        "refused",
+        "The directory took the password, and the server behind did not: the two are not the same.",
+        "Change one of the two; or let the server behind be the directory ([directory:...] type = upstream).",
     ),
     # -- what is away, or waits
     Reason(

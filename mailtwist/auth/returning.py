@@ -4,7 +4,7 @@ from collections import deque
 from typing import Any
 
 from mailtwist.auth.api import Accepted, LoginRefused, LoginUnavailable, Source
-from mailtwist.auth.asking import DOUBTED, Asking, dropped, the_asking
+from mailtwist.auth.asking import DOUBTED, NO_VAULT, Asking, dropped, the_asking
 from mailtwist.auth.breaker import ACCOUNTS, Entry
 from mailtwist.auth.devices import WAITS, Devices, the_devices
 from mailtwist.auth.judging import Judge, the_judge
@@ -72,7 +72,8 @@ class Returning:
         except BaseException:
             dropped(opened)
             raise
-        return login.accepted(password or b"", device.id, opened)
+        vault = device.kind == APP_PASSWORD and password is not None
+        return login.accepted(password or b"", device.id, opened, vault=vault)
 
     async def _like_any_other(self, login: Login) -> None:
         """`TooManyAttempts` where a string that nobody has saved would get that: who is locked out does not
@@ -83,11 +84,13 @@ class Returning:
 
     async def _opened(self, login: Login, device: Device, password: bytes | None, entry: Entry | None) -> Any:
         if password is None or entry is None:
-            return await self._asking.without_password(login.who)
+            return await self._asking.without_password(login.who, login.request)
         try:
+            if device.kind == APP_PASSWORD:
+                return await self._asking.unsealed(login.who, password, login.request, entry)
             return await self._asking.opened(login.who, password, login.request, entry, coded=False)
-        except LoginRefused:
-            if login.who.reason:
+        except LoginRefused as refused:
+            if login.who.reason or refused.reason == NO_VAULT:
                 raise
             self._refused.append((login.who.directory, device))
             await self._devices.refused(device)

@@ -1,0 +1,174 @@
+"""Logins that open something behind a directory that opens nothing: its verdict counts like a directory's."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from mailtwist.auth.api import Accepted, AccountUnavailable, LoginRefused, LoginRequest, LoginUnavailable
+from mailtwist.auth.issuing import Wanted, the_app_passwords
+from mailtwist.kit.spawn import started
+from mailtwist.state.records import STALE_AFTER
+from tests.auth.house import AWAY, HOME, NAME, PASSWORD, House
+
+BACKEND = b"quite another"
+
+
+class Backend:
+    """What is behind: it takes one password, or what it is told to raise."""
+
+    def __init__(self, password: bytes) -> None:
+        self.password = password
+        self.raises: Exception | None = None
+        self.asked: list[Accepted] = []
+        self.closed = 0
+        self.waits: Deferred[None] | None = None
+
+    async def open(self, accepted: Accepted, request: LoginRequest) -> Any:
+        self.asked.append(accepted)
+        if self.waits is not None:
+            await self.waits
+        if self.raises is not None:
+            raise self.raises
+        if accepted.password != self.password:
+            raise LoginRefused("wrong-password")
+        return self
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class BehindCase(House):
+    password = PASSWORD
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.backend = Backend(self.password)
+
+    def request(
+        self, secret: bytes, address: str = HOME, user: str | bytes = NAME, **more: Any
+    ) -> LoginRequest:
+        return super().request(secret, address, user, behind=self.backend, **more)
+
+    def given(self, password: bytes | None) -> bytes:
+        issuing = the_app_passwords(self.assembly).issue("a1", Wanted(), password)
+        return self.successResultOf(started(issuing)).text.encode()
+
+
+class BehindTests(BehindCase):
+    """The server behind has the same password."""
+
+    def test_what_was_opened_comes_with_the_way_in(self) -> None:
+        secret = self.right()
+        for _ in range(2):  # with a code, and as a device
+            accepted = self.accepted(secret)
+            self.assertIs(accepted.opened, self.backend)
+            self.assertEqual((accepted.password, accepted.vault), (PASSWORD, False))
+            self.clock.advance(60)
+        self.assertEqual([one.account for one in self.backend.asked], ["a1"] * 2)
+
+    def test_it_hears_of_nobody_whose_code_or_password_is_wrong(self) -> None:
+        self.refused(self.wrong())
+        self.assertEqual(self.refused(b"wrong@" + self.code().encode()), "wrong-password")
+        self.assertEqual(self.backend.asked, [])
+
+    def test_its_refusal_looks_like_any_and_lets_no_device_in(self) -> None:
+        self.backend.password = BACKEND
+        secret = self.right()
+        self.assertEqual(self.refused(secret), "refused-behind")
+        self.assertEqual(self.told("login.accepted"), [])
+        self.assertEqual(list(self.successResultOf(started(self.durable.devices("a1")))), [])
+        self.assertEqual(self.refused(secret), "refused-before")
+        self.assertEqual(len(self.backend.asked), 1)
+
+    def test_a_changed_password_costs_it_two_questions_ten_minutes_apart(self) -> None:
+        secret = self.right()
+        self.accepted(secret)
+        self.backend.password = BACKEND
+        self.assertEqual(self.refused(secret), "old-password")
+        self.assertEqual(self.waits(secret), "device-waits")
+        self.clock.advance(STALE_AFTER)
+        self.assertEqual(self.refused(secret), "old-password")
+        self.clock.advance(STALE_AFTER)
+        self.assertEqual(self.refused(secret), "stale-device")
+        self.assertEqual(len(self.backend.asked), 3)
+
+    def test_while_it_is_away_no_code_is_looked_at(self) -> None:
+        self.backend.raises = LoginUnavailable("away")
+        for step in range(2):
+            self.waits(self.right(step))
+        asked = len(self.totp.asked)
+        self.assertEqual(self.waits(self.right(2)), "directory-away")
+        self.assertEqual(len(self.totp.asked), asked)
+
+    def test_trouble_with_one_account_is_nobody_elses(self) -> None:
+        self.backend.raises = AccountUnavailable("not-connected")
+        for _ in range(3):
+            self.assertEqual(self.waits(self.right()), "not-connected")
+            self.clock.advance(30)
+
+    def test_who_leaves_meanwhile_leaves_nothing_open(self) -> None:
+        left: list[bool] = []
+        self.backend.waits = Deferred(lambda gone: left.append(True))
+        waiting = self.begin(self.right())
+        waiting.addErrback(lambda failure: None)
+        waiting.cancel()
+        self.clock.advance(10)
+        self.assertEqual(left, [True])
+        self.assertEqual(self.told("login.accepted"), [])
+
+    def waits(self, secret: bytes) -> str:
+        """The reason for which it is told to come later."""
+        waiting = self.begin(secret)
+        self.clock.advance(2)
+        return self.failureResultOf(waiting, LoginUnavailable).value.reason
+
+
+class SealedTests(BehindCase):
+    """The server behind has a password of its own, and the directory opens nothing."""
+
+    password = BACKEND
+
+    def test_an_app_password_brings_it(self) -> None:
+        accepted = self.accepted(self.given(BACKEND), AWAY)
+        self.assertIs(accepted.opened, self.backend)
+        self.assertEqual((accepted.password, accepted.vault), (BACKEND, True))
+        self.assertEqual(self.directory.asked, [])  # its own is another one
+
+    def test_one_of_before_is_refused_uniformly_where_one_is_wanted(self) -> None:
+        self.backend.raises = LoginRefused("no-vault")
+        self.assertEqual(self.refused(self.given(None)), "no-vault")
+        self.assertEqual(self.refused(self.right()), "no-vault")
+        self.assertEqual(self.told("directory.away"), [])
+
+    def test_one_of_before_is_enough_where_none_is_wanted(self) -> None:
+        self.backend.password = b""
+        accepted = self.accepted(self.given(None))
+        self.assertIs(accepted.opened, self.backend)
+        self.assertIs(accepted.vault, False)
+
+    def test_a_changed_one_makes_it_stale_until_it_is_sealed_anew(self) -> None:
+        secret = self.given(BACKEND)
+        self.accepted(secret)
+        self.clock.advance(60)
+        self.backend.password = b"changed"
+        self.assertEqual(self.refused(secret), "old-password")
+        self.clock.advance(STALE_AFTER)
+        self.assertEqual(self.refused(secret), "old-password")
+        self.clock.advance(STALE_AFTER)
+        self.assertEqual(self.refused(secret), "stale-device")
+        resealing = the_app_passwords(self.assembly).reseal("a1", secret, b"changed")
+        self.successResultOf(started(resealing))
+        self.accepted(secret)
+
+    def test_who_is_disabled_does_not_get_there(self) -> None:
+        secret = self.given(BACKEND)
+        self.directory.add(NAME, PASSWORD, "a1", enabled=False)
+        self.assertEqual(self.refused(secret), "disabled")
+        self.assertEqual(self.refused(self.given(None)), "disabled")
+        self.assertEqual(self.backend.asked, [])
+
+    def test_where_nothing_is_behind_it_needs_nobody(self) -> None:
+        secret = self.given(BACKEND)
+        self.backend = None  # type: ignore[assignment]
+        accepted = self.accepted(secret)
+        self.assertEqual((accepted.opened, accepted.password, accepted.vault), (None, BACKEND, True))
