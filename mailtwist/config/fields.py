@@ -89,7 +89,7 @@ class SettingField:
     @property
     def kind(self) -> str:
         """What is to be written, in the words of the manual."""
-        if self.room:
+        if self.room and not hasattr(self.type, "named"):
             return f"the name of a [{self.room}:...] section" + (", or several" if self.many else "")
         if choices := _choices(self.type):
             return " or ".join(choices)

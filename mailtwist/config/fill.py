@@ -90,9 +90,10 @@ def _explained(error: ValueError, one: SettingField, written: WrittenSetting) ->
 
 
 def _names(one: SettingField, value: Any) -> list[str]:
-    """The sections of another room that a value names."""
+    """The sections of another room that a value names, or has `named` among other things."""
     if not one.room or not value:
         return []
+    value = getattr(value, "named", value)
     return list(value) if isinstance(value, tuple) else [str(value)]
 
 

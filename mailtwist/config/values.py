@@ -192,8 +192,8 @@ class Dotted(str):
 @dataclass(frozen=True)
 class PartName:
     """`Annotated[str, PartName("tls")]`: the name of a section `[tls:...]`; also `Annotated[Names, ...]` for
-    several and `Annotated[str | None, ...]` for one or none.  Read by `config.load`, which checks that the
-    section is there."""
+    several, `Annotated[str | None, ...]` for one or none, or a type of your own whose `named` are such names.
+    Read by `config.load`, which checks that the section is there."""
 
     room: str
 

@@ -1,0 +1,1 @@
+"""Which server behind us is whose: by a table in the config, or by what a Redis says."""

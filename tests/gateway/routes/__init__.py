@@ -1,0 +1,1 @@
+"""Which server behind us is whose."""
