@@ -6,15 +6,11 @@ from typing import Annotated, ClassVar, NamedTuple, Self
 
 from mailtwist.auth.names import BadName, canonical, canonical_domain
 from mailtwist.config.part import Assembly, Part
-from mailtwist.config.problems import Clean, Sentence
+from mailtwist.config.problems import shown
 from mailtwist.config.settings import setting
 from mailtwist.config.values import PartName
 from mailtwist.config.words import repeated, split
 from mailtwist.gateway.api import Kind
-
-NO_ARROW = Sentence("route-arrow", '"{text}" says not where to; write "{example}"')
-NO_NAME = Sentence("route-name", '"{text}" can be nobody\'s name: {reason}; write "{example}"')
-NAME_TWICE = Sentence("route-twice", '"{text}" is there twice; write it once')
 
 ANY = "*."
 
@@ -43,18 +39,19 @@ class Lines(tuple[Line, ...]):
     def parse(cls, text: str) -> Self:
         found = cls(cls._line(item) for item in split(text))
         if twice := repeated(line.whose for line in found):
-            raise NAME_TWICE.wrong(text=twice)
+            raise ValueError(f'"{shown(twice)}" is there twice; write it once')
         return found
 
     @classmethod
     def _line(cls, text: str) -> Line:
         whose, arrow, upstream = (word.strip() for word in text.partition("->"))
         if not (whose and arrow and upstream):
-            raise NO_ARROW.wrong(text=text, example=Clean(cls.example))
+            raise ValueError(f'"{shown(text)}" says not where to; write "{cls.example}"')
         try:
             return Line(cls.spelled(whose), upstream)
         except BadName as error:
-            raise NO_NAME.wrong(text=whose, reason=error, example=Clean(cls.example)) from None
+            words = f'"{shown(whose)}" can be nobody\'s name: {shown(str(error))}; write "{cls.example}"'
+            raise ValueError(words) from None
 
     @property
     def named(self) -> tuple[str, ...]:
