@@ -33,7 +33,7 @@ class _State(Enum):
 class Health:
     """One port of one host.  It is left alone when so many (`troubles`) different clients have had trouble
     there within a minute and nobody was served between, or when checks of our own fail.  One client alone,
-    who may be the reason, does not get so far.  After `pause` one client at a time tries it; a failure doubles
+    who may be the reason, does not get so far.  After `pause` one client at a time tries it; failing doubles
     the pause, up to a minute.  A check that goes well ends what failed checks began; when it was clients who
     had trouble, one of them has to be served first: a check does not log in."""
 

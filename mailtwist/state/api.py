@@ -5,11 +5,13 @@ from typing import Protocol, runtime_checkable
 
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.records import (
+    Backend,
     Ban,
     Bucket,
     Charge,
     Denied,
     Device,
+    Drain,
     Ending,
     Grant,
     LoginRecord,
@@ -208,6 +210,23 @@ class Durable(Protocol):
 
     async def bans(self) -> Sequence[Ban]:
         """Those that hold, the first to end first."""
+
+    # -- servers behind us
+    async def drain(self, drain: Drain) -> bool:
+        """The host gets nobody new from now on.  False, and nothing happens, when that is so already."""
+
+    async def undrain(self, host: str) -> bool:
+        """False when it was not drained."""
+
+    async def drains(self) -> Sequence[Drain]:
+        """By host."""
+
+    async def note_backends(self, upstream: str, process: str, backends: Sequence[Backend]) -> None:
+        """This is how this process finds all those of this `[upstream:...]`.  What others noted there lasts
+        for an hour."""
+
+    async def backends(self) -> Sequence[Backend]:
+        """As they were noted last, by upstream, host, kind and process."""
 
     # -- pins
     async def pins(self) -> Mapping[str, bytes]:

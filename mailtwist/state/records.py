@@ -249,3 +249,30 @@ class Ban:
     reason: str
     until: float
     by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """An admin (`by`) has said that `host`, a server behind us, gets nobody new."""
+
+    host: str
+    since: float
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One port of a server behind us, as a running `process` found it last, at `seen`.  `kind` is what is
+    spoken there; `reason` says why it is not `up`; it has been as it is since `since`.  `connections` are that
+    process's, to all ports of the host."""
+
+    upstream: str
+    host: str
+    kind: str
+    up: bool
+    reason: str
+    since: float
+    seen: float
+    connections: int
+    process: str = ""

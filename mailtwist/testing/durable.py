@@ -6,6 +6,7 @@ from mailtwist.kit.spawn import together
 from mailtwist.state.api import Durable, StateAway
 from mailtwist.state.records import Ban, LoginRecord, Notice, Token, Use
 from mailtwist.testing.clock import ManualClock
+from mailtwist.testing.durable_backends import BackendsContract
 from mailtwist.testing.durable_devices import DAY, NOW, DevicesContract, a_device
 from mailtwist.testing.durable_grants import GrantsContract
 
@@ -38,7 +39,7 @@ def a_notice(id: str, account: str = "ann", due_at: float = NOW) -> Notice:
     return Notice(id, account, "new-device", {"address": "192.0.2.7"}, NOW, due_at)
 
 
-class DurableContract(DevicesContract, GrantsContract):
+class DurableContract(DevicesContract, GrantsContract, BackendsContract):
     """Mix into a trial `TestCase` that has `async def make_durable()`, whose state goes by `clock`; each test
     gets a new, empty state."""
 

@@ -68,8 +68,15 @@ GATEWAY = (
             id TEXT NOT NULL, account TEXT NOT NULL, source TEXT NOT NULL, name TEXT NOT NULL,
             sealed BLOB NOT NULL, key_version INTEGER NOT NULL, created REAL NOT NULL, renewed REAL NOT NULL,
             refused_at REAL, PRIMARY KEY (account, source)) WITHOUT ROWID""",
+    """CREATE TABLE drains (
+            host TEXT PRIMARY KEY, since REAL NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL
+            ) WITHOUT ROWID""",
+    """CREATE TABLE backends (
+            upstream TEXT NOT NULL, host TEXT NOT NULL, kind TEXT NOT NULL, up INTEGER NOT NULL,
+            reason TEXT NOT NULL, since REAL NOT NULL, seen REAL NOT NULL, connections INTEGER NOT NULL,
+            process TEXT NOT NULL, PRIMARY KEY (upstream, host, kind, process)) WITHOUT ROWID""",
 )
-"""Who lets us into mailboxes at providers."""
+"""Who lets us into mailboxes at providers; servers behind us, and which of them are drained."""
 
 MIGRATIONS = (RELEASED, WHOLE_FACTOR, GATEWAY)
 """One per schema that was ever released, never changed after that."""

@@ -9,6 +9,7 @@ from mailtwist.config.places import File
 from mailtwist.config.settings import setting
 from mailtwist.kit.clock import Clock
 from mailtwist.state.database import Database
+from mailtwist.state.durable.backends import Backends
 from mailtwist.state.durable.bans import Bans
 from mailtwist.state.durable.devices import ALIVE, Devices
 from mailtwist.state.durable.endings import Endings, end
@@ -31,7 +32,7 @@ class Settings:
     )
 
 
-class SqliteState(Tokens, Grants, Devices, Endings, History, Notices, Bans):
+class SqliteState(Tokens, Grants, Devices, Endings, History, Notices, Bans, Backends):
     """`state.api.Durable`."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
