@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping
 
-from mailtwist.auth.api import LoginUnavailable
+from mailtwist.auth.api import Accepted, AccountUnavailable, LoginRefused, LoginRequest, LoginUnavailable
 from mailtwist.config.part import Assembly
-from mailtwist.gateway.api import Kind, Route, Upstream
+from mailtwist.gateway.api import Kind, Route, Session, Upstream
+from mailtwist.gateway.errand import errand
 
 BOTH = 'say "upstream" or "route", not both: a route names the upstream of each login'
+
+
+class Nobodys(LoginRefused):
+    """The route has no server for this name."""
+
+    def __init__(self) -> None:
+        super().__init__("unknown")
 
 
 class Chosen:
@@ -27,6 +35,11 @@ class Chosen:
         """The one that everybody's logins go to; None where that depends on the name."""
         return self._only
 
+    @property
+    def possible(self) -> tuple[Upstream, ...]:
+        """Those that somebody may be sent to, in the order of the file."""
+        return (self._only,) if self._only is not None else tuple(self._all.values())
+
     async def upstream(self, name: str, kind: Kind) -> Upstream | None:
         """The one for a canonical login name or address; None when nobody's is."""
         if self._route is None:
@@ -38,7 +51,20 @@ class Chosen:
             raise LoginUnavailable(f"the route names [upstream:{named}], and there is no such section")
         return self._all[named]
 
-    @property
-    def possible(self) -> tuple[Upstream, ...]:
-        """Those that somebody may be sent to, in the order of the file."""
-        return (self._only,) if self._only is not None else tuple(self._all.values())
+    async def serves(self, name: str, kind: Kind) -> bool:
+        """His server does."""
+        upstream = await self.upstream(name, kind)
+        return upstream is not None and upstream.serves(kind)
+
+    async def open(self, kind: Kind, accepted: Accepted, request: LoginRequest) -> Session:
+        """Logged in there.  `LoginRefused`, of which `Nobodys` is one.  `LoginUnavailable` when others have the
+        same trouble; `AccountUnavailable` when they need not: with a route they may go elsewhere."""
+        upstream = await self.upstream(accepted.name, kind)
+        if upstream is None:
+            raise Nobodys
+        try:
+            return await upstream.open(errand(kind, accepted, request))
+        except LoginUnavailable as error:
+            if self._route is None:
+                raise
+            raise AccountUnavailable(error.reason) from error

@@ -48,7 +48,7 @@ def commands(offered: Sequence[str], facts: Mapping[str, str]) -> Sequence[bytes
 
 
 def one_command(facts: Mapping[str, str]) -> bytes:
-    """The one line for Dovecot's POP3 and ManageSieve servers, where nothing is escaped: a value with a blank in it, or of
+    """The one line for Dovecot's POP3 and ManageSieve servers, where nothing is escaped: a value with a blank, or of
     other letters, is not told, and none that makes the line too long."""
     line = b"XCLIENT"
     for name, value in facts.items():

@@ -1,0 +1,146 @@
+"""A mail server behind the gateway, or a pool of them: `[upstream:...] type = server`."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import inf
+
+from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginUnavailable
+from mailtwist.config.part import Assembly, Part
+from mailtwist.gateway.abilities import Abilities
+from mailtwist.gateway.api import Errand, Guest, Kind
+from mailtwist.gateway.dial import Dialled, Pool
+from mailtwist.gateway.upstream.names import user_name
+from mailtwist.gateway.upstream.reaching import outbound, pool
+from mailtwist.gateway.upstream.session import OpenSession
+from mailtwist.gateway.upstream.settings import NOTHING_SERVED, Settings
+from mailtwist.gateway.upstream.talk import TALKS, Talk
+from mailtwist.gateway.upstream.ways import LOGINS
+from mailtwist.kit.trouble import Trouble
+from mailtwist.tls.certificates import BadCertificate
+
+TRIES = 2
+"""Hosts that are tried for one client, before anything was said that must not be said twice."""
+
+
+class Server:
+    """`gateway.api.Upstream`."""
+
+    def __init__(self, settings: Settings, assembly: Assembly) -> None:
+        if not settings.ways():
+            raise ValueError(NOTHING_SERVED)
+        self.name = assembly.name
+        self.hostname = assembly.hostname
+        self.by_xclient, self.by_id = settings.xclient, settings.id
+        self._settings = settings
+        self._assembly = assembly
+        self._ways = settings.ways()
+        self._login = LOGINS[settings.login](settings, assembly)
+        self._abilities = Abilities(assembly.name)
+        self._pool: Pool | None = None
+
+    async def start(self) -> None:
+        tls = await self._assembly.threads.run(outbound, self._settings)
+        self._pool = pool(self._settings, self._assembly, tls)
+        self._pool.start(self._learn)
+
+    async def stop(self) -> None:
+        if self._pool is not None:
+            await self._pool.stop()
+
+    # -- `gateway.api.Upstream`
+    def serves(self, kind: Kind) -> bool:
+        return kind in self._ways
+
+    async def open(self, errand: Errand) -> OpenSession:
+        try:
+            talk = await self._begun(errand.kind, errand.guest, errand.account, self._vouch_for(errand))
+            with _watched(talk.call):
+                await self._login.log_in(talk, errand)
+        except LoginRefused:
+            raise
+        except AccountUnavailable as error:
+            raise AccountUnavailable(self._told(error)) from error
+        except Trouble as error:
+            raise LoginUnavailable(self._told(error)) from error
+        return self._opened(errand.kind, talk)
+
+    async def visit(self, kind: Kind, guest: Guest) -> OpenSession:
+        return self._opened(kind, await self._begun(kind, guest, guest.address))
+
+    def offered(self, kind: Kind, *, late: bool) -> Sequence[str]:
+        return self._abilities.offered(kind, late=late)
+
+    # -- the way there
+    async def _begun(self, kind: Kind, guest: Guest, who: str, vouch_for: bytes = b"") -> Talk:
+        """Greeted, and told who comes.  Where that fails another host is asked, if there is one."""
+        for rest in reversed(range(TRIES)):
+            call = await self._dialled(kind, guest, who)
+            talk = TALKS[kind](call, self)
+            try:
+                with _watched(call):
+                    await self._greeted(kind, talk)
+                    await talk.introduce(guest, vouch_for)
+                return talk
+            except Trouble:
+                if not rest:
+                    raise
+        raise AssertionError("no try is left")
+
+    async def _dialled(self, kind: Kind, guest: Guest, who: str) -> Dialled:
+        if self._pool is None or not self.serves(kind):
+            raise LoginUnavailable(f"it has no {kind}")
+        call = await self._pool.call(kind, guest, who)
+        call.until = call.clock.seconds() + self._settings.login_time
+        return call
+
+    async def _greeted(self, kind: Kind, talk: Talk) -> None:
+        await talk.greet()
+        talk.offer = self._abilities.learned(kind, talk.call.host, talk.offer, late=False)
+
+    async def _learn(self, kind: Kind, call: Dialled) -> None:
+        """A check of a host: it does what we ask of it before a login."""
+        await self._greeted(kind, TALKS[kind](call, self))
+
+    def _opened(self, kind: Kind, talk: Talk) -> OpenSession:
+        call = talk.call
+        call.until = inf
+        call.answered()
+        offers = self._abilities.learned(kind, call.host, talk.offer, late=True)
+        introduced = talk.introduced or self._settings.proxy != "none"
+        return OpenSession(kind, call, offers, introduced)
+
+    def _vouch_for(self, errand: Errand) -> bytes:
+        return user_name(errand, self._settings.user_name) if self._settings.login == "none" else b""
+
+    def _told(self, error: Trouble) -> str:
+        return f"[upstream:{self.name}] {error.detail or error.public}"
+
+
+@contextmanager
+def _watched(call: Dialled) -> Iterator[None]:
+    """What fails here ends the call; whether it is to be blamed on the host, the pool is told."""
+    try:
+        yield
+    except (LoginRefused, AccountUnavailable):
+        call.answered()
+        call.close()
+        raise
+    except Trouble as trouble:
+        call.troubled(trouble.detail or trouble.public)
+        call.abort()
+        raise
+    except BaseException:
+        call.abort()
+        raise
+
+
+async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
+    problems = [] if settings.ways() else [("hosts", NOTHING_SERVED)]
+    try:
+        await assembly.threads.run(outbound, settings)
+    except BadCertificate as bad:
+        problems.append((bad.setting, bad.words))
+    return problems
+
+
+part = Part(Settings, Server, check)

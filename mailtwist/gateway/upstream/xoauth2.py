@@ -1,0 +1,42 @@
+"""The way to log in behind us with an access token; the client's password stays here."""
+
+from mailtwist.auth.api import AccountUnavailable, LoginRefused
+from mailtwist.config.part import Assembly
+from mailtwist.gateway.api import Errand, TokenSource
+from mailtwist.gateway.upstream.names import user_name
+from mailtwist.gateway.upstream.settings import Settings
+from mailtwist.gateway.upstream.talk import Talk
+from mailtwist.kit.events import Event
+
+REFUSED = Event(
+    "upstream.token_refused",
+    "[upstream:{upstream}] {where} takes no access token of {name}, not even a new one: perhaps it knows him"
+    " by another name, or the scope of [oauth:{source}] is another",
+    "error",
+)
+
+
+class Xoauth2:
+    """`gateway.upstream.ways.LogsIn`.  A token that is not taken is no wrong password: whoever logs in could
+    mend it by no other one."""
+
+    def __init__(self, settings: Settings, assembly: Assembly) -> None:
+        self._name = assembly.name
+        self._form = settings.user_name
+        self._from = settings.oauth or ""
+        self._source: TokenSource = assembly.part("oauth", self._from)
+
+    async def log_in(self, talk: Talk, errand: Errand) -> None:
+        user = user_name(errand, self._form)
+        token = await self._source.access_token(errand.account, errand.name)
+        try:
+            await talk.token(user, token.encode())
+            return
+        except LoginRefused:
+            token = await self._source.access_token(errand.account, errand.name, refused=token)
+        try:
+            await talk.token(user, token.encode())
+        except LoginRefused:
+            where = talk.call.where
+            REFUSED.log(upstream=self._name, where=where, name=errand.name, source=self._from)
+            raise AccountUnavailable("token-refused") from None
