@@ -13,8 +13,7 @@ from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.patience import Patience
 from mailtwist.protocols.received import Received
 
-JOINED = Event("relay.joined", "{address} and {where} are one", "debug")
-SERVER_GONE = Event("relay.server_gone", "{where} has ended the session of {address}", "warn")
+SERVER_GONE = Event("relay.server_gone", "{where} has ended a session", "warn")
 
 Want = Callable[[], Any]
 """What a script waits for: None when it is not there yet."""
@@ -42,7 +41,7 @@ class Joined(ABC):
     __slots__ = (
         *("id", "over", "idle", "inside", "_client", "_call", "_bounds", "_in", "_left", "_patience"),
         *("_behind", "_script", "_want", "_runs", "_writes", "_client_full", "_server_full", "_client_held"),
-        *("_server_held", "_leaves"),
+        *("_server_held", "_leaves", "_at_once"),
     )
 
     def __init__(self, client: Transport, call: Call, clock: Clock, bounds: Bounds, id: str = "") -> None:
@@ -61,7 +60,7 @@ class Joined(ABC):
         self._behind = Behind(self)
         self._script: Script = self.script()
         self._want: Want = next(self._script)
-        self._runs = self._writes = self._leaves = False
+        self._runs = self._writes = self._leaves = self._at_once = False
         self._client_full = self._server_full = self._client_held = self._server_held = False
 
     # -- what a protocol is like
@@ -91,7 +90,16 @@ class Joined(ABC):
         """What a client hears at the end, with CRLF; nothing if it has heard it already.  `away`: the server
         is, and we are not to blame."""
 
+    @property
+    def crowded(self) -> bool:
+        """So much is under way that no further command is read."""
+        return False
+
     # -- for `script`
+    def command(self) -> bytes | None:
+        """The client's next line, which begins a command."""
+        return None if self._leaves or self.crowded else self.line()
+
     def line(self) -> bytes | None:
         """The client's next line, without CRLF."""
         return self._in.line(self._bounds.line)
@@ -160,20 +168,19 @@ class Joined(ABC):
         self.over = True
         self._leave_server()
         self._patience.end()
-        self._script.close()
+        if not self._runs:
+            self._script.close()
 
     def server_lost(self) -> None:
         if not self.over:
-            SERVER_GONE.log(where=self._call.where, address="", connection=self.id)
+            SERVER_GONE.log(where=self._call.where, connection=self.id)
             self.end("The server behind has gone", away=True)
 
     def finish(self, *, at_once: bool = False) -> None:
         """The service ends, or (`at_once`) the login does: what was asked is answered before, or not."""
         self._leaves = True
-        if at_once:
-            self.end("Your login is over, log in again")
-        else:
-            self._go_on()
+        self._at_once = self._at_once or at_once
+        self._go_on()
 
     def end(self, words: str = "", *, away: bool = False) -> None:
         """Last words, if there is room for them, and both sides are closed.  A client in the middle of an
@@ -221,11 +228,14 @@ class Joined(ABC):
         finally:
             self._runs = False
         self._balance()
-        if not self.over:
-            if self._leaves and self.boundary and not self.busy:
-                self.end("The server is going down", away=True)
-            else:
-                self._patience.watch(self._allowed())
+        if self._leaves and self.boundary and (self._at_once or not self.busy):
+            dismissed = self._at_once
+            self.end(
+                "Your login is over, log in again" if dismissed else "The server is going down",
+                away=not dismissed,
+            )
+        elif not self.over:
+            self._patience.watch(self._allowed())
 
     def _step(self) -> bool:
         """False: it waits."""
@@ -247,7 +257,7 @@ class Joined(ABC):
     def _allowed(self) -> float:
         if self._client_full or self._server_full:
             return self._bounds.drain
-        reads = self._want == self.line or self._want == self._some
+        reads = self._want in (self.line, self._some) or (self._want == self.command and not self.crowded)
         return self._bounds.progress if reads and (self.inside or self._in) else self._bounds.idle
 
     def _balance(self) -> None:

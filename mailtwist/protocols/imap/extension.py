@@ -123,6 +123,12 @@ class Dialect:
         left_out = set(without)
         return cls(_standing(p.load() for name, p in installed(GROUP).items() if name not in left_out))
 
+    @classmethod
+    def only(cls, names: Iterable[str]) -> "Dialect":
+        """The installed parts with these names."""
+        there = installed(GROUP)
+        return cls(_standing(there[name].load() for name in names if name in there))
+
     def fitting(self, account: object) -> "Dialect":
         """What of it this account can do."""
         lacks = account.lacks if isinstance(account, Lacking) else ()

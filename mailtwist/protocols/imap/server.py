@@ -16,6 +16,7 @@ from mailtwist.auth.api import LoginRefused, LoginRequest, LoginUnavailable
 from mailtwist.auth.credentials import MailLogin, Presence
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
+from mailtwist.protocols.browsers import no_browser
 from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.imap.arguments import LITERAL, Arguments
 from mailtwist.protocols.imap.connection import Connection
@@ -50,6 +51,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     alpn = (b"imap",)
     IDENT = b"mailtwist ready"
     limits = Limits()
+    asked_for: tuple[Any, ...] = (IMailAccount, imap4.IAccount)
     dialect: Dialect
     address = service = ""
     dismissed = False
@@ -91,7 +93,10 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.turns.lost()
-        spawn(self.connection.unselect(), "leaving a mailbox")
+        if hasattr(
+            self, "connection"
+        ):  # a subclass whose clients speak with somebody else now has dropped it
+            spawn(self.connection.unselect(), "leaving a mailbox")
         super().connectionLost(reason)
 
     def timeoutConnection(self) -> None:
@@ -114,6 +119,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
         self.turns.tell()  # IDLE ends now
 
     async def turn(self, line: bytes) -> None:
+        no_browser(line)
         await self.connection.turn(line)
         self._bound()
 
@@ -220,7 +226,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     def _log_in_by_portal(self, credentials: Any) -> Deferred[Any]:
         if self.portal is None:
             raise UnauthorizedLogin()
-        asked: Deferred[Any] = self.portal.login(credentials, None, IMailAccount, imap4.IAccount)
+        asked: Deferred[Any] = self.portal.login(credentials, None, *self.asked_for)
         return asked
 
     def _request(self, credentials: Credentials) -> LoginRequest:
