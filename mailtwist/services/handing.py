@@ -1,6 +1,6 @@
 """What the services that hand mail to a server behind have in common: submission, MX and LMTP gateways."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any
@@ -21,9 +21,11 @@ from mailtwist.gateway.forwarding import Forwarding
 from mailtwist.gateway.transaction import Performance
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import spawn
-from mailtwist.mail.envelope import Envelope
+from mailtwist.mail.envelope import Envelope, Recipient
 from mailtwist.protocols.dialogue import Offer
 from mailtwist.protocols.server import peer
+from mailtwist.protocols.smtp.command import Reply
+from mailtwist.protocols.smtp.door import Mail, Transfer
 from mailtwist.protocols.smtp.extension import GROUP, Dialect, Protocol
 from mailtwist.protocols.smtp.legacy import ReceptionDelivery
 from mailtwist.protocols.smtp.limits import Limits
@@ -96,7 +98,8 @@ class Behind:
     @property
     def offer(self) -> Offer:
         """What the servers that were reached have in common, as far as it is known."""
-        offers = {upstream.name: self._of(upstream) for upstream in self._upstreams()}
+        serving = [upstream for upstream in self._upstreams() if upstream.serves(self._kind)]
+        offers = {upstream.name: self._of(upstream) for upstream in serving}
         there = {name: offer for name, offer in offers.items() if offer}
         return common(there) if there else Offer()
 
@@ -127,6 +130,23 @@ class Handing(Guest, ESMTPServer):
     def makeConnection(self, transport: Any) -> None:
         self.offer(self.behind.offer)
         super().makeConnection(transport)
+
+    # The client hears what was answered so far, however long the server behind takes for this.
+    async def accept_sender(self, mail: Mail) -> None:
+        self.turns.flush()
+        await super().accept_sender(mail)
+
+    async def accept_recipient(self, recipient: Recipient) -> Any:
+        self.turns.flush()
+        return await super().accept_recipient(recipient)
+
+    async def begin(self) -> Transfer:
+        self.turns.flush()
+        return await super().begin()
+
+    async def commit(self, transfer: Transfer) -> Sequence[Reply]:
+        self.turns.flush()
+        return await super().commit(transfer)
 
     def offer(self, offer: Offer) -> None:
         """From now on the client is told, and may use, what goes with `offer`."""

@@ -17,6 +17,7 @@ from mailtwist.auth.credentials import MailLogin
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn, started
 from mailtwist.kit.trouble import Trouble
+from mailtwist.protocols.browsers import no_browser
 from mailtwist.protocols.errors import Closed, Malformed
 from mailtwist.protocols.pop3.command import Answer, Command, State
 from mailtwist.protocols.pop3.delays import Delays
@@ -111,6 +112,7 @@ class POP3Server(TakesTurns, pop3.POP3):
 
     # -- a command
     async def turn(self, line: bytes) -> None:
+        no_browser(line)
         try:
             answer = self.processCommand(*line.split(b" "))
             if isawaitable(answer):

@@ -12,6 +12,7 @@ from mailtwist.auth.credentials import MailLogin
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
+from mailtwist.protocols.browsers import no_browser
 from mailtwist.protocols.errors import LineTooLong, Malformed, Unframed
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism, mechanisms
 from mailtwist.protocols.server import encrypted, peer
@@ -88,6 +89,7 @@ class SieveServer(TakesTurns):
 
     # -- a command
     async def turn(self, line: bytes) -> None:
+        no_browser(line)
         await self._run(await self.frames.read(line, self.bounds))
 
     async def _run(self, frame: Frame) -> None:

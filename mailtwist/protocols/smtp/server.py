@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
 from mailtwist.kit.trouble import Trouble
+from mailtwist.protocols.browsers import no_browser
 from mailtwist.protocols.errors import LineTooLong, Malformed, Unframed
 from mailtwist.protocols.server import encrypted
 from mailtwist.protocols.smtp import replies
@@ -149,6 +150,7 @@ class ESMTPServer(Spoken, TakesMail, TakesTurns, smtp.ESMTP):
 
     # -- a turn
     async def turn(self, line: bytes) -> None:
+        no_browser(line)
         verb, _, rest = line.strip(b" \t").partition(b" ")
         name = verb.decode("ascii", "replace").upper()
         if len(line) > self.limits.command and name != "AUTH":
