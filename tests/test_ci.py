@@ -62,6 +62,12 @@ class CITests(SynchronousTestCase):
         self.assertIn("missing for the tests (Debian packages): no-such-package-in-debian", said)
         self.assertNotEqual(code, 0)
 
+    def test_a_missing_peer_that_is_unpacked_is_red(self) -> None:
+        peers = "unpacked:usr/no-such-file no-such-package-in-debian\n"
+        code, said = self.ran({"test_planted.py": PASSING.format("pass"), "peers/peers.txt": peers})
+        self.assertIn("missing for the tests (Debian packages): no-such-package-in-debian", said)
+        self.assertNotEqual(code, 0)
+
     def test_missing_npm_modules_are_red(self) -> None:
         planted = {
             "test_planted.py": PASSING.format("pass"),

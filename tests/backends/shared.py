@@ -4,6 +4,7 @@ import atexit
 from functools import cache
 from typing import TypeVar
 
+from tests.backends.cyrus import Cyrus
 from tests.backends.dovecot import Dovecot, LoginOnly, NamedOnly
 from tests.backends.postfix import PostfixBehind
 from tests.backends.server import Server
@@ -42,6 +43,12 @@ def named_only() -> NamedOnly:
 def postfix() -> PostfixBehind:
     """Asks `dovecot` who may log in."""
     return until_the_end(PostfixBehind(dovecot().auth, relay=sink().port))
+
+
+@cache
+def cyrus() -> Cyrus:
+    """Whose UNAUTHENTICATE lets go of who has logged in."""
+    return until_the_end(Cyrus())
 
 
 def until_the_end(server: Kind) -> Kind:
