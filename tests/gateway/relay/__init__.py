@@ -1,0 +1,1 @@
+"""Two sides joined: what passes, what does not, and what is answered in between."""
