@@ -54,16 +54,6 @@ class HandingSettings(TakingSettings):
             raise ValueError(BOTH)
 
 
-@dataclass(frozen=True)
-class ForwardingSettings(HandingSettings):
-    """The same, where nobody logs in."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not (self.upstream or self.route):
-            raise ValueError('say where the mail goes: write "upstream = NAME" or "route = NAME"')
-
-
 NEEDS = {
     "8bitmime": ("8BITMIME",),
     "binarymime": ("BINARYMIME", "CHUNKING"),
@@ -199,7 +189,7 @@ class Forwarder(Handing):
 
 
 def forwarding(
-    settings: ForwardingSettings,
+    settings: HandingSettings,
     assembly: Assembly,
     *,
     kind: Kind,
@@ -210,6 +200,8 @@ def forwarding(
 ) -> MailService:
     """A service on which nobody logs in.  `clients` and `socket_mode` are those of `mail_service`."""
     chosen = Chosen(assembly, settings.upstream, settings.route)
+    if not chosen:
+        raise ValueError('nobody takes the mail; write "upstream = NAME" or "route = NAME"')
     its = limits(settings)
     return mail_service(
         settings,

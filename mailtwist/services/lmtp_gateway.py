@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from mailtwist.config.part import Assembly, Part
-from mailtwist.services.handing import ForwardingSettings, forwarding
+from mailtwist.services.handing import HandingSettings, forwarding
 from mailtwist.services.inward import MODES, PORTS, InwardSettings
 from mailtwist.services.service import MailService
 from mailtwist.services.settings import free
 
 
 @dataclass(frozen=True)
-class Settings(InwardSettings, ForwardingSettings):
+class Settings(InwardSettings, HandingSettings):
     """Mail by LMTP, performed step by step at an LMTP server behind: nobody logs in, so few may connect."""
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailtwist.config.part import Assembly, Part
-from mailtwist.services.handing import ForwardingSettings, forwarding
+from mailtwist.services.handing import HandingSettings, forwarding
 from mailtwist.services.service import MailService
 from mailtwist.services.settings import free
 
@@ -11,7 +11,7 @@ PORTS = (25, 465)
 
 
 @dataclass(frozen=True)
-class Settings(ForwardingSettings):
+class Settings(HandingSettings):
     """Mail from other servers, performed step by step at the server behind, which knows its recipients. It
     should be told who the client is (`xclient` or `proxy` of the upstream); otherwise messages get a Received
     line that tells. With a `route`, which is asked for each recipient, one mail goes to one server: those of

@@ -68,7 +68,7 @@ class ServerTests(SynchronousTestCase):
 
     def test_somebody_who_makes_no_sense_is_sent_away(self) -> None:
         wire = Scene().greeted(limits=Limits(bad_commands=3))
-        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        wire.send(b"GET / HTML\r\nHost: x\r\n\r\n")
         self.assertEqual(wire.read().splitlines()[-1], b'BYE "Expected a command"')
         self.assertTrue(wire.disconnecting)
 
