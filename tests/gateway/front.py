@@ -21,7 +21,7 @@ from mailtwist.services.handing import Forwarder, Handing, Submitting
 from mailtwist.services.limits import Connections
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.wire import Wire
-from tests.gateway.behind import Behind, Chosen, Upstream
+from tests.gateway.mail_behind import Behind, Chosen, Upstream
 
 AUTH = b"AUTH PLAIN " + base64.b64encode(b"\0ann\0sesame") + b"\r\n"
 

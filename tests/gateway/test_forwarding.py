@@ -2,8 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.behind import Chosen, Upstream
 from tests.gateway.front import forwarder
+from tests.gateway.mail_behind import Chosen, Upstream
 
 MAIL = b"MAIL FROM:<ann@elsewhere.example>\r\n"
 RCPT = b"RCPT TO:<bob@example.org>\r\n"

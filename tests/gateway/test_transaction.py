@@ -5,8 +5,8 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.protocols.smtp.limits import Limits
-from tests.gateway.behind import OFFERS, Behind
 from tests.gateway.front import AUTH, logged_in, submission
+from tests.gateway.mail_behind import OFFERS, Behind
 
 MAIL = b"MAIL FROM:<ann@example.org>\r\n"
 RCPT = b"RCPT TO:<bob@example.org>\r\n"
