@@ -1,5 +1,6 @@
 """Cyrus, as Debian has it, for a second opinion: IMAP, ManageSieve, LMTP.  It offers UNAUTHENTICATE."""
 
+import base64
 import os
 import pwd
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from tests.backends.processes import Program
 from tests.backends.server import Server, answers
 from tests.peers.programs import absent, program
+from tests.process.talk import Talker
 
 BIN = Path("/usr/lib/cyrus/bin")
 UNPACKED = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailtwist-peers" / "unpacked"
@@ -91,7 +93,19 @@ class Cyrus(Server):
         return self._program.pid
 
     def add(self, user: str, password: str | bytes) -> None:
+        new = user.encode() not in self._people
         self._people[user.encode()] = password.encode() if isinstance(password, str) else password
+        if new and self._program.runs:
+            self._make_mailbox(user.encode())
+
+    def _make_mailbox(self, user: bytes) -> None:
+        """By a first login, without which neither ManageSieve nor LMTP knows anybody."""
+        with Talker(self.ports["imap"]) as talker:
+            talker.line()
+            word = base64.b64encode(b"\0%b\0%b" % (user, self._people[user]))
+            answer = talker.imap(b"AUTHENTICATE PLAIN " + word)
+            assert answer[-1].startswith(b"OK "), answer
+        self.tried.pop()
 
     def right(self, user: bytes, password: bytes) -> bool:
         self.tried.append((user, password))
@@ -109,6 +123,8 @@ class Cyrus(Server):
         (self.folder / "cyrus.conf").write_text(CYRUS.format(run=self.folder, bin=BIN, **self.ports))
         self._program.begin({"CYRUS_VERBOSE": "1"}, self.folder)
         self._program.until(lambda: all(map(answers, self.ports.values())), lambda: "")
+        for user in self._people:
+            self._make_mailbox(user)
 
     def kill(self) -> None:
         self._program.kill()

@@ -25,9 +25,9 @@ class Person:
 
     def __init__(self, host: "Host", name: str, password: str) -> None:
         self.host = host
-        self.address = name if "@" in name else f"{name}@{DOMAIN}"
+        self.address = name if "@" in name else f"{name}@{host.domain}"
         self.password = password
-        host.server.command("user", "add", self.address, "--password-stdin", typed=self.password + "\n")
+        host.admit(self.address, password)
         enrolled = json.loads(host.server.command("otp", "enroll", self.address, "--json"))
         query = parse_qs(urlsplit(enrolled["uri"]).query)
         self._totp = pyotp.TOTP(query["secret"][0])
@@ -54,27 +54,30 @@ class Person:
     def login(self, secret: str | None = None, user: str | None = None) -> Login:
         host = self.host
         saved = self.secret if secret is None else secret
-        return Login(
-            user or self.address, saved, host.certificate, {s: host.server.port(s) for s in SERVICES}
-        )
+        ports = {service: host.server.port(service) for service in host.services}
+        return Login(user or self.address, saved, host.certificate, ports)
 
 
 class Host:
     """The running server, its people, its clock."""
 
-    def __init__(self, folder: Path) -> None:
+    services: Sequence[str] = SERVICES
+    domain = DOMAIN
+
+    def __init__(self, folder: Path, ini: str = "") -> None:
         self.folder = folder
         self._clock = folder / "clock"
         self._offset = 0.0
         self.advance(0)
         clock = self._clock
         self.server = RunningServer(
-            folder, whole_host(), program=program_with_clock(clock), words=words_with_clock(clock)
+            folder, ini or whole_host(), program=program_with_clock(clock), words=words_with_clock(clock)
         )
         self.server.start()
         self._people: dict[str, Person] = {}
         self.certificate = folder / "ca.pem"
-        self.certificate.write_text(ssl.get_server_certificate(("127.0.0.1", self.server.port("imaps"))))
+        encrypted = next(name for name in self.services if name in ("imaps", "pop3s", "submissions"))
+        self.certificate.write_text(ssl.get_server_certificate(("127.0.0.1", self.server.port(encrypted))))
 
     @property
     def state(self) -> Path:
@@ -100,11 +103,20 @@ class Host:
             self._people[name] = person
         return self._people[name]
 
+    def admit(self, address: str, password: str) -> None:
+        """Somebody has an account."""
+        self.server.command("user", "add", address, "--password-stdin", typed=password + "\n")
+
     def maildir(self, person: Person) -> Path:
         """Where the mail of `person` is."""
         accounts = json.loads(self.server.command("user", "list", "--json"))
         (account,) = (one["account"] for one in accounts if one["name"] == person.address)
         return self.state / "mail" / str(account)
+
+    def end(self) -> None:
+        """No process is left, nor a file."""
+        self.server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _fill(self, person: Person, messages: Sequence[bytes]) -> None:
         login = person.login()
@@ -128,12 +140,6 @@ def host_of_months() -> Host:
 
 
 def _until_the_end() -> Host:
-    folder = Path(tempfile.mkdtemp(prefix="mailtwist-peers-"))
-    host = Host(folder)
-
-    def end() -> None:
-        host.server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(end)
+    host = Host(Path(tempfile.mkdtemp(prefix="mailtwist-peers-")))
+    atexit.register(host.end)
     return host
