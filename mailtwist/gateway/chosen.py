@@ -57,8 +57,8 @@ class Chosen:
         return upstream is not None and upstream.serves(kind)
 
     async def open(self, kind: Kind, accepted: Accepted, request: LoginRequest) -> Session:
-        """Logged in there.  `LoginRefused`, of which `Nobodys` is one.  `LoginUnavailable` when others have the
-        same trouble; `AccountUnavailable` when they need not: with a route they may go elsewhere."""
+        """Logged in there.  `LoginRefused`, of which `Nobodys` is one; `LoginUnavailable` when others have
+        the same trouble, `AccountUnavailable` when they need not: with a route they may go elsewhere."""
         upstream = await self.upstream(accepted.name, kind)
         if upstream is None:
             raise Nobodys

@@ -48,8 +48,8 @@ def commands(offered: Sequence[str], facts: Mapping[str, str]) -> Sequence[bytes
 
 
 def one_command(facts: Mapping[str, str]) -> bytes:
-    """The one line for Dovecot's POP3 and ManageSieve servers, where nothing is escaped: a value with a blank, or of
-    other letters, is not told, and none that makes the line too long."""
+    """The one line for Dovecot's POP3 and ManageSieve servers, where nothing is escaped: a value with a
+    blank or other letters is not told, and none that makes the line too long."""
     line = b"XCLIENT"
     for name, value in facts.items():
         word = f" {name}={value}".encode("ascii", "replace")

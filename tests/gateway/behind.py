@@ -1,86 +1,79 @@
-"""A server behind in memory: what is said to it, and what it answers, is the test's to say."""
+"""The part `[upstream:x] type = server`, begun, in front of one of the real servers."""
 
-from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from mailtwist.gateway.api import Guest, Kind
-from mailtwist.kit.trouble import Trouble
-from mailtwist.protocols.client import Call
-from mailtwist.testing.clock import ManualClock
-from mailtwist.testing.wire import Wire
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
 
-OFFERS = ("PIPELINING", "SIZE 1000000", "8BITMIME", "SMTPUTF8", "DSN", "CHUNKING", "BINARYMIME")
+from mailtwist.auth.api import LoginRequest, Peer
+from mailtwist.config.values import File, Names
+from mailtwist.gateway.api import Errand, Guest, Kind
+from mailtwist.gateway.dial import Way
+from mailtwist.gateway.upstream.server import Server, part
+from mailtwist.gateway.upstream.settings import Settings
+from mailtwist.kit.clock import SystemClock
+from mailtwist.testing.assembly import OnePart
 
-
-class Behind:
-    """A `gateway.api.Session`.  `heard()` is what it got; it answers by `says`, or by itself, when it
-    `understands`: then `mails` are the messages it took, with dots undone."""
-
-    def __init__(self, kind: Kind = "submission", offers: Sequence[str] = OFFERS, introduced: bool = False):
-        self.kind = kind
-        self.offers = offers
-        self.introduced = introduced
-        self.clock = ManualClock()
-        self.call = Call("behind:25", self.clock)
-        self.wire = Wire(self.call)
-        self.closed = 0
-
-    where = "behind:25"
-
-    async def close(self) -> None:
-        self.closed += 1
-        self.call.close()
-
-    def heard(self) -> bytes:
-        return self.wire.read()
-
-    def says(self, answer: bytes) -> None:
-        self.wire.send(answer)
-
-    def dies(self) -> None:
-        self.wire.hang_up()
+NAME = "ann@example.org"
+GUEST = Guest(
+    "203.0.113.5", Peer(51234, "192.0.2.1", 993), tls=True, client="client.example", connection="c1"
+)
 
 
-class Upstream:
-    """A `gateway.api.Upstream`; `opened` are the sessions that were asked for, with the guests."""
-
-    def __init__(
-        self, name: str = "inside", offers: Sequence[str] = OFFERS, introduced: bool = False
-    ) -> None:
-        self.name = name
-        self.offers = offers
-        self.introduced = introduced
-        self.opened: list[tuple[Behind, Guest]] = []
-        self.away = False
-
-    def serves(self, kind: Kind) -> bool:
-        return True
-
-    async def open(self, errand: Any) -> Behind:
-        return await self.visit(errand.kind, errand.guest)
-
-    async def visit(self, kind: Kind, guest: Guest) -> Behind:
-        if self.away:
-            raise Trouble("4.4.1", "The server behind cannot be reached, try again later")
-        behind = Behind(kind, self.offers, self.introduced)
-        self.opened.append((behind, guest))
-        return behind
-
-    def offered(self, kind: Kind, *, late: bool) -> Sequence[str]:
-        return self.offers
-
-    @property
-    def last(self) -> Behind:
-        return self.opened[-1][0]
+def assembly(test: TestCase, **more: Any) -> OnePart:
+    folder = Path(test.mktemp())
+    folder.mkdir(parents=True)
+    made = OnePart(folder, clock=SystemClock(), name="behind", **more)
+    test.addCleanup(made.stop)
+    return made
 
 
-class Chosen:
-    """`gateway.chosen.Chosen`, by domain where there are several."""
+async def begun(test: TestCase, real: Any, security: str = "plain", **more: Any) -> Server:
+    """The upstream in front of `real`; `more` are settings."""
+    ways = {
+        kind: Way.parse(f"{real.ports[kind]} {security}")
+        for kind in ("imap", "pop3", "submission", "sieve", "lmtp")
+        if kind in real.ports
+    }
+    given: dict[str, Any] = {"hosts": Names(("127.0.0.1",)), **ways, **more}
+    if security != "plain":
+        given["roots"] = File(real.root)
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    house = assembly(test)
+    server: Server = part.build(settings, house)
+    await house.start()
+    await server.start()
+    test.addCleanup(server.stop)
+    test.addCleanup(nothing_left, test, server)
+    return server
 
-    def __init__(self, *upstreams: Upstream, by: Callable[[str], Upstream | None] | None = None) -> None:
-        self.always = None if by else upstreams[0]
-        self.possible = upstreams
-        self._by = by
 
-    async def upstream(self, name: str, kind: Kind) -> Upstream | None:
-        return self.always if self._by is None else self._by(name)
+async def nothing_left(test: TestCase, server: Server, seconds: float = 10.0) -> None:
+    """Every connection that the upstream has made is over, or will be in a moment."""
+    for _ in range(int(seconds / 0.01)):
+        if not connections(server):
+            return
+        await deferLater(reactor, 0.01)
+    test.fail(f"{connections(server)} connections are left")
+
+
+async def came_from(real: Any, name: str) -> str:
+    """The address that the server has in its log."""
+    while not (found := real.logins(name)):
+        await deferLater(reactor, 0.01)
+    return str(found[0]["rip"])
+
+
+def connections(server: Server) -> int:
+    pool: Any = server._pool
+    return sum(host.connections for host in pool.hosts)
+
+
+def errand(kind: Kind, password: bytes, name: str = NAME, guest: Guest = GUEST, **more: Any) -> Errand:
+    return Errand(kind, name, name, more.pop("typed", name.encode()), password, guest, **more)
+
+
+def request(protocol: Any = "imap", name: str = NAME, **more: Any) -> LoginRequest:
+    return LoginRequest(protocol, name.encode(), b"secret", "203.0.113.5", tls=True, **more)

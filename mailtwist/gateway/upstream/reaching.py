@@ -1,9 +1,12 @@
 """From the settings of an upstream to the pool of its hosts, and to TLS with them."""
 
+from collections.abc import Callable
+from functools import partial
+
 from mailtwist.config.part import Assembly
 from mailtwist.gateway.dial import Pool, Reach
+from mailtwist.gateway.drained import drained, names
 from mailtwist.gateway.upstream.settings import Settings
-from mailtwist.kit.resolver import Resolver
 from mailtwist.tls.outbound import Outbound
 
 
@@ -12,7 +15,8 @@ def outbound(settings: Settings) -> Outbound:
     return Outbound(settings.roots, settings.verify_name, settings.pins, settings.certificate, settings.key)
 
 
-def pool(settings: Settings, assembly: Assembly, tls: Outbound) -> Pool:
+def pool(settings: Settings, assembly: Assembly) -> Callable[[Outbound], Pool]:
+    """All but TLS, for which files have to be read."""
     reach = Reach(
         proxy=settings.proxy,
         connect_time=settings.connect_time,
@@ -21,10 +25,13 @@ def pool(settings: Settings, assembly: Assembly, tls: Outbound) -> Pool:
         pause=settings.pause,
         connections=settings.connections,
     )
-    names = assembly.one(the_names)
-    return Pool(assembly.name, settings.hosts, settings.ways(), reach, tls, names, assembly.clock)
-
-
-def the_names(assembly: Assembly) -> Resolver:
-    """For `assembly.one`."""
-    return Resolver(assembly.clock)
+    return partial(
+        Pool,
+        assembly.name,
+        settings.hosts,
+        settings.ways(),
+        reach,
+        resolver=assembly.one(names),
+        clock=assembly.clock,
+        drained=assembly.one(drained).hosts,
+    )

@@ -32,15 +32,16 @@ class Server:
         self.hostname = assembly.hostname
         self.by_xclient, self.by_id = settings.xclient, settings.id
         self._settings = settings
-        self._assembly = assembly
+        self._threads = assembly.threads
         self._ways = settings.ways()
         self._login = LOGINS[settings.login](settings, assembly)
         self._abilities = Abilities(assembly.name)
+        self._made = pool(settings, assembly)
         self._pool: Pool | None = None
 
     async def start(self) -> None:
-        tls = await self._assembly.threads.run(outbound, self._settings)
-        self._pool = pool(self._settings, self._assembly, tls)
+        tls = await self._threads.run(outbound, self._settings)
+        self._pool = self._made(tls)
         self._pool.start(self._learn)
 
     async def stop(self) -> None:
