@@ -19,6 +19,7 @@ from mailtwist.kit.spawn import together
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.client import Call
 from mailtwist.protocols.proxy import ClientTls, Place, header_v1, header_v2
+from mailtwist.state.records import Backend
 from mailtwist.tls.outbound import Outbound
 
 HOPS = 4
@@ -151,12 +152,16 @@ async def nobody() -> Collection[str]:
     return ()
 
 
+async def unnoted(backends: Sequence[Backend]) -> None:
+    """Nobody wants to know how they are."""
+
+
 class Pool:
     """The hosts of one `[upstream:...]`, which hold the same mail.  A new client goes to the host with the
     fewest connections, of those that are well, not drained and not full; to the next one when that cannot be
     reached.  Nothing was said then that could not be said twice.
 
-    `drained` says which hosts get nobody new."""
+    `drained` says which hosts get nobody new, `note` is told how all are after each round of checks."""
 
     def __init__(
         self,
@@ -168,6 +173,7 @@ class Pool:
         resolver: Resolves,
         clock: Clock | None = None,
         drained: Callable[[], Coroutine[Any, Any, Collection[str]]] = nobody,
+        note: Callable[[Sequence[Backend]], Coroutine[Any, Any, None]] = unnoted,
     ) -> None:
         self.name = name
         self.ways = ways
@@ -176,6 +182,7 @@ class Pool:
         self._outbound = outbound
         self._resolver = resolver
         self._drained = drained
+        self._note = note
         self._turn = 0
         self._learn: Learn | None = None
         self.hosts = [Host(host) for host in hosts]
@@ -307,6 +314,14 @@ class Pool:
     async def check(self) -> None:
         """Every port of every host, once."""
         await together(*(self._check_host(host) for host in self.hosts))
+        now = self._clock.now()
+        await self._note([self._backend(host, kind, now) for host in self.hosts for kind in self.ways])
+
+    def _backend(self, host: Host, kind: Kind, now: float) -> Backend:
+        health = host.health[kind]
+        return Backend(
+            self.name, host.name, kind, health.up, health.reason, health.since, now, host.connections
+        )
 
     async def _check_host(self, host: Host) -> None:
         for kind in self.ways:

@@ -1,6 +1,11 @@
 """Which servers behind us get nobody new because an admin said so, in all processes that share the state."""
 
-from collections.abc import Collection
+import os
+import socket
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
@@ -8,6 +13,7 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.resolver import Resolver
 from mailtwist.state.api import Durable, StateAway
 from mailtwist.state.process import durable
+from mailtwist.state.records import Backend
 
 LOOK_EVERY = 0.25
 
@@ -35,6 +41,17 @@ class Drained:
                 self._looked = seconds
                 await self._look(version)
         return self._hosts
+
+    def note(self, upstream: str) -> Callable[[Sequence[Backend]], Coroutine[Any, Any, None]]:
+        """The same."""
+        process = f"{socket.gethostname()}/{os.getpid()}"
+
+        async def noted(backends: Sequence[Backend]) -> None:
+            with suppress(StateAway):
+                mine = [replace(one, process=process) for one in backends]
+                await self.state.note_backends(upstream, process, mine)
+
+        return noted
 
     async def _look(self, version: int | None) -> None:
         try:

@@ -264,8 +264,8 @@ class Drain:
 @dataclass(frozen=True, slots=True)
 class Backend:
     """One port of a server behind us, as a running `process` found it last, at `seen`.  `kind` is what is
-    spoken there; `reason` says why it is not `up`; it has been as it is since `since`.  `connections` are that
-    process's, to all ports of the host."""
+    spoken there; `reason` says why it is not `up`; it has been as it is since `since`.  `connections` are
+    those of that process, to all ports of the host."""
 
     upstream: str
     host: str

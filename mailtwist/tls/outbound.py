@@ -105,7 +105,7 @@ class Towards:
 
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         connection = self._outbound.connection()
-        connection.set_app_data([])
+        protocol.objections = []  # Twisted's TLS protocol, which is the connection's app_data from now on
         if self._asks:
             connection.set_tlsext_host_name(self.host.encode())
         connection.set_connect_state()
@@ -119,8 +119,8 @@ class Towards:
 
     def found(self, connection: SSL.Connection) -> list[Finding]:
         """What is wrong with the server's certificate; nothing when all is well."""
-        objections = connection.get_app_data()
-        connection.set_app_data(None)
+        tls = connection.get_app_data()
+        objections, tls.objections = tls.objections, None
         shown = connection.get_peer_certificate()
         if shown is None:
             return [Finding("validation-failure", "the server shows no certificate")]
@@ -175,7 +175,7 @@ def _recorded(connection: SSL.Connection, shown: X509, number: int, depth: int, 
         certificate = None
         with suppress(Exception):
             certificate = shown.to_cryptography()
-        objections = connection.get_app_data()
+        objections = getattr(connection.get_app_data(), "objections", None)
         if objections is None:
             return False
         if len(objections) < MOST:

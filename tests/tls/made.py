@@ -14,6 +14,8 @@ from mailtwist.testing.clock import BEGIN
 from mailtwist.tls.certificates import Bundle, read_bundle
 
 NOW = datetime.fromtimestamp(BEGIN, UTC)
+YESTERDAY = datetime.now(UTC) - timedelta(1)
+"""For certificates that OpenSSL looks at: it has the machine's clock."""
 
 
 def new_key(kind: str = "EC") -> Any:
@@ -37,6 +39,8 @@ class Authority:
     name: str = "Test root"
     above: "Authority | None" = None
     key: Any = field(default_factory=new_key)
+    begins: datetime = min(NOW, YESTERDAY) - timedelta(400)
+    ends: datetime = NOW + timedelta(4000)
     certificate: x509.Certificate = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,18 +50,22 @@ class Authority:
                 subject(self.name),
                 subject(signer.name),
                 self.key,
-                NOW - timedelta(400),
-                NOW + timedelta(4000),
+                self.begins,
+                self.ends,
             )
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(signer.key, hashes.SHA256())
         )
 
+    @property
+    def pem(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.PEM)
+
     def leaf(
         self,
         *names: str,
         kind: str = "EC",
-        begins: datetime = NOW - timedelta(1),
+        begins: datetime = min(NOW, YESTERDAY) - timedelta(1),
         ends: datetime = NOW + timedelta(3650),
         common: str = "",
     ) -> tuple[bytes, bytes]:
