@@ -173,7 +173,8 @@ class Joined(ABC):
 
     def server_lost(self) -> None:
         if not self.over:
-            SERVER_GONE.log(where=self._call.where, connection=self.id)
+            if self.last_words("", away=True):
+                SERVER_GONE.log(where=self._call.where, connection=self.id)
             self.end("The server behind has gone", away=True)
 
     def finish(self, *, at_once: bool = False) -> None:
@@ -195,7 +196,8 @@ class Joined(ABC):
         if whole:
             if said:
                 self._client.write(said)
-            self._client.resumeProducing()  # TLS ends when the other side says so
+            if self._client_held:
+                self._client.resumeProducing()  # TLS ends when the other side says so
             self._client.loseConnection()
             self._patience.watch(self._bounds.progress)
         else:
