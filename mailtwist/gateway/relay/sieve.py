@@ -25,7 +25,7 @@ MOST_HELD = 64 * 1024
 """Octets of an answer that a client does not hear, or not yet."""
 
 _LIMITS = Limits()
-_BOUNDS = words.Bounds(_LIMITS.line, _LIMITS.literal, _LIMITS.words, _LIMITS.dropped)
+_BOUNDS = words.Bounds(_LIMITS.line, _LIMITS.literal, _LIMITS.words, _LIMITS.dropped_late)
 
 
 class SieveRelay(Joined):

@@ -14,7 +14,7 @@ from mailtwist.protocols.sieve.words import Frame, Word, is_plain, string
 NEVER = frozenset(["AUTHENTICATE", "UNAUTHENTICATE", "STARTTLS", "COMPRESS", "CAPABILITY"])
 """No setting lets these through: who has logged in stays who he is, TLS is ours, and so is CAPABILITY."""
 
-EARLY = frozenset(["SIEVE", "NOTIFY", "MAXREDIRECTS"])
+EARLY = frozenset(["SIEVE", "NOTIFY", "MAXREDIRECTS", "EXTLISTS"])
 """What a server behind offers and we say before login."""
 
 LATE = EARLY | {"IMPLEMENTATION", "LANGUAGE", "OWNER", "VERSION"}

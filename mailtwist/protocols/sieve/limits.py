@@ -17,9 +17,12 @@ class Limits:
     words: int = 8
     """The arguments of one command."""
 
-    dropped: int = 1024 * 1024
+    dropped: int = 64 * 1024
     """A literal that nobody wants is read and thrown away up to this; behind a bigger one the connection
     ends."""
+
+    dropped_late: int = 16 * 1024 * 1024
+    """After login it may be a script that the server behind has no space for."""
 
     login_time: float = 60.0
     """Waiting for a command before login."""

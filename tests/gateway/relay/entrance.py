@@ -11,7 +11,7 @@ from mailtwist.gateway.relay.joined import Bounds
 from mailtwist.services.pop3_gateway import Server as Pop3
 from mailtwist.services.sieve_gateway import Server as Sieve
 from mailtwist.testing.wire import Wire
-from tests.gateway.behind import Behind
+from tests.gateway.mail_behind import Behind
 from tests.protocols.pop3.scene import Checker
 
 OFFERS = {
