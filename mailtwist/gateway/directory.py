@@ -13,7 +13,9 @@ from mailtwist.gateway.api import Kind
 from mailtwist.gateway.chosen import BOTH, Chosen, Nobodys
 from mailtwist.gateway.errand import KINDS, STAR
 
-WRONG = "wrong-password"
+WRONG = ("wrong-password", "bad-octets", "bad-name")
+"""Reasons of refusals that say no more than a directory can say."""
+
 NEITHER = 'nobody is named who judges; write "upstream = NAME" or "route = NAME"'
 
 
@@ -83,10 +85,8 @@ class UpstreamDirectory:
         accepted = Accepted(person.account, person.name, password)
         try:
             return await self._opened(accepted, request)
-        except Nobodys:
-            return None
         except LoginRefused as refused:
-            if refused.reason == WRONG:
+            if refused.reason in WRONG or isinstance(refused, Nobodys):
                 return None
             raise
 

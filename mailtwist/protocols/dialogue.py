@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 from mailtwist.auth.api import LoginRefused, LoginUnavailable
+from mailtwist.auth.names import clean
 from mailtwist.kit.trouble import Trouble
 
 T = TypeVar("T")
@@ -22,7 +23,8 @@ MOST_LINES = 200
 UNSUPPORTED = b"unsupported authentication mechanism"
 """How Dovecot refuses LOGIN, USER and the like where it has no PLAIN: with the code of a wrong password."""
 
-_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
+_TOKEN = re.compile(rb"[!-~]{1,65536}")
+"""Of a bearer (rfc6750#2.1), and whatever else a server may call one."""
 
 
 class Offer(tuple[str, ...]):
@@ -89,8 +91,15 @@ async def first_that_works(ways: Iterable[Callable[[], Awaitable[T]]]) -> T:
 def checked(user: bytes, secret: bytes, authzid: bytes = b"") -> None:
     """These can stand in a command.  The decision has seen to it; what follows stands or falls with it: an
     empty password is nobody's, and to some servers everybody's."""
-    if not user or not secret or any(_CONTROLS.search(one) for one in (user, secret, authzid)):
+    if not clean(user, secret) or (authzid and not clean(authzid, secret)):
         raise LoginRefused("bad-octets")
+
+
+def token_checked(user: bytes, token: bytes) -> None:
+    """The same of an access token, which nobody types."""
+    checked(user, b"token")
+    if not _TOKEN.fullmatch(token):
+        raise LoginUnavailable("the access token is none")
 
 
 # -- what a client says in the mechanisms (rfc4616#2, and what Google and Microsoft have in common)

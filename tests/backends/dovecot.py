@@ -65,6 +65,9 @@ mail_location = {location}
 mail_max_userip_connections = 2000
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service auth {{
   unix_listener {run}/auth {{

@@ -21,6 +21,9 @@ from mailtwist.tls.certificates import BadCertificate
 TRIES = 2
 """Hosts that are tried for one client, before anything was said that must not be said twice."""
 
+USUAL = 255
+"""Octets of a password that every server takes, or refuses in order."""
+
 
 class Server:
     """`gateway.api.Upstream`."""
@@ -56,7 +59,7 @@ class Server:
         try:
             talk = await self._begun(errand.kind, errand.guest, errand.account, self._vouch_for(errand))
             with _watched(talk.call):
-                await self._login.log_in(talk, errand)
+                await self._logged_in(talk, errand)
         except LoginRefused:
             raise
         except AccountUnavailable as error:
@@ -72,6 +75,17 @@ class Server:
         return self._abilities.offered(kind, late=late)
 
     # -- the way there
+    async def _logged_in(self, talk: Talk, errand: Errand) -> None:
+        """What a server does with a secret that is longer than it thought possible says nothing of others."""
+        try:
+            await self._login.log_in(talk, errand)
+        except (LoginRefused, AccountUnavailable):
+            raise
+        except Trouble as trouble:
+            if len(errand.password) <= USUAL:
+                raise
+            raise AccountUnavailable(trouble.detail or trouble.public) from trouble
+
     async def _begun(self, kind: Kind, guest: Guest, who: str, vouch_for: bytes = b"") -> Talk:
         """Greeted, and told who comes.  Where that fails another host is asked, if there is one."""
         for rest in reversed(range(TRIES)):
@@ -91,6 +105,7 @@ class Server:
         if self._pool is None or not self.serves(kind):
             raise LoginUnavailable(f"it has no {kind}")
         call = await self._pool.call(kind, guest, who)
+        call.patience = self._settings.login_time
         call.until = call.clock.seconds() + self._settings.login_time
         return call
 

@@ -23,6 +23,7 @@ from mailtwist.protocols.dialogue import (
     printable,
     said,
     the_end,
+    token_checked,
 )
 
 MOST_LITERALS = 64 * 1024
@@ -31,7 +32,7 @@ MOST_LITERALS = 64 * 1024
 MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 30, 30, 1024
 """Of ID (rfc2971#3.3)."""
 
-SHORT = 1000
+SHORT = 255
 """Octets that go in quotes; parsers of lines have ends."""
 
 SMALL = 4096
@@ -127,7 +128,7 @@ async def log_in(call: Call, offer: Offer, user: bytes, secret: bytes, authzid: 
 
 async def xoauth2(call: Call, offer: Offer, user: bytes, token: bytes) -> Offer:
     """The same with an access token."""
-    checked(user, token)
+    token_checked(user, token)
     offered = [word.upper().removeprefix("AUTH=") for word in offer]
     ways = bearers(offered, user, token)
     return await first_that_works(partial(_sasl, call, offer, way, [words], (token,)) for way, words in ways)
@@ -137,13 +138,15 @@ def _ways(
     call: Call, offer: Offer, user: bytes, secret: bytes, authzid: bytes
 ) -> Iterator[Callable[[], Awaitable[Offer]]]:
     """LOGIN stands for PLAIN in servers that know mechanisms: who offers LOGIN as a mechanism, and not PLAIN,
-    refuses the command."""
+    refuses the command.  Who has much to say says it in base64, for which Dovecot has more room."""
     by_command = partial(_login, call, offer, user, secret)
     in_plain = partial(_sasl, call, offer, b"PLAIN", [plain(user, secret, authzid)], (secret,))
     in_login = partial(_sasl, call, offer, b"LOGIN", [user, secret], (secret,))
     knows_plain, knows_login = offer.has("AUTH=PLAIN"), offer.has("AUTH=LOGIN")
     if knows_login and not knows_plain and not authzid:
         yield in_login
+    elif knows_plain and len(secret) > SHORT:
+        yield in_plain
     if not (authzid or offer.has("LOGINDISABLED")):
         yield by_command
     if knows_plain:

@@ -23,6 +23,7 @@ from mailtwist.protocols.dialogue import (
     printable,
     said,
     the_end,
+    token_checked,
 )
 from mailtwist.protocols.xclient import one_command
 
@@ -109,7 +110,7 @@ async def log_in(call: Call, offer: Offer, user: bytes, secret: bytes, authzid: 
 
 async def xoauth2(call: Call, offer: Offer, user: bytes, token: bytes) -> Offer:
     """The same with an access token."""
-    checked(user, token)
+    token_checked(user, token)
     ways = bearers(offer.of("SASL"), user, token)
     await first_that_works(partial(_sasl, call, way, [words], (token,)) for way, words in ways)
     return await capabilities(call)
@@ -119,13 +120,13 @@ def _ways(
     call: Call, offer: Offer, user: bytes, secret: bytes, authzid: bytes
 ) -> Iterator[Callable[[], Awaitable[None]]]:
     """USER stands for PLAIN in servers that know mechanisms: who offers LOGIN as a mechanism, and not PLAIN,
-    refuses the command.  A name with a blank in it is two words to some."""
+    refuses the command."""
     in_plain = partial(_sasl, call, b"PLAIN", [plain(user, secret, authzid)], (secret,))
     in_login = partial(_sasl, call, b"LOGIN", [user, secret], (secret,))
     mechanisms = [] if authzid else offer.of("SASL")
     if "LOGIN" in mechanisms and "PLAIN" not in mechanisms:
         yield in_login
-    elif "PLAIN" in offer.of("SASL") and (authzid or b" " in user or secret.strip() != secret):
+    elif "PLAIN" in offer.of("SASL") and (authzid or _is_odd(user, secret)):
         yield in_plain
     if not authzid and (offer.has("USER") or not offer.has("SASL")):
         yield partial(_user, call, user, secret)
@@ -133,6 +134,11 @@ def _ways(
         yield in_plain
         if "LOGIN" in mechanisms:
             yield in_login
+
+
+def _is_odd(user: bytes, secret: bytes) -> bool:
+    """What does not fit into a line, or is split or trimmed in one."""
+    return b" " in user or secret.strip() != secret or len(user) + 7 > LONGEST or len(secret) + 7 > LONGEST
 
 
 async def _user(call: Call, user: bytes, secret: bytes) -> None:

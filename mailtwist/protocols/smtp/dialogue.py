@@ -20,6 +20,7 @@ from mailtwist.protocols.dialogue import (
     printable,
     said,
     the_end,
+    token_checked,
 )
 from mailtwist.protocols.smtp.answers import Answer, answer
 from mailtwist.protocols.xclient import commands
@@ -90,7 +91,7 @@ async def log_in(call: Call, offer: Offer, user: bytes, secret: bytes, authzid: 
 
 async def xoauth2(call: Call, offer: Offer, user: bytes, token: bytes) -> Offer:
     """The same with an access token."""
-    checked(user, token)
+    token_checked(user, token)
     ways = bearers(offer.of("AUTH"), user, token)
     await first_that_works(partial(_sasl, call, way, [words], (token,)) for way, words in ways)
     return offer
