@@ -28,6 +28,9 @@ HOPS = 4
 ADDRESSES = 4
 """Of one host that are tried for one client."""
 
+ANSWER_TIME = 30.0
+"""Seconds that an answer may take, once there is a connection; whoever calls may say less."""
+
 CHECK_TIME = 30.0
 """Seconds that a check may take after the connection was made."""
 
@@ -158,8 +161,9 @@ async def unnoted(backends: Sequence[Backend]) -> None:
 
 class Pool:
     """The hosts of one `[upstream:...]`, which hold the same mail.  A new client goes to the host with the
-    fewest connections, of those that are well, not drained and not full; to the next one when that cannot be
-    reached.  Nothing was said then that could not be said twice.
+    fewest connections, of those that are well, not drained and not full, and to one where somebody has just
+    had trouble only if there is no other (it has the fewest because it loses them); to the next one when that
+    cannot be reached.  Nothing was said then that could not be said twice.
 
     `drained` says which hosts get nobody new, `note` is told how all are after each round of checks."""
 
@@ -241,10 +245,11 @@ class Pool:
                 reasons[host.name] = f"{health.where} has {most} connections already"
             else:
                 found.append(host)
-        chosen = min(found, key=lambda host: (host.connections, host.last), default=None)
-        if chosen is not None:
-            self._turn += 1
-            chosen.last = self._turn
+        if not found:
+            return None
+        chosen = min(found, key=lambda one: (one.health[kind].doubted, one.connections, one.last))
+        self._turn += 1
+        chosen.last = self._turn
         return chosen
 
     async def _called(self, host: Host, kind: Kind, guest: Guest, visit: Visit | None) -> Dialled:
@@ -261,6 +266,7 @@ class Pool:
             self._introduce(call, guest)
             if call.way.security == "implicit":
                 await call.secure()
+            call.patience = ANSWER_TIME
         except BaseException:
             call.abort()
             raise

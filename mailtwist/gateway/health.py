@@ -63,6 +63,12 @@ class Health:
             self._state = _State.TRIED
         return self._state is _State.UP or (self._state is _State.TRIED and self._tries is None)
 
+    @property
+    def doubted(self) -> bool:
+        """Somebody has had trouble within a minute, and nobody was served there since."""
+        since = self._clock.seconds() - TOGETHER
+        return any(then > since for then in self._troubles.values())
+
     def enter(self, who: str) -> "Visit":
         """When it is `ready`."""
         visit = Visit(self, who)
