@@ -9,19 +9,14 @@ from tests.peers import clients
 from tests.peers.host import Person, shared_host
 from tests.peers.programs import needs
 
-REFUSED = {
-    "imaps": "curl: (67)",  # login denied
-    "pop3s": "curl: (67)",
-    "smtps": "535 5.7.8 Authentication failed",
-}
-
 
 @needs("curl")
 class ArticleTests(SynchronousTestCase):
     timeout = 300
+    whole = staticmethod(shared_host)
 
     def setUp(self) -> None:
-        self.host = shared_host()
+        self.host = self.whole()
         self.ann: Person = self.host.person("article", password='päss w@rd %20+"\\')
 
     def tried(
