@@ -63,10 +63,6 @@ class Settings:
         Duration(10), words="How long an answer of the provider may take."
     )
 
-    def __post_init__(self) -> None:
-        if self.provider == "other" and self.token_url is None:
-            raise ValueError('write a token_url, or "provider = microsoft" or "provider = google"')
-
     @property
     def there(self) -> Provider:
         """What is set, or else the provider's own."""
@@ -80,10 +76,15 @@ class Settings:
         )
 
 
+NOWHERE = 'write a token_url, or "provider = microsoft" or "provider = google"'
+
+
 class RefreshTokens(AccessTokens):
     """`gateway.api.TokenSource`; `connecting` is for `mailtwist oauth`."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
+        if not settings.there.token_url:
+            raise ValueError(NOWHERE)
         secret = settings.client_secret.reveal() if settings.client_secret else ""
         client = Client(settings.client_id, secret, header=settings.secret_in == "header")
         asking = Asking(assembly.clock, settings.time, settings.roots)
@@ -94,4 +95,8 @@ class RefreshTokens(AccessTokens):
         self.connecting = Connecting(settings.there, client, asking, assembly.clock)
 
 
-part = Part(Settings, RefreshTokens)
+async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
+    return [] if settings.there.token_url else [("token_url", NOWHERE)]
+
+
+part = Part(Settings, RefreshTokens, check)

@@ -1,0 +1,1 @@
+"""Access tokens: a provider of the tests, and what is made of its answers."""
