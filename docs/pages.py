@@ -174,7 +174,8 @@ it; it does not say that everything in that section is done. It has the form ``r
 def conformance() -> str:
     parts = [NOTE, "", CONFORMANCE_HEAD, heading("What is spoken")]
     for protocol in SERVERS:
-        parts += [_spoken(protocol)]
+        parts += [_spoken(protocol, protocol.lower())]
+    parts += [_spoken("ManageSieve, up to the login", "sieve")]
     titles, cited = rfcs.indexed(), rfcs.cited()
     parts += [heading("What is cited")]
     for number in sorted({number for number, _ in titles}):
@@ -203,9 +204,9 @@ def beside_dovecot() -> str:
     return "\n".join([heading("Beside Dovecot"), BESIDE_DOVECOT, table(heads, asked, "15 20 15 50")])
 
 
-def _spoken(protocol: str) -> str:
+def _spoken(protocol: str, group: str) -> str:
     rows = []
-    for name, point in own(f"mailtwist.{protocol.lower()}").items():
+    for name, point in own(f"mailtwist.{group}").items():
         part = point.load()
         told = [*getattr(part, "capabilities", ()), *getattr(part, "keywords", ())]
         told += ["what fits the session"] if part.telling is not None else []

@@ -12,12 +12,12 @@ from mailtwist.gateway.early import Early
 from mailtwist.gateway.realm import GatewayRealm
 from mailtwist.gateway.relay.joined import Bounds, Joined
 from mailtwist.gateway.relay.pop3 import Pop3Relay
-from mailtwist.gateway.relay.pop3_commands import EARLY, further, table, told_of
+from mailtwist.gateway.relay.pop3_commands import EARLY, NEVER, table, told_of
 from mailtwist.protocols.pop3.extension import GROUP, Dialect
 from mailtwist.protocols.pop3.limits import Limits
 from mailtwist.protocols.pop3.server import POP3Server
 from mailtwist.protocols.sasl.exchange import Credentials, Foreign
-from mailtwist.services.gateway import GatewaySettings, Relayed, chosen
+from mailtwist.services.gateway import GatewaySettings, Relayed, allowed, chosen
 from mailtwist.services.portal import portal
 from mailtwist.services.service import MailService
 from mailtwist.services.settings import free, known, mail_service
@@ -93,7 +93,7 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
             "limits": limits,
             "dialect": Dialect.installed({*known(GROUP, settings.without), *OF_A_MAILDROP}),
             "trusted": assembly.trusted.contains,
-            "allow": further(settings.allow),
+            "allow": tuple(sorted(allowed(settings.allow, NEVER))),
             "relay_bounds": Bounds(line=limits.line, idle=settings.idle_time, progress=limits.progress_time),
             "early": lambda: behind.offered("pop3"),
         },

@@ -13,12 +13,12 @@ from mailtwist.gateway.early import Early
 from mailtwist.gateway.realm import GatewayRealm
 from mailtwist.gateway.relay.joined import Bounds, Joined
 from mailtwist.gateway.relay.sieve import SieveRelay
-from mailtwist.gateway.relay.sieve_commands import EARLY, further, table, told_of
+from mailtwist.gateway.relay.sieve_commands import EARLY, NEVER, table, told_of
 from mailtwist.protocols.sieve.command import Capability
 from mailtwist.protocols.sieve.extension import Dialect
 from mailtwist.protocols.sieve.limits import Limits
 from mailtwist.protocols.sieve.server import SieveServer
-from mailtwist.services.gateway import GatewaySettings, Relayed, chosen
+from mailtwist.services.gateway import GatewaySettings, Relayed, allowed, chosen
 from mailtwist.services.portal import portal
 from mailtwist.services.service import MailService
 from mailtwist.services.settings import free, mail_service
@@ -33,7 +33,7 @@ class Settings(GatewaySettings):
     login_time: Annotated[Duration, AtLeast(5)] = setting(
         Duration(60), words="How long a client may be silent before it has logged in."
     )
-    idle_time: Annotated[Duration, AtLeast(1800, "rfc5804#1.8")] = setting(
+    idle_time: Annotated[Duration, AtLeast(1800, "rfc5804#1.2")] = setting(
         Duration(1860), words="How long a client and the server behind may be silent after login."
     )
     failed_logins: Annotated[int, AtLeast(1)] = setting(
@@ -83,7 +83,7 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
             "limits": limits,
             "dialect": Dialect.installed(),
             "trusted": assembly.trusted.contains,
-            "allow": further(settings.allow),
+            "allow": tuple(sorted(allowed(settings.allow, NEVER))),
             "relay_bounds": Bounds(line=limits.line, idle=settings.idle_time, progress=limits.progress_time),
             "early": lambda: behind.offered("sieve"),
         },

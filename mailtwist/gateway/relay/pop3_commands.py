@@ -20,7 +20,6 @@ LATE = EARLY | {"IMPLEMENTATION"}
 
 _OURS = ("PIPELINING", "RESP-CODES", "AUTH-RESP-CODE")
 _NUMBER = rb"[0-9]{1,10}"
-_NAME = re.compile(r"[A-Z][A-Z0-9-]{2,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +75,6 @@ class Table:
         if not kind.arguments.fullmatch(arguments):
             raise Malformed("Not the arguments of this command")
         return name, arguments
-
-
-def further(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of commands that an operator lets through, in upper case.  ValueError for those that never pass,
-    and for what is no name."""
-    upper = tuple(dict.fromkeys(name.upper() for name in names))
-    for name in upper:
-        if name in NEVER:
-            raise ValueError(f"allow: {name} never passes after login")
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"allow: {name!r} is no POP3 command")
-    return upper
 
 
 @lru_cache(maxsize=256)

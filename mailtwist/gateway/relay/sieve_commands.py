@@ -1,6 +1,5 @@
 """Which ManageSieve commands pass after login, in what form, and what CAPABILITY says of it."""
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ LATE = EARLY | {"IMPLEMENTATION", "LANGUAGE", "OWNER", "VERSION"}
 LONGEST_NAME = 512
 """Octets; 128 characters are what a server has to take (rfc5804#1.6)."""
 
-_COMMAND = re.compile(r"[A-Z][A-Z0-9_-]{1,31}")
 _UNPRINTABLE = frozenset(("Cc", "Zl", "Zp", "Cs"))
 
 
@@ -45,7 +43,7 @@ _BASE = {
     "DELETESCRIPT": Kind("n"),
 }
 _NEWER = {"RENAMESCRIPT": Kind("nn"), "CHECKSCRIPT": Kind("s"), "NOOP": Kind("?")}
-"""Servers from before rfc5804 know these not, and take a script to be checked for commands: VERSION says."""
+"""Servers without VERSION know these not (rfc5804#1.7), and take a script to be checked for commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +97,6 @@ def spelled(name: str, words: Sequence[Word]) -> bytes:
     """A command, without CRLF, as any server reads it."""
     said = [string(word) if isinstance(word, bytes) else b"%d" % word for word in words]
     return b" ".join((name.encode("ascii"), *said))
-
-
-def further(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of commands that an operator lets through, in upper case.  ValueError for those that never pass,
-    and for what is no name."""
-    upper = tuple(dict.fromkeys(name.upper() for name in names))
-    for name in upper:
-        if name in NEVER:
-            raise ValueError(f"allow: {name} never passes after login")
-        if not _COMMAND.fullmatch(name):
-            raise ValueError(f"allow: {name!r} is no ManageSieve command")
-    return upper
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""What one ManageSieve connection may cost.  rfc5804#1.8 rfc5804#4"""
+"""What one ManageSieve connection may cost.  rfc5804#1.2 rfc5804#4"""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Limits:
     """Waiting for a command before login."""
 
     idle_time: float = 1860.0
-    """Waiting for a command after login; no less than thirty minutes (rfc5804#1.8)."""
+    """Waiting for a command after login; no less than thirty minutes (rfc5804#1.2)."""
 
     progress_time: float = 60.0
     """The longest pause in the middle of a line or an answer."""

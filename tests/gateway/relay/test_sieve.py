@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.gateway.relay.sieve import MOST_BAD
-from mailtwist.gateway.relay.sieve_commands import NEVER, further
+from mailtwist.gateway.relay.sieve_commands import NEVER
 from tests.gateway.relay.entrance import OFFERS, Entrance
 
 SCRIPT = b'require "fileinto";\r\nUNAUTHENTICATE\r\nfileinto "x\\"{9+}";\r\n'
@@ -114,13 +114,10 @@ class SieveRelayTests(SynchronousTestCase):
             self.assertEqual(entrance.client.read(), NO)
 
     def test_a_setting_lets_further_commands_through(self) -> None:
-        entrance = Entrance("sieve", allow=further(["xfoo"])).logged_in()
+        entrance = Entrance("sieve", allow=("XFOO",)).logged_in()
         self.assertEqual(self.said_to(entrance, b'XFOO "a" {2+}\r\nbc 7\r\n'), b'XFOO "a" "bc" 7\r\n')
         entrance.behind.says(b"OK\r\n")
         self.assertEqual(self.said_to(entrance, b"XFOO {2+}\r\n\r\n\r\n"), b"")
-        for name in (*NEVER, "a b", "x\r\n", ""):
-            with self.assertRaises(ValueError):
-                further([name])
 
     def test_names_that_no_script_can_have_are_refused_here(self) -> None:
         for name in (b"\xff", b"a\r\nb", b"a\0b", b"a\x7f", "\u2028".encode(), "\x85".encode(), b"x" * 513):

@@ -38,10 +38,10 @@ class Authenticate(Command):
 
 
 def _told(door: Door) -> Sequence[Capability]:
-    """Without TLS none, which is said too (rfc5804#1.7)."""
-    early = door.reached is State.NOT_AUTHENTICATED
-    names = " ".join(door.mechanisms) if door.may_sign_in and early else ""
-    return (("SASL", names),)
+    """Without TLS none, which is said too; after login nothing (rfc5804#1.7)."""
+    if door.reached is State.AUTHENTICATED:
+        return ()
+    return (("SASL", " ".join(door.mechanisms) if door.may_sign_in else ""),)
 
 
 extension = Extension(name="authenticate", rfc=5804, commands=(Authenticate,), telling=_told)
