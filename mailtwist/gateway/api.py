@@ -1,8 +1,8 @@
 """The words of the gateway: a server behind us, an errand to it, the session that comes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from zope.interface import Interface
 
@@ -85,6 +85,15 @@ class Upstream(Protocol):
     def offered(self, kind: Kind, *, late: bool) -> Sequence[str]:
         """What its servers offered when they were last asked, before login or after (`late`): what all of
         them do.  Empty when none was reached yet."""
+
+
+@runtime_checkable
+class SupportsHosts(Protocol):
+    """An upstream whose hosts an admin may drain."""
+
+    @property
+    def hosts(self) -> Mapping[str, Sequence[Kind]]:
+        """By name as in the config, with what they serve."""
 
 
 class Route(Protocol):

@@ -203,6 +203,7 @@ class Pool:
 
     async def stop(self) -> None:
         self._checks.stop()
+        await self._note(())
 
     async def call(self, kind: Kind, guest: Guest, who: str = "") -> Dialled:
         """A connection, with TLS where that comes first.  `who` is the account, or else the client's address:
@@ -237,7 +238,7 @@ class Pool:
             health = host.health[kind]
             if host.name in reasons:
                 continue
-            if host.name in drained:
+            if host.name.lower() in drained:
                 reasons[host.name] = f"{health.where} is drained"
             elif not health.ready:
                 reasons[host.name] = f"{health.where} is left alone: {health.reason}"

@@ -6,6 +6,7 @@ from typing import Any
 from twisted.internet.interfaces import ISSLTransport
 
 from mailtwist.auth.api import Peer
+from mailtwist.kit import outgoing
 from mailtwist.protocols.proxy import Header
 
 
@@ -33,16 +34,18 @@ def spoken_tls(transport: Any) -> str:
     return "" if said is None or said.tls is None else f"{said.tls.version} {said.tls.cipher}".strip()
 
 
-def peer(transport: Any) -> Peer:
-    """For `LoginRequest.peer`."""
+def peer(transport: Any, hops: int = 0) -> Peer:
+    """For `LoginRequest.peer`.  `hops` is through how many gateways the client says that it has come; who
+    comes from ourselves, or from a proxy that knows better, cannot make them fewer."""
     there, here = transport.getPeer(), transport.getHost()
     said = front(transport)
+    ours = outgoing.hops(getattr(there, "host", ""), getattr(there, "port", 0))
     return Peer(
         port=getattr(there, "port", 0),
         server_address=getattr(here, "host", ""),
         server_port=getattr(here, "port", 0),
         server_name=_server_name(transport) or ("" if said is None else said.authority),
-        hops=0 if said is None else said.hops,
+        hops=max(hops, ours, 0 if said is None else said.hops),
     )
 
 

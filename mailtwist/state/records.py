@@ -253,7 +253,7 @@ class Ban:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """An admin (`by`) has said that `host`, a server behind us, gets nobody new."""
+    """An admin (`by`) has said that `host`, a server behind us in lower case, gets nobody new."""
 
     host: str
     since: float

@@ -122,7 +122,7 @@ async def _add(states: _States, inside: Inside, chosen: Namespace) -> int:
     until = inside.clock.now() + chosen.time
     reason = shown(chosen.reason, LONGEST_REASON)
     await states.durable.lift(subject)
-    await states.durable.ban(Ban(subject, reason, until, _who()))
+    await states.durable.ban(Ban(subject, reason, until, who_types()))
     if chosen.json:
         print_json({"done": "banned", "subject": subject, "name": name, "until": moment(until)})
     else:
@@ -139,7 +139,7 @@ async def _subject(inside: Inside, text: str) -> tuple[str, str]:
     return f"account {person.account}", person.name
 
 
-def _who() -> str:
+def who_types() -> str:
     """Who typed the command."""
     try:
         return os.environ.get("SUDO_USER") or getuser()

@@ -25,6 +25,7 @@ def pool(settings: Settings, assembly: Assembly) -> Callable[[Outbound], Pool]:
         pause=settings.pause,
         connections=settings.connections,
     )
+    admins = assembly.one(drained)
     return partial(
         Pool,
         assembly.name,
@@ -33,5 +34,6 @@ def pool(settings: Settings, assembly: Assembly) -> Callable[[Outbound], Pool]:
         reach,
         resolver=assembly.one(names),
         clock=assembly.clock,
-        drained=assembly.one(drained).hosts,
+        drained=admins.hosts,
+        note=admins.note(assembly.name),
     )

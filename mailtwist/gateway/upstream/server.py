@@ -1,6 +1,6 @@
 """A mail server behind the gateway, or a pool of them: `[upstream:...] type = server`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import inf
 
@@ -41,6 +41,11 @@ class Server:
         self._abilities = Abilities(assembly.name)
         self._made = pool(settings, assembly)
         self._pool: Pool | None = None
+
+    @property
+    def hosts(self) -> Mapping[str, Sequence[Kind]]:
+        """`gateway.api.SupportsHosts`."""
+        return {host: tuple(self._ways) for host in self._settings.hosts}
 
     async def start(self) -> None:
         tls = await self._threads.run(outbound, self._settings)

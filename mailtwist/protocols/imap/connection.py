@@ -332,6 +332,13 @@ class Connection:
         """What the client calls itself."""
         return " ".join(filter(None, (self.client.get("name"), self.client.get("version"))))
 
+    @property
+    def hops(self) -> int:
+        """Through how many gateways it has come, as it says by ID: the first one says 4, each takes one away,
+        and whoever is told 1 is in a circle."""
+        left = self.client.get("x-proxy-ttl") or ""
+        return 5 - int(left) if left in ("1", "2", "3", "4") else 0
+
     def start_tls(self) -> None:
         self.client.clear()
         self._host.begin_tls()

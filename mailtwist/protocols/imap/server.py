@@ -241,7 +241,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
             client=self.connection.program,
             connection=self.turns.id,
             service=self.service,
-            peer=peer(self.transport),
+            peer=peer(self.transport, self.connection.hops),
         )
 
     # -- for subclasses written for twisted.mail

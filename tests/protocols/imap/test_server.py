@@ -55,6 +55,14 @@ class Logins(SynchronousTestCase):
         self.assertEqual(request.address, "192.0.2.1")
         self.assertNotIn("secret", repr(request))
 
+    def test_a_client_that_came_through_gateways_says_through_how_many(self) -> None:
+        for said, hops in [("4", 1), ("1", 4), ("0", 0), ("5", 0), ("-1", 0), ("99999", 0), ("\xb2", 0)]:
+            scene = Scene()
+            wire = scene.wire()
+            identity = f'("name" "mailtwist" "X-Proxy-TTL" "{said}")'
+            wire.send(f"a ID {identity}\r\nb LOGIN ann secret\r\n".encode())
+            self.assertEqual([request.peer.hops for request in scene.checker.requests], [hops], said)
+
     def test_the_authorization_identity_reaches_the_decision(self) -> None:
         scene = Scene()
         wire = scene.wire()
