@@ -96,6 +96,15 @@ class SupportsHosts(Protocol):
         """By name as in the config, with what they serve."""
 
 
+@runtime_checkable
+class SupportsSealed(Upstream, Protocol):
+    """An upstream that may log in with passwords sealed under app passwords."""
+
+    @property
+    def sealed(self) -> bool:
+        """It does: an app password for it has one in it."""
+
+
 class Route(Protocol):
     """Which server is whose: one section `[route:...]`."""
 

@@ -10,13 +10,15 @@ from mailtwist.app.cli.answer import moment, print_json, print_rows
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.inside import CannotDo, Inside, person_named, run_inside
 from mailtwist.app.cli.remembered import label_of, revoke_arguments, revoked, rows_of
-from mailtwist.auth.api import Directory, Person, SupportsOpening
+from mailtwist.auth.api import Directory, LoginRefused, Person, SupportsOpening
 from mailtwist.auth.endings import the_endings
 from mailtwist.auth.issuing import AppPasswords, Issued, Wanted, the_app_passwords
 from mailtwist.auth.names import LONGEST_SECRET, clean
 from mailtwist.auth.notices import the_notices
 from mailtwist.config.network import Networks
 from mailtwist.config.values import Duration
+from mailtwist.gateway.api import Errand, SupportsSealed
+from mailtwist.gateway.errand import KINDS
 from mailtwist.state.process import durable
 from mailtwist.state.records import APP_PASSWORD
 
@@ -31,14 +33,14 @@ def arguments(parser: ArgumentParser) -> None:
     add = words.add_parser("add", help="a new one; it is shown once")
     listed = words.add_parser("list", help="those of an account")
     revoke = words.add_parser("revoke", help="it does not get in any more, and who is in by it goes out")
-    reseal = words.add_parser("reseal", help="the account's own password, sealed in one, has changed")
+    reseal = words.add_parser("reseal", help="the password that is sealed in one has changed")
     for one in (add, listed, revoke, reseal):
         one.add_argument("name", metavar="NAME", help="the login name")
         one.add_argument("--json", action="store_true", help="answer in JSON")
     _add_arguments(add)
     listed.add_argument("--all", action="store_true", help="those that have ended, too")
     revoke_arguments(revoke)
-    lines = "read both from standard input: the app password, and on a line of its own the account's"
+    lines = "read both from standard input: the app password, and on a line of its own the one to be sealed"
     reseal.add_argument("--password-stdin", action="store_true", help=lines)
 
 
@@ -63,12 +65,13 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--password-stdin",
         action="store_true",
-        help="read the account's own password, where one is needed, from standard input",
+        help="read the password to be sealed, where one is needed, from standard input",
     )
 
 
 async def work(inside: Inside, chosen: Namespace) -> int:
-    inside.parts("directory")
+    for room in ("directory", "upstream", "route"):
+        inside.parts(room)
     state, endings = durable(inside), inside.one(the_endings)
     given, notices = inside.one(the_app_passwords), inside.one(the_notices)
     await inside.begin()
@@ -79,7 +82,7 @@ async def work(inside: Inside, chosen: Namespace) -> int:
         await notices.put(person.account, "app-password-added", name=person.name, **facts)
         return _shown(issued, chosen)
     if chosen.word == "reseal":
-        return await _resealed(given, directory, person, chosen)
+        return await _resealed(inside, given, directory, person, chosen)
     known = [one for one in await state.devices(person.account) if one.kind == APP_PASSWORD]
     if chosen.word == "revoke":
         return await revoked(endings, known, inside.clock.now(), chosen)
@@ -108,18 +111,59 @@ async def _added(
     if isinstance(directory, SupportsOpening):
         password = _one_line("The account's own password: ", chosen.password_stdin)
         await _check(directory, person, password)
+    elif behind := await _behind(inside, person):
+        password = _one_line("The password at the server behind: ", chosen.password_stdin)
+        await _check_behind(behind, person, password)
     return await given.issue(person.account, wanted, password)
 
 
-async def _resealed(given: AppPasswords, directory: Directory, person: Person, chosen: Namespace) -> int:
+async def _resealed(
+    inside: Inside, given: AppPasswords, directory: Directory, person: Person, chosen: Namespace
+) -> int:
     secret = _one_line("The app password: ", chosen.password_stdin)
-    password = _one_line("The account's own password: ", chosen.password_stdin)
-    await _check(directory, person, password)
+    behind = None if isinstance(directory, SupportsOpening) else await _behind(inside, person)
+    if behind is None:
+        password = _one_line("The account's own password: ", chosen.password_stdin)
+        await _check(directory, person, password)
+    else:
+        password = _one_line("The password at the server behind: ", chosen.password_stdin)
+        await _check_behind(behind, person, password)
     device = await given.reseal(person.account, secret, password)
     if device is None:
         raise CannotDo("that is no living app password with another one in it")
     print_json({"done": "resealed", "id": device.id}) if chosen.json else print(f"{device.id}: resealed")
     return 0
+
+
+async def _behind(inside: Inside, person: Person) -> SupportsSealed | None:
+    """The server behind us for this person that wants a password which is sealed; None where none does."""
+    sealed = {
+        name: upstream
+        for name, upstream in inside.parts("upstream").items()
+        if isinstance(upstream, SupportsSealed) and upstream.sealed
+    }
+    if len(sealed) > 1:
+        for route in inside.parts("route").values():
+            for kind in KINDS.values():
+                named = await route.upstream(person.name, kind)
+                if named in sealed:
+                    return sealed[named]
+        raise CannotDo(f"no route says which of these is for {person.name}: {', '.join(sealed)}")
+    return next(iter(sealed.values()), None)
+
+
+async def _check_behind(upstream: SupportsSealed, person: Person, password: bytes) -> None:
+    """What is sealed should open something: the server behind is asked, as with a login."""
+    kind = next((kind for kind in KINDS.values() if upstream.serves(kind)), None)
+    if kind is None:
+        return
+    try:
+        session = await upstream.open(
+            Errand(kind, person.account, person.name, person.name.encode(), password, vault=True)
+        )
+    except LoginRefused:
+        raise CannotDo("that is not the password at the server behind") from None
+    await session.close()
 
 
 async def _check(directory: Directory, person: Person, password: bytes) -> None:

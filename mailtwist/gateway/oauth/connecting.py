@@ -15,8 +15,8 @@ from mailtwist.gateway.oauth.refreshing import Tokens, tokens_of, words_of
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.trouble import Trouble
 
-INTERVAL, SLOWER, LONGEST_INTERVAL = 5.0, 5.0, 60.0
-"""Seconds between questions, and how many more when we are asked too often (rfc8628#3.5)."""
+LEAST, INTERVAL, SLOWER, LONGEST_INTERVAL = 1.0, 5.0, 5.0, 60.0
+"""Seconds between questions, and how many more when we have asked too often (rfc8628#3.5)."""
 
 LIFE = 1800.0
 """Seconds that a code is good when the provider does not say, or says more."""
@@ -80,7 +80,7 @@ class Connecting:
             url,
             code,
             told.seconds("expires_in", LIFE, LIFE),
-            max(told.seconds("interval", INTERVAL, LONGEST_INTERVAL), 1.0),
+            max(told.seconds("interval", INTERVAL, LONGEST_INTERVAL), LEAST),
             device_code,
             whole if _shows(whole) else "",
         )

@@ -80,7 +80,7 @@ NOWHERE = 'write a token_url, or "provider = microsoft" or "provider = google"'
 
 
 class RefreshTokens(AccessTokens):
-    """`gateway.api.TokenSource`; `connecting` is for `mailtwist oauth`."""
+    """`gateway.api.TokenSource`, `gateway.oauth.api.SupportsConnecting`."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         if not settings.there.token_url:
@@ -93,6 +93,12 @@ class RefreshTokens(AccessTokens):
             assembly.name, settings.there, client, asking, grants, volatile(assembly), assembly.clock
         )
         self.connecting = Connecting(settings.there, client, asking, assembly.clock)
+
+    async def connect(self, account: str, name: str, refresh_token: str) -> None:
+        await self.grants.put(account, self.name, name, refresh_token)
+
+    async def disconnect(self, account: str) -> bool:
+        return await self.grants.forget(account, self.name)
 
 
 async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:

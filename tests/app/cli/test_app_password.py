@@ -1,6 +1,7 @@
 """`mailtwist app-password`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,9 @@ from mailtwist.app.cli.user import work as user_work
 from mailtwist.auth.api import Accepted, LoginRefused, LoginRequest, Person
 from mailtwist.auth.decision import Decision, the_decision
 from mailtwist.auth.directories import sqlite
+from mailtwist.config.part import Assembly
+from mailtwist.gateway.api import Errand, Guest, Kind
+from mailtwist.gateway.upstream import server
 from tests.app.cli.inside import InsideCase
 
 
@@ -18,6 +22,36 @@ class Opening(sqlite.SqliteDirectory):
 
     async def open(self, person: Person, password: bytes, request: LoginRequest) -> Any:
         return "session" if await self.accepts(person, password) else None
+
+
+BEHIND = "[upstream:inside]\ntype = server\nhosts = 127.0.0.1\nimap = 9 plain\nlogin = sealed\n"
+
+
+class Behind:
+    """The server behind, with one password for everybody."""
+
+    password = b""
+
+    def __init__(self, settings: server.Settings, assembly: Assembly) -> None:
+        self.name = assembly.name
+        self.sealed = settings.login == "sealed"
+
+    def serves(self, kind: Kind) -> bool:
+        return kind == "imap"
+
+    async def open(self, errand: Errand) -> Any:
+        if not (errand.vault and errand.password == self.password):
+            raise LoginRefused("wrong-password")
+        return self
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def visit(self, kind: Kind, guest: Guest) -> Any:
+        raise AssertionError("nobody is visited")
+
+    def offered(self, kind: Kind, *, late: bool) -> Sequence[str]:
+        return ()
 
 
 class AppPasswordTests(InsideCase):
@@ -112,6 +146,30 @@ class AppPasswordTests(InsideCase):
         typed = (made["password"], "secret")
         status, _, errors = await self.app_password("reseal", "ann", typed=typed)
         self.assertEqual((status, "with another one in it" in errors), (1, True))
+
+    async def test_a_server_behind_gets_its_own_password_from_it(self) -> None:
+        """The directory opens nothing, and has another one."""
+        self.path.write_text(self.ini + BEHIND)
+        self.patch(server, "part", replace(server.part, build=Behind))
+        self.patch(Behind, "password", b"backend's")
+        await self.begin()
+        words = "that is not the password at the server behind"
+        self.assertIn(words, (await self.app_password("add", "ann", typed=("secret",)))[2])
+        made = await self.told("add", "ann", "--password-stdin", stdin=b"backend's\n")
+        accepted = await self.login(made["password"])
+        self.assertEqual((accepted.password, accepted.vault), (b"backend's", True))
+        self.patch(Behind, "password", b"new")
+        typed = (made["password"], "backend's")
+        self.assertIn(words, (await self.app_password("reseal", "ann", typed=typed))[2])
+        await self.told("reseal", "ann", typed=(made["password"], "new"))
+        self.assertEqual((await self.login(made["password"])).password, b"new")
+
+    async def test_a_server_behind_that_is_sealed_for_nobody_wants_none(self) -> None:
+        self.path.write_text(self.ini + BEHIND.replace("sealed", "passthrough"))
+        self.patch(server, "part", replace(server.part, build=Behind))
+        await self.begin()
+        made = await self.told("add", "ann")
+        self.assertEqual((await self.login(made["password"])).vault, False)
 
     async def test_a_directory_that_opens_gets_the_password_from_it(self) -> None:
         self.patch(sqlite, "part", replace(sqlite.part, build=Opening))

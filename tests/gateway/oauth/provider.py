@@ -96,7 +96,7 @@ class Provider:
             "user_code": "WDJB-MJHT",
             "verification_uri": "https://login.example.org/device",
             "expires_in": 900,
-            "interval": 2,
+            "interval": 0,
         }
 
     def _introspected(self, form: dict[str, str]) -> Answer:
