@@ -34,6 +34,7 @@ class Server:
         self.name = assembly.name
         self.hostname = assembly.hostname
         self.by_xclient, self.by_id = settings.xclient, settings.id
+        self.sealed = settings.login == "sealed"
         self._settings = settings
         self._threads = assembly.threads
         self._ways = settings.ways()
