@@ -19,6 +19,9 @@ from mailtwist.protocols.smtp.command import Refusal
 from mailtwist.protocols.smtp.door import IReception, Mail
 
 
+AWAY = "The server behind cannot be reached, try again later"
+
+
 class Elsewhere(Trouble):
     """One mail goes to one server: the client sends the other recipients another, which it does at once or
     later, and gets an answer for each of them from the server that knows (rfc5321#4.5.3.1.10)."""
@@ -123,7 +126,10 @@ class Forwarding:
     async def _open(self, upstream: Upstream) -> Performance:
         await self.close()
         guest = self._guest()
-        session = await upstream.visit(self._kind, guest)
+        try:
+            session = await upstream.visit(self._kind, guest)
+        except LoginUnavailable as unavailable:  # nobody logs in here
+            raise Trouble("4.4.1", AWAY, unavailable.reason) from None
         self._opened = upstream, guest
         self._performance = Performance(session, head=None if session.introduced else self._head)
         return self._performance
