@@ -1,5 +1,6 @@
 """POP3 programs through a whole gateway, before a real Dovecot."""
 
+import contextlib
 import poplib
 import ssl
 import time
@@ -7,7 +8,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.whole import before_dovecot
+from tests.backends.dovecot import Dovecot
+from tests.backends.processes import eventually
+from tests.gateway.whole import Gateway, before_dovecot
 from tests.peers import clients
 from tests.peers.programs import needs
 
@@ -122,3 +125,56 @@ class Pop3ThroughTheGateway(SynchronousTestCase):
     def test_curl(self) -> None:
         found = clients.curl(self.ann.login(), "1", scheme="pop3s")
         self.assertIn(found.replace(b"\r\n", b"\n"), lf(self.there))
+
+
+@needs("dovecot")
+class FaultTests(SynchronousTestCase):
+    timeout = 300
+
+    def setUp(self) -> None:
+        self.behind = Dovecot("pop3-faults")
+        self.addCleanup(self.behind.stop)
+        self.behind.start()
+        self.gateway = Gateway(self.behind)
+        self.addCleanup(self.gateway.end)
+        self.ann = self.gateway.person("ann")
+        self.behind.put(self.ann.address, [b"Subject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 3_000_000])
+
+    def session(self) -> poplib.POP3_SSL:
+        login = self.ann.login()
+        tls = ssl.create_default_context(cafile=str(login.certificate))
+        pop3 = poplib.POP3_SSL("localhost", login.ports["pop3s"], context=tls, timeout=60)
+        self.addCleanup(pop3.close)
+        pop3.user(login.user)
+        pop3.pass_(login.secret)
+        return pop3
+
+    def test_a_server_that_dies_in_a_message_leaves_half_of_it(self) -> None:
+        pop3 = self.session()
+        pop3._putcmd("RETR 1")
+        self.assertTrue(pop3.file.readline().startswith(b"+OK"))
+        pop3.file.read(1_000_000)
+        self.behind.kill()
+        octets, last = 0, b""
+        with contextlib.suppress(OSError):  # a reset, or TLS without its end
+            while piece := pop3.file.read1(65536):
+                octets, last = octets + len(piece), (last + piece)[-5:]
+        self.assertLess(octets, 54_000_000)
+        self.assertNotEqual(last, b"\r\n.\r\n")
+
+    def test_a_server_that_dies_between_is_told_of_and_comes_back(self) -> None:
+        pop3 = self.session()
+        self.assertTrue(pop3.noop().startswith(b"+OK"))
+        self.behind.kill()
+        self.assertEqual(pop3.file.readline(), b"-ERR [SYS/TEMP] The server behind has gone\r\n")
+        with self.assertRaises(poplib.error_proto) as caught:
+            self.session()
+        self.assertTrue(caught.exception.args[0].startswith(b"-ERR [SYS/TEMP]"), caught.exception)
+        self.behind.start()
+        self.assertTrue(eventually(self.comes_in))
+
+    def comes_in(self) -> bool:
+        try:
+            return self.session().stat()[0] == 1
+        except poplib.error_proto:
+            return False

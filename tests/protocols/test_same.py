@@ -1,13 +1,14 @@
-"""What the three servers have in common is called the same."""
+"""What the servers have in common is called the same."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.protocols.imap.server import IMAP4Server
 from mailtwist.protocols.pop3.server import POP3Server
+from mailtwist.protocols.sieve.server import SieveServer
 from mailtwist.protocols.smtp.server import ESMTPServer
 from mailtwist.testing.wire import Wire
 
-SERVERS = {b"imap": IMAP4Server, b"pop3": POP3Server, b"smtp": ESMTPServer}
+SERVERS = {b"imap": IMAP4Server, b"pop3": POP3Server, b"smtp": ESMTPServer, b"managesieve": SieveServer}
 
 
 class SameNames(SynchronousTestCase):

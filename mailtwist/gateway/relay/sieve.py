@@ -37,12 +37,14 @@ class SieveRelay(Joined):
     can have, and before a script is put the server is asked whether it has space for one of this name and
     size."""
 
-    __slots__ = ("_answers", "_held", "_table", "_verdict", "_waiting")
+    __slots__ = ("_answers", "_frames", "_held", "_said", "_table", "_verdict", "_waiting")
 
     def __init__(
         self, client: Transport, call: Call, clock: Clock, bounds: Bounds, id: str, table: Table
     ) -> None:
         self._answers = Answers()
+        self._said = _Said(self)
+        self._frames = Frames(self._said)
         self._table = table
         self._held: bytearray | None = None
         self._waiting = False
@@ -60,7 +62,8 @@ class SieveRelay(Joined):
             line = await _wanted(self.line)
             self.inside = True
             try:
-                if not await self._take(await Frames(_Said(self)).read(line, _BOUNDS, self._table.streams)):
+                frame = await self._frames.read(line, _BOUNDS, self._table.streams)
+                if not await self._take(frame):
                     return
                 bad = 0
             except (Unframed, LineTooLong):
@@ -79,7 +82,7 @@ class SieveRelay(Joined):
             needed(self._table.kinds.get(frame.name), frame)
         except Malformed:
             if frame.announced is not None:
-                await Frames(_Said(self)).drop(frame.announced, _BOUNDS)
+                await self._frames.drop(frame.announced, _BOUNDS)
             raise
         if frame.name in ("PUTSCRIPT", "CHECKSCRIPT"):
             await self._script_of(frame)
@@ -97,14 +100,14 @@ class SieveRelay(Joined):
             size = len(script)
         if frame.name == "PUTSCRIPT" and size and not await self._has_space(before[0], size):
             if frame.announced is not None:
-                await Frames(_Said(self)).drop(size, _BOUNDS)
+                await self._frames.drop(size, _BOUNDS)
             return
         self._asked(b"%b {%d+}\r\n%b" % (spelled(frame.name, before), size, script))
         if frame.announced is not None:
-            async for octets in _Said(self).literal(size):
+            async for octets in self._said.literal(size):
                 self._still_asked()
                 self.to_server(octets)
-            await Frames(_Said(self)).end(_BOUNDS)
+            await self._frames.end(_BOUNDS)
         self._still_asked()
         self.to_server(b"\r\n")
         await _wanted(self.quiet)
