@@ -1,4 +1,4 @@
-"""The decision in front of a real server behind: a portal with the gateway's realm, one person with a token."""
+"""The decision in front of a real server behind: a portal with the gateway's realm, and one person."""
 
 from pathlib import Path
 from typing import Any

@@ -179,6 +179,7 @@ async def _sasl(
     call: Call, offer: Offer, name: bytes, responses: Sequence[bytes], secrets: Sequence[bytes]
 ) -> Offer:
     """AUTHENTICATE.  A refusal before we have said anything is one of the mechanism."""
+    secrets = (*secrets, responses[-1])  # in which the secret is, perhaps with the name
     line, left = b"L AUTHENTICATE " + name, list(responses)
     if offer.has("SASL-IR") and len(left) == 1:
         line += b" " + encoded(left.pop())
@@ -210,9 +211,9 @@ async def _logged_in(call: Call, answer: _Answer) -> Offer:
 
 
 def _no_way_in(answer: _Answer) -> Exception:
-    if answer.word != b"NO" or answer.code in NOT_THIS_WAY or UNSUPPORTED in answer.text.lower():
+    if answer.word == b"BAD" or answer.code in NOT_THIS_WAY or UNSUPPORTED in answer.text.lower():
         return OtherWay(f"login: {answer}")
-    if answer.code in REFUSED:
+    if answer.word == b"NO" and answer.code in REFUSED:
         return LoginRefused("wrong-password")
     kind = AccountUnavailable if answer.code in OF_THE_ACCOUNT else LoginUnavailable
     return kind(f"login: {answer}")

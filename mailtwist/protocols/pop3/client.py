@@ -152,6 +152,7 @@ async def _user(call: Call, user: bytes, secret: bytes) -> None:
 
 async def _sasl(call: Call, name: bytes, responses: Sequence[bytes], secrets: Sequence[bytes]) -> None:
     """AUTH.  A refusal before we have said anything is one of the mechanism."""
+    secrets = (*secrets, responses[-1])  # in which the secret is, perhaps with the name
     line, left = b"AUTH " + name, list(responses)
     if len(left) == 1 and len(line) + len(encoded(left[0])) + 3 <= LONGEST:
         line += b" " + encoded(left.pop())

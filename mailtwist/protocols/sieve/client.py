@@ -111,6 +111,7 @@ def _ways(
 
 async def _sasl(call: Call, name: bytes, responses: Sequence[bytes], secrets: Sequence[bytes]) -> None:
     """AUTHENTICATE, with the response in the same line where it is the only one."""
+    secrets = (*secrets, responses[-1])  # in which the secret is, perhaps with the name
     left = list(responses)
     line = b'AUTHENTICATE "%s"' % name
     if len(left) == 1:

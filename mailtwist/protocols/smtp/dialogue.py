@@ -109,6 +109,7 @@ def _ways(
 
 async def _sasl(call: Call, name: bytes, responses: Sequence[bytes], secrets: Sequence[bytes]) -> None:
     """AUTH, with the response in the same line where it is the only one and fits."""
+    secrets = (*secrets, responses[-1])  # in which the secret is, perhaps with the name
     line, left = b"AUTH " + name, list(responses)
     if len(left) == 1 and len(line) + len(encoded(left[0])) + 3 <= LONGEST:
         line += b" " + encoded(left.pop())

@@ -3,7 +3,6 @@
 from typing import Any
 
 from twisted.internet import endpoints, reactor
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import TestCase
 
 from mailtwist.protocols.client import Call
@@ -12,7 +11,6 @@ from mailtwist.protocols.imap import client as imap
 from mailtwist.protocols.pop3 import client as pop3
 from mailtwist.protocols.sieve import client as sieve
 from mailtwist.protocols.smtp import dialogue as smtp
-from mailtwist.testing.clock import ManualClock
 
 DIALOGUES: dict[str, Any] = {"imap": imap, "pop3": pop3, "submission": smtp, "sieve": sieve}
 
@@ -31,21 +29,3 @@ async def offered(kind: str, call: Call) -> Offer:
     if kind == "submission":
         return await smtp.hello(call, "gateway.example.org")
     return greeting if kind == "sieve" else await DIALOGUES[kind].capabilities(call)
-
-
-class Scripted(Call):
-    """`answers` come one after the other, each when another line has been said; `said` is what was said."""
-
-    def __init__(self, *answers: bytes) -> None:
-        super().__init__("scripted", clock=ManualClock())
-        self.answers = list(answers)
-        self.said: list[bytes] = []
-        self.makeConnection(StringTransport())
-
-    def greet(self, octets: bytes) -> None:
-        self.dataReceived(octets)
-
-    def write(self, data: bytes) -> None:
-        self.said.append(data)
-        if self.answers:
-            self.dataReceived(self.answers.pop(0))
