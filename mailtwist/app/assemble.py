@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mailtwist.config.part import SupportsReload, SupportsStart, SupportsStop
+from mailtwist.config.part import OnlyForOne, SupportsReload, SupportsStart, SupportsStop
+from mailtwist.config.problems import BadConfig, Problem
 from mailtwist.delivery.telling import the_telling
 from mailtwist.kit.clock import Clock, process_clock
 from mailtwist.kit.events import Event
@@ -26,6 +27,8 @@ NOT_OURS = (
     " by chmod 700"
 )
 
+ONLY_FOR_ONE = "it is in the memory of one process, and [server] wants several workers; write {instead}"
+
 NOT_RELOADED = Event("app.part_not_reloaded", "{part} keeps what it had: {error}", "error")
 NOT_STOPPED = Event("app.part_not_stopped", "{part} did not stop cleanly", "error")
 
@@ -41,8 +44,17 @@ class Assembled:
     network before `start`.  The CLI asks for the parts it needs and starts only those.
     """
 
-    def __init__(self, config: "Config", *, clock: Clock | None = None, files: Files | None = None) -> None:
+    def __init__(
+        self,
+        config: "Config",
+        *,
+        clock: Clock | None = None,
+        files: Files | None = None,
+        first: bool = True,
+    ) -> None:
+        """`first`: of several processes this is the one that does what is to be done once."""
         self.config = config
+        self.first = first
         self.clock = clock or process_clock()
         self.files = files or DiskFiles()
         self.threads = Threads("mailtwist", config.server.threads)
@@ -95,6 +107,18 @@ class Assembled:
         for section in sorted(self.config.sections, key=lambda s: s.room == "service"):
             self.part(section.room, section.name)
         self.one(the_telling)
+        if problems := self.only_for_one():
+            raise BadConfig(problems)
+
+    def only_for_one(self) -> list[Problem]:
+        """Parts that were built and cannot serve several processes, if there are to be several."""
+        if self.config.server.workers == 1:
+            return []
+        return [
+            self.config.problem(self._sections[key], "type", ONLY_FOR_ONE.format(instead=part.instead))
+            for key, part in self._built.items()
+            if isinstance(part, OnlyForOne)
+        ]
 
     def _make(self, words: str, build: Callable[[], Any]) -> Any:
         if words in self._under_way:
@@ -170,6 +194,7 @@ class PartView:
         self.settings = whole.config.settings
         self.several = whole.config.several
         self.trusted = whole.config.server.trusted_networks
+        self.first = whole.first
         self.clock = whole.clock
         self.files = whole.files
         self.threads = whole.threads

@@ -9,16 +9,19 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
 
 from mailtwist.app.assemble import Assembled, CannotAssemble
 from mailtwist.app.logs import Log
+from mailtwist.app.workers import Lifeline, Workers
 from mailtwist.kit.events import Event
 from mailtwist.kit.files import write_whole
 from mailtwist.kit.lock import FolderLock, Taken
@@ -65,6 +68,10 @@ class MailServer(Service):
         self._ready = ready
         self._lock = FolderLock(assembled.folder)
         self._starting: Deferred[Any] | None = None
+        self._worker = 0
+        self._tell_ready: Callable[[], None] = _nothing
+        self._status = 0
+        self._orphaned = False
 
     @property
     def services(self) -> dict[str, Any]:
@@ -82,7 +89,7 @@ class MailServer(Service):
         _raise_file_limit()
         try:
             for service in self.services.values():
-                service.bind()
+                service.bind(self._workers) if self._workers > 1 else service.bind()
         except CannotListen as error:
             self._give_up(str(error))
 
@@ -96,7 +103,10 @@ class MailServer(Service):
         except Taken as error:
             self._give_up(str(error))
         sys.setswitchinterval(SWITCH)
-        _reactor().callWhenRunning(self._begin)
+        if self._workers > 1:
+            _reactor().run = self._supervise  # here; each worker runs the reactor
+        else:
+            _reactor().callWhenRunning(self._begin)
 
     def _begin(self) -> None:
         """The reactor runs and takes signals."""
@@ -111,31 +121,39 @@ class MailServer(Service):
         except (CannotAssemble, Trouble, OSError, ValueError) as error:
             detail = error.detail if isinstance(error, Trouble) else ""
             NOT_STARTED.log(words=detail or str(error))
-            return _stop_with_status_1()
+            return self._fail()
         except CancelledError:  # stopped before it had begun
             return
         except Exception:
             BROKEN_START.failure()
-            return _stop_with_status_1()
+            return self._fail()
+        _settle()
+        if self._worker:
+            self._tell_ready()
+        elif not self._told_ready():
+            self._fail()
+
+    def _told_ready(self) -> bool:
+        """All ports are served, and it is told where."""
         places = {name: service.places for name, service in self.services.items()}
         for name, where in places.items():
             LISTENING.log(service=name, places=", ".join(where))
         if not places:
             NO_SERVICE.log()
-        _settle()
-        if self._told_ready(places):
-            READY.log()
-        else:
-            _stop_with_status_1()
-
-    def _told_ready(self, places: dict[str, list[str]]) -> bool:
         try:
             if self._ready is not None:
                 write_whole(self.assembled.files, self._ready, json.dumps(places).encode())
         except OSError as error:
             NOT_STARTED.log(words=f"the ready file {self._ready} cannot be written: {error.strerror}")
             return False
+        READY.log()
         return True
+
+    def _fail(self) -> None:
+        self._status = 1
+        if not self._worker:
+            atexit.register(_exit_with_status_1)  # twistd has no exit status of its own
+        _reactor().callWhenRunning(_reactor().stop)
 
     def _give_up(self, words: str) -> None:
         NOT_STARTED.log(words=words)
@@ -143,16 +161,63 @@ class MailServer(Service):
             print(words, file=sys.stderr)
         raise GivenUp(words)
 
+    # -- several processes
+    @property
+    def _workers(self) -> int:
+        return int(self.assembled.config.server.workers)
+
+    def _supervise(self, *ignored: Any, **options: Any) -> None:
+        """In place of the reactor: this process has bound the ports and has the folder, the workers serve."""
+        grace = self.assembled.config.server.shutdown_deadline
+        workers = Workers(self._workers, self._serve, self._told_ready, self._reopen, self._withdraw, grace)
+        gc.freeze()
+        status = workers.run()
+        self._gone()
+        _reactor()._exitSignal = workers.ended_by or None
+        if status:
+            atexit.register(_exit_with_status_1)
+
+    def _serve(self, number: int, tell_ready: Callable[[], None], lifeline: int) -> int:
+        """A worker's life, in a process of its own.  All that was built is built anew: nothing that is to be
+        one process's alone is shared with the others."""
+        self._worker, self._tell_ready = number, tell_ready
+        reactor = _reactor()
+        del reactor.run
+        reactor.__init__()
+        old = self.assembled
+        self.assembled = Assembled(old.config, clock=old.clock, files=old.files, first=number == 1)
+        self.assembled.build()
+        for name, service in self.services.items():
+            service.adopt(old.part("service", name), number)
+        reactor.addSystemEventTrigger("before", "shutdown", self.stopService)
+        reactor.addReader(Lifeline(lifeline, self._orphan))
+        reactor.callWhenRunning(self._begin)
+        reactor.run()
+        return self._status
+
+    def _orphan(self) -> None:
+        """The first process was killed; another one may want to begin."""
+        self._orphaned = True
+        with suppress(ReactorNotRunning):  # it was this process that ended
+            _reactor().stop()
+
+    def _withdraw(self) -> None:
+        for service in self.services.values():
+            service.withdraw()
+
     # -- signals
     def _hang_up(self, number: int, frame: object) -> None:
         _in_reactor(lambda: spawn(self.reload(), "reloading"))
 
-    async def reload(self) -> None:
+    def _reopen(self) -> None:
         if self._log is not None:
             try:
                 self._log.reopen()
             except OSError as error:
                 LOG_NOT_REOPENED.log(error=str(error))
+
+    async def reload(self) -> None:
+        self._reopen()
         await self.assembled.reload()
         RELOADED.log()
 
@@ -168,10 +233,15 @@ class MailServer(Service):
         for number in (signal.SIGINT, signal.SIGTERM):  # once more: no patience
             signal.signal(number, lambda *_: _in_reactor(self._hurry))
         await together(*(one.close_ports() for one in services))
-        grace = self.assembled.config.server.shutdown_deadline
+        grace = 0 if self._orphaned else self.assembled.config.server.shutdown_deadline
         STOPPING.log(connections=sum(len(one.present) for one in services), grace=grace)
         await together(*(one.finish(grace) for one in services))
         await self.assembled.stop()
+        if not self._worker:
+            self._gone()
+
+    def _gone(self) -> None:
+        """Nothing serves any more."""
         if self._ready is not None:
             self._ready.unlink(missing_ok=True)
         self._lock.release()
@@ -217,10 +287,7 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _stop_with_status_1() -> None:
-    """twistd has no exit status of its own."""
-    atexit.register(_exit_with_status_1)
-    _reactor().callWhenRunning(_reactor().stop)
+def _nothing() -> None: ...
 
 
 def _exit_with_status_1() -> None:

@@ -63,6 +63,10 @@ class Assembly(Protocol):
     @property
     def threads(self) -> Threads: ...
 
+    @property
+    def first(self) -> bool:
+        """This process is the one of all `workers` that does what is to be done once on a machine."""
+
     def part(self, room: str, name: str) -> Any:
         """What the section `[room:name]` builds; the same object for everybody who asks."""
 
@@ -86,6 +90,13 @@ class SupportsStop(Protocol):
     """A built part that has an end; stopped in reverse order, after services have stopped."""
 
     async def stop(self) -> None: ...
+
+
+@runtime_checkable
+class OnlyForOne(Protocol):
+    """A built part that cannot serve several processes; `instead` is what to write for several."""
+
+    instead: str
 
 
 @runtime_checkable

@@ -69,6 +69,12 @@ class ServerSettings:
     threads: Annotated[int, AtLeast(1), AtMost(256)] = setting(
         8, words="Threads for what would hold up the network: password hashes, databases, syncing files."
     )
+    workers: Annotated[int, AtLeast(1), AtMost(64)] = setting(
+        1,
+        words="Processes that serve the same ports, for machines with several cores; each has its own"
+        " threads and counts connections for itself. What logins share is in the state; no part of it can be"
+        " in memory.",
+    )
     trusted_networks: Networks = setting(
         Networks(),
         words="Networks whose clients may log in without TLS and are not limited by address."

@@ -177,10 +177,10 @@ def _facts(notice: Notice) -> dict[str, str]:
 
 
 def the_telling(assembly: Assembly) -> Telling | None:
-    """For `assembly.one`; None when nobody is to be told."""
+    """For `assembly.one`; None when nobody is to be told, or another worker does it."""
     settings = assembly.settings(NoticesSettings)
     directories = tuple(assembly.parts("directory").values())
-    if not settings.send or not directories:
+    if not (settings.send and directories and assembly.first):
         return None
     outlet: BySmarthost | ByTargets
     if settings.smarthost is not None:

@@ -27,16 +27,16 @@ class CannotListen(Exception):
         self.in_use = error.errno == errno.EADDRINUSE
 
 
-def bind(place: Endpoint, mode: int | None = None) -> list[socket.socket]:
+def bind(place: Endpoint, mode: int | None = None, *, several: bool = False) -> list[socket.socket]:
     """Sockets that take connections into their queue; nobody answers before `serve`.  `mode` is that of a
-    Unix socket, None is what the umask leaves.  `CannotListen` when one of them is not to be had, and then
-    none is left open."""
+    Unix socket, None is what the umask leaves.  `several`: there will be more at the same place (`another`).
+    `CannotListen` when one of them is not to be had, and then none is left open."""
     made: list[socket.socket] = []
     try:
         if place.path is not None:
             made.append(_bound(socket.AF_UNIX, str(place.path), mode))
         for host in place.hosts:
-            _bind_one(place, host, made)
+            _bind_one(place, host, made, several)
     except OSError as error:
         for one in made:
             one.close()
@@ -44,13 +44,22 @@ def bind(place: Endpoint, mode: int | None = None) -> list[socket.socket]:
     return made
 
 
-def serve(bound: socket.socket, factory: IProtocolFactory) -> IListeningPort:
-    """Connections that wait and those to come are `factory`'s.  `bound` is closed with the port."""
+def another(bound: socket.socket) -> socket.socket:
+    """One more at the same place: with a queue of its own, to which the kernel sends each second connection,
+    or, for a Unix socket, with the same queue."""
+    if bound.family == socket.AF_UNIX:
+        return bound.dup()
+    return _bound(bound.family, bound.getsockname()[:2], several=True)
+
+
+def serve(bound: socket.socket, factory: IProtocolFactory, *, lent: bool = False) -> IListeningPort:
+    """Connections that wait and those to come are `factory`'s.  `bound` is closed with the port.  `lent`:
+    others use the place too, and it stays."""
     from twisted.internet import reactor
 
     with bound:
         if bound.family == socket.AF_UNIX:
-            return cast(IListeningPort, adopted(reactor, bound.fileno(), factory))
+            return cast(IListeningPort, adopted(reactor, bound.fileno(), factory, lent))
         port = cast(Any, reactor).adoptStreamPort(bound.fileno(), bound.family, factory)
     port.transport = Prompt
     served: IListeningPort = port
@@ -73,25 +82,31 @@ def plain(address: str) -> str:
     return str(parsed)
 
 
-def _bind_one(place: Endpoint, host: str, made: list[socket.socket]) -> None:
+def _bind_one(place: Endpoint, host: str, made: list[socket.socket], several: bool) -> None:
     """One address of `place`; of several, a family that the machine has not is left out."""
     port = made[0].getsockname()[1] if made else place.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        made.append(_bound(family, (host, port)))
+        one = _bound(family, (host, port))
+        if several:  # a port that somebody else shares with himself would have been given to us, too
+            address = one.getsockname()[:2]
+            one.close()
+            one = _bound(family, address, several=True)
+        made.append(one)
     except OSError as error:
         last = host == place.hosts[-1] and not made
         if last or len(place.hosts) == 1 or error.errno not in _NOT_HERE:
             raise
 
 
-def _bound(family: int, address: Any, mode: int | None = None) -> socket.socket:
+def _bound(family: int, address: Any, mode: int | None = None, *, several: bool = False) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         if family == socket.AF_UNIX:
             _clear(address)
         else:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, several)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)

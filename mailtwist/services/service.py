@@ -1,7 +1,9 @@
 """A mail service as a part: its ports, its door, its beginning and its end."""
 
+import os
 import socket
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
@@ -10,7 +12,7 @@ from twisted.internet.interfaces import IListeningPort
 from mailtwist.config.network import Endpoints, Networks
 from mailtwist.kit.clock import Clock
 from mailtwist.services.door import Door, Guest
-from mailtwist.services.listen import bind, serve, spoken
+from mailtwist.services.listen import another, bind, serve, spoken
 from mailtwist.services.proxied import ProxyDoor
 from mailtwist.services.sockets import TlsFactory
 
@@ -32,6 +34,8 @@ class MailService:
             self._factory = TlsFactory(implicit_tls, False, door)
         self._introduced: ProxyDoor | None = None
         self._bound: list[socket.socket] = []
+        self._queues: list[list[socket.socket]] = []
+        self._lent = False
         self._ports: list[IListeningPort] = []
         self.places: list[str] = []
 
@@ -45,22 +49,45 @@ class MailService:
     def present(self) -> Collection[Guest]:
         return self._door.present
 
-    def bind(self) -> None:
-        """Clients wait in the queue from now on.  `CannotListen`, and then nothing is bound."""
+    def bind(self, workers: int = 1) -> None:
+        """Clients wait in the queue from now on; each of several `workers` has one of its own (`adopt`).
+        `CannotListen`, and then nothing is bound."""
         try:
             for endpoint in self._listen:
-                self._bound += bind(endpoint, self._socket_mode)
+                self._bound += bind(endpoint, self._socket_mode, several=workers > 1)
         except BaseException:
             self.unbind()
             raise
+        self._queues = [self._bound]
+        for _ in range(1, workers):
+            self._queues.append([another(one) for one in self._bound])
         self.places = spoken(self._bound)
+
+    def adopt(self, other: "MailService", worker: int) -> None:
+        """In a process of its own: the queue of the `worker` (from 1) that `other`, the same section, has
+        bound; the others are closed here."""
+        self.places, self._lent = other.places, True
+        self._bound = list(other._queues[worker - 1])
+        for queue in other._queues:
+            for one in queue:
+                if queue is not other._queues[worker - 1]:
+                    one.close()
+
+    def withdraw(self) -> None:
+        """In the process that has bound them: nobody can connect any more, but to those who still serve."""
+        for one in [one for queue in self._queues for one in queue]:
+            if one.fileno() >= 0 and one.family == socket.AF_UNIX:
+                with suppress(OSError):
+                    os.unlink(one.getsockname())
+            one.close()
+        self._bound, self._queues = [], []
 
     async def start(self) -> None:
         """Binds what is not bound yet."""
         if not self._bound:
             self.bind()
         while self._bound:
-            self._ports.append(serve(self._bound.pop(0), self._factory))
+            self._ports.append(serve(self._bound.pop(0), self._factory, lent=self._lent))
 
     async def close_ports(self) -> None:
         """No new clients."""

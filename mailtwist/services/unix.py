@@ -13,6 +13,7 @@ class UnixPort(unix.Port):
     somebody else since."""
 
     _bindPath: Any
+    lent = False
 
     def startListening(self) -> None:
         port: Any = self
@@ -26,15 +27,18 @@ class UnixPort(unix.Port):
         port.startReading()
 
     def connectionLost(self, reason: Failure) -> None:
-        with suppress(OSError):
-            os.unlink(self._bindPath)
+        if not self.lent:
+            with suppress(OSError):
+                os.unlink(self._bindPath)
         closed: Any = tcp.Port.connectionLost
         closed(self, reason)
 
 
-def adopted(reactor: Any, descriptor: int, factory: Any) -> UnixPort:
-    """A port that listens on the socket of `descriptor`, which stays the caller's to close."""
+def adopted(reactor: Any, descriptor: int, factory: Any, lent: bool = False) -> UnixPort:
+    """A port that listens on the socket of `descriptor`, which stays the caller's to close.  `lent`: other
+    processes listen there too, and its path stays."""
     make: Any = UnixPort._fromListeningDescriptor
     port: UnixPort = make(reactor, descriptor, factory)
+    port.lent = lent
     port.startListening()
     return port

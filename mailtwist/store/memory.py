@@ -38,6 +38,8 @@ from mailtwist.store.view import View, changed, settable
 class MemoryStore:
     """All accounts of one process."""
 
+    instead = '"type = maildir"'
+
     def __init__(self, clock: Clock | None = None, allowed: Quota = UNLIMITED) -> None:
         self._clock = clock or SystemClock()
         self._allowed = allowed

@@ -43,6 +43,7 @@ class OnePart:
         self.clock: Clock = clock or ManualClock()
         self.files: Files = files or DiskFiles()
         self.threads = threads or Threads("test", 4)
+        self.first = True
         self.made: list[Any] = []
         self._parts = parts or {}
         self._once = tuple(once)

@@ -55,6 +55,7 @@ async def problems(config: Config, assembled: Assembled) -> list[Problem]:
         for setting, words in await _tried(section, assembled):
             where, rest = _where(config, section, words)
             found.append(config.problem(where, setting, shown(rest, LONGEST)))
+    found += assembled.only_for_one()
     return list(dict.fromkeys(found))
 
 

@@ -41,6 +41,8 @@ class _Work:
 class MemoryState(Shelved):
     """`state.api.Volatile`."""
 
+    instead = '"type = sqlite_volatile", or "type = redis"'
+
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._clock: Clock = assembly.clock
         self._time = SteadyTime(assembly.clock)
