@@ -6,7 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from zope.interface import Interface
 
-from mailtwist.auth.api import Peer
+from mailtwist.auth.api import LoginUnavailable, Peer
 from mailtwist.protocols.client import Call
 
 Kind = Literal["imap", "pop3", "submission", "smtp", "lmtp", "sieve"]
@@ -111,6 +111,10 @@ class Route(Protocol):
     async def upstream(self, name: str, kind: Kind) -> str | None:
         """The name of an `[upstream:...]` for a canonical login name or address; None when it has none.
         `LoginUnavailable` when that cannot be said now."""
+
+
+class SourceAway(LoginUnavailable):
+    """What a way to log in needs is away; the server behind us is not to blame."""
 
 
 class TokenSource(Protocol):

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from math import inf
 
 from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginUnavailable
+from mailtwist.auth.reasons import REASONS
 from mailtwist.config.part import Assembly, Part
 from mailtwist.gateway.abilities import Abilities
-from mailtwist.gateway.api import Errand, Guest, Kind
+from mailtwist.gateway.api import Errand, Guest, Kind, SourceAway
 from mailtwist.gateway.dial import Dialled, Pool
 from mailtwist.gateway.upstream.names import user_name
 from mailtwist.gateway.upstream.reaching import outbound, pool
@@ -135,6 +136,9 @@ class Server:
         return user_name(errand, self._settings.user_name) if self._settings.login == "none" else b""
 
     def _told(self, error: Trouble) -> str:
+        """A reason that the log knows says it all."""
+        if isinstance(error, LoginUnavailable) and error.reason in REASONS:
+            return error.reason
         return f"[upstream:{self.name}] {error.detail or error.public}"
 
 
@@ -143,7 +147,7 @@ def _watched(call: Dialled) -> Iterator[None]:
     """What fails here ends the call; whether it is to be blamed on the host, the pool is told."""
     try:
         yield
-    except (LoginRefused, AccountUnavailable):
+    except (LoginRefused, AccountUnavailable, SourceAway):
         call.answered()
         call.close()
         raise

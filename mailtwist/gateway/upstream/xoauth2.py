@@ -1,8 +1,8 @@
 """The way to log in behind us with an access token; the client's password stays here."""
 
-from mailtwist.auth.api import AccountUnavailable, LoginRefused
+from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginUnavailable
 from mailtwist.config.part import Assembly
-from mailtwist.gateway.api import Errand, TokenSource
+from mailtwist.gateway.api import Errand, SourceAway, TokenSource
 from mailtwist.gateway.upstream.names import user_name
 from mailtwist.gateway.upstream.settings import Settings
 from mailtwist.gateway.upstream.talk import Talk
@@ -28,15 +28,23 @@ class Xoauth2:
 
     async def log_in(self, talk: Talk, errand: Errand) -> None:
         user = user_name(errand, self._form)
-        token = await self._source.access_token(errand.account, errand.name)
+        token = await self._token(errand)
         try:
             await talk.token(user, token.encode())
             return
         except LoginRefused:
-            token = await self._source.access_token(errand.account, errand.name, refused=token)
+            token = await self._token(errand, token)
         try:
             await talk.token(user, token.encode())
         except LoginRefused:
             where = talk.call.where
             REFUSED.log(upstream=self._name, where=where, name=errand.name, source=self._from)
             raise AccountUnavailable("token-refused") from None
+
+    async def _token(self, errand: Errand, refused: str = "") -> str:
+        try:
+            return await self._source.access_token(errand.account, errand.name, refused=refused)
+        except AccountUnavailable:
+            raise
+        except LoginUnavailable as away:
+            raise SourceAway(away.reason) from away
