@@ -1,0 +1,58 @@
+"""A gateway that is told to hand mail on to itself notices it, and goes on serving."""
+
+import smtplib
+import socket
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.gateway.dial import HOPS
+from mailtwist.testing.server import RunningServer
+
+INI = """\
+[server]
+hostname = mail.example.org
+state = state
+[service:mx]
+type = smtp_gateway
+listen = 127.0.0.1:{port}
+upstream = inside
+[upstream:inside]
+type = server
+hosts = 127.0.0.1
+smtp = {port} plain
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port: int = bound.getsockname()[1]
+        return port
+
+
+class LoopTests(SynchronousTestCase):
+    timeout = 120
+
+    def served(self) -> RunningServer:
+        self.port = free_port()
+        server = RunningServer(Path(self.mktemp()), INI.format(port=self.port)).start()
+        self.addCleanup(server.stop)
+        return server
+
+    def mail(self) -> tuple[int, bytes]:
+        """What becomes of a sender."""
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as smtp:
+            smtp.ehlo("client.example.org")
+            answer: tuple[int, bytes] = smtp.mail("ann@example.org")
+            if answer[0] == 250:
+                answer = smtp.rcpt("bob@example.org")
+            return answer
+
+    def test_it_is_refused_for_now_and_told_once(self) -> None:
+        server = self.served()
+        code, words = self.mail()
+        self.assertEqual(code // 100, 4, words)
+        said = server.wait_for("has come through")
+        self.assertIn(f"127.0.0.1 has come through {HOPS} gateways: its hosts lead back to us", said)
+        self.assertEqual(server.log.count("lead back to us"), 1)
+        self.assertEqual(self.mail()[0] // 100, 4)
