@@ -85,6 +85,11 @@ def the_checker(assembly: Assembly) -> DecisionChecker:
     return DecisionChecker(assembly.one(the_decision))
 
 
+def checker_before(behind: Behind | None, assembly: Assembly) -> DecisionChecker:
+    """For a door whose logins go on to `behind`."""
+    return DecisionChecker(assembly.one(the_decision), behind)
+
+
 def _request(credentials: Any) -> LoginRequest:
     if isinstance(credentials, MailLogin):
         return credentials.request

@@ -8,8 +8,7 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import maybeDeferred
 from zope.interface import implementer
 
-from mailtwist.auth.checker import DecisionChecker, LoginTicket
-from mailtwist.auth.decision import the_decision
+from mailtwist.auth.checker import LoginTicket, checker_before
 from mailtwist.auth.sessions import Sessions, the_sessions
 from mailtwist.config.part import Assembly
 from mailtwist.delivery.pipeline import Reception
@@ -25,7 +24,7 @@ def portal(assembly: Assembly, realm: IRealm, *, strangers: bool = False) -> Por
     """A portal with the one decision in front of `realm`; `strangers` may come in without a login.  A realm
     with an attribute `behind` (`auth.api.Behind`) opens something with every login, as part of the
     decision."""
-    checker = DecisionChecker(assembly.one(the_decision), getattr(realm, "behind", None))
+    checker = checker_before(getattr(realm, "behind", None), assembly)
     made = Portal(Watched(realm, assembly.one(the_sessions)), [checker])
     if strangers:
         made.registerChecker(AllowAnonymousAccess())
