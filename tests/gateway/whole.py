@@ -79,7 +79,8 @@ def gateway_ini(
 
 def _service(kind: str, door: str, service: str) -> str:
     tls_mode = "tls_mode = implicit\n" if door != kind else ""
-    upstream = "upstream = inside\n" if kind in ("smtp", "lmtp") else ""
+    alone = kind in ("smtp", "lmtp") and "upstream =" not in service
+    upstream = "upstream = inside\n" if alone else ""
     return (
         f"\n[service:{door}]\ntype = {kind}_gateway\nlisten = 127.0.0.1:0\ntls = public\n"
         f"{tls_mode}{upstream}{service}\n"
