@@ -75,6 +75,14 @@ class Upstream(Protocol):
 
     def serves(self, kind: Kind) -> bool: ...
 
+    @property
+    def judges(self) -> bool:
+        """A login that it opens says that the client's own password is right there."""
+
+    @property
+    def one_domain(self) -> bool:
+        """It calls people of several domains by the same name."""
+
     async def open(self, errand: Errand) -> Session:
         """Logged in.  `LoginRefused` when the server says that the password is wrong; `LoginUnavailable` for
         whatever else can happen on the way."""

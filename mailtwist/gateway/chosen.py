@@ -56,12 +56,17 @@ class Chosen:
         upstream = await self.upstream(name, kind)
         return upstream is not None and upstream.serves(kind)
 
-    async def open(self, kind: Kind, accepted: Accepted, request: LoginRequest) -> Session:
+    async def open(
+        self, kind: Kind, accepted: Accepted, request: LoginRequest, *, judging: bool = False
+    ) -> Session:
         """Logged in there.  `LoginRefused`, of which `Nobodys` is one; `LoginUnavailable` when others have
-        the same trouble, `AccountUnavailable` when they need not: with a route they may go elsewhere."""
+        the same trouble, `AccountUnavailable` when they need not: with a route they may go elsewhere.
+        `judging`: nobody else has looked at the password."""
         upstream = await self.upstream(accepted.name, kind)
         if upstream is None:
             raise Nobodys
+        if judging and not upstream.judges:
+            raise AccountUnavailable(f"[upstream:{upstream.name}] does not look at passwords")
         try:
             return await upstream.open(errand(kind, accepted, request))
         except LoginUnavailable as error:

@@ -13,6 +13,14 @@ from mailtwist.gateway.api import Kind
 from mailtwist.gateway.chosen import BOTH, Chosen, Nobodys
 from mailtwist.gateway.errand import KINDS, STAR
 
+NO_JUDGE = (
+    "[upstream:{upstream}] does not look at the client's own password, so it cannot judge; write another one,"
+    ' or "login = passthrough" there'
+)
+ONE_DOMAIN = (
+    'with "user_name = local" people of several domains are one there, and the second factor of one would be'
+    ' enough for the other; write "domains = example.org", one of them'
+)
 WRONG = ("wrong-password", "bad-octets", "bad-name")
 """Reasons of refusals that say no more than a directory can say."""
 
@@ -61,6 +69,10 @@ class UpstreamDirectory:
             raise ValueError(NEITHER)
         self._domains = frozenset(settings.domains)
         self._judge: Kind = settings.judge
+        if settings.upstream and not all(one.judges for one in self._chosen.possible):
+            raise ValueError(NO_JUDGE.format(upstream=settings.upstream))
+        if len(self._domains) != 1 and any(one.one_domain for one in self._chosen.possible):
+            raise ValueError(ONE_DOMAIN)
 
     async def find(self, name: str) -> Person | None:
         if STAR in name or not self._answers_for(name):
@@ -94,8 +106,8 @@ class UpstreamDirectory:
         """The session; or, where the server that judges is not the one that goes on, what `behind` opens."""
         kind = KINDS.get(request.protocol)
         if kind is not None and await self._chosen.serves(accepted.name, kind):
-            return await self._chosen.open(kind, accepted, request)
-        judged = await self._chosen.open(self._judge, accepted, request)
+            return await self._chosen.open(kind, accepted, request, judging=True)
+        judged = await self._chosen.open(self._judge, accepted, request, judging=True)
         await judged.close()
         return Judged() if request.behind is None else await request.behind.open(accepted, request)
 

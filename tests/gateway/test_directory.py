@@ -4,9 +4,9 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import Accepted, Directory, LoginRequest, LoginUnavailable, Person
+from mailtwist.auth.api import Accepted, AccountUnavailable, Directory, LoginRequest, LoginUnavailable, Person
 from mailtwist.config.part import SupportsStart
-from mailtwist.config.values import Hostnames
+from mailtwist.config.values import Hostnames, Secret
 from mailtwist.gateway.dial import Way
 from mailtwist.gateway.directory import Judged, Settings, UpstreamDirectory, part
 from mailtwist.gateway.upstream.server import Server
@@ -128,6 +128,31 @@ class OpeningTests(TestCase):
         directory = await asking(self, upstream, upstream=None, route="r", routes=routes)
         person = await directory.find(NAME)
         session = await directory.open(person, PASSWORD, request())
+        await session.close()
+
+    async def test_who_does_not_look_at_passwords_does_not_judge(self) -> None:
+        dovecot().add(NAME, PASSWORD)
+        dovecot().add_master("gateway", b"master")
+        given = {"login": "master", "master_user": "gateway", "master_password": Secret("master")}
+        upstream = await begun(self, dovecot(), **given)
+        with self.assertRaises(ValueError):
+            await asking(self, upstream)
+        routes = {"r": Route({NAME: "there"})}
+        directory = await asking(self, upstream, upstream=None, route="r", routes=routes)
+        person = await directory.find(NAME)
+        with self.assertRaises(AccountUnavailable):
+            await directory.open(person, b"wrong", request())
+        with self.assertRaises(AccountUnavailable):
+            await directory.accepts(person, b"wrong")
+
+    async def test_people_that_are_one_there_are_of_one_domain_here(self) -> None:
+        dovecot().add("ann", PASSWORD)
+        upstream = await begun(self, dovecot(), user_name="local")
+        for domains in ("", "example.org, example.net"):
+            with self.assertRaises(ValueError):
+                await asking(self, upstream, domains=Hostnames.parse(domains) if domains else Hostnames())
+        directory = await asking(self, upstream, domains=Hostnames.parse("example.org"))
+        session: Any = await directory.open(await directory.find(NAME), PASSWORD, request())
         await session.close()
 
     def test_one_of_two_has_to_be_said(self) -> None:

@@ -35,7 +35,10 @@ class Server:
         self.name = assembly.name
         self.hostname = assembly.hostname
         self.by_xclient, self.by_id = settings.xclient, settings.id
+        self.pipelining = settings.pipelining
         self.sealed = settings.login == "sealed"
+        self.judges = settings.login == "passthrough"
+        self.one_domain = settings.user_name == "local"
         self._settings = settings
         self._threads = assembly.threads
         self._ways = settings.ways()

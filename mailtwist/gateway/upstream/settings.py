@@ -102,7 +102,7 @@ class Settings:
         True, words="IMAP's ID tells it who the client is; a Dovecot that trusts our address believes it."
     )
     pipelining: bool = setting(
-        True, words="Commands may be sent before the one before is answered; not to an old Exchange."
+        True, words="A command may be sent before the one before it is answered; not to an old Exchange."
     )
     connect_time: Annotated[Duration, AtLeast(0.1)] = setting(
         Duration(10), words="How long a connection may take, with TLS."

@@ -28,6 +28,9 @@ class Telling(Protocol):
     @property
     def by_id(self) -> bool: ...
 
+    @property
+    def pipelining(self) -> bool: ...
+
 
 class Talk:
     """`offer` is what the server offers at the moment; `introduced`: it was told who the client is;
@@ -71,7 +74,7 @@ class ImapTalk(Talk):
 
     async def introduce(self, guest: Guest, vouch_for: bytes = b"") -> None:
         if self._telling.by_id and guest.address and self.offer.has("ID"):
-            await imap.identify(self.call, _identity(guest), wait=False)
+            await imap.identify(self.call, _identity(guest), wait=not self._telling.pipelining)
             self.introduced = True
 
     async def password(self, user: bytes, secret: bytes, authzid: bytes = b"") -> None:
@@ -83,7 +86,7 @@ class ImapTalk(Talk):
 
 class Pop3Talk(Talk):
     async def greet(self) -> None:
-        banner = await pop3.greeted(self.call)
+        banner = await pop3.greeted(self.call)  # Dovecot tells of XCLIENT nowhere else
         if self._under_tls:
             await pop3.start_tls(self.call, self.call.secure)
         self.offer = Offer((*await pop3.capabilities(self.call), *banner))
