@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
@@ -87,7 +88,7 @@ class Call(TwistedProtocol):
     # -- what the other side says
     async def line(self, limit: int = 8192) -> bytes:
         """The next line, without CRLF; a server that ends its lines with LF alone is understood.
-        `NotAnswered` when it does not come, or is longer than `limit`."""
+        `NotAnswered` when it does not come, or is longer than `limit`, which is less than `LIMIT`."""
         until = self._end()
         while (line := self._line(limit)) is None:
             await self._more(until)
@@ -216,7 +217,7 @@ class Call(TwistedProtocol):
         securing, self._securing = self._securing, None
         tls = securing is not None and (not self.encrypted or reason.check(SSL.Error))
         if not was_over:
-            self._why = securing.explain(reason) if securing is not None and tls else reason.getErrorMessage()
+            self._why = securing.explain(reason) if securing is not None and tls else _words(reason)
             self._status = "4.7.5" if tls else "4.4.2"
         waits, to = self._waits, self._to
         self._rest()
@@ -320,6 +321,12 @@ class Call(TwistedProtocol):
         if self._watch is not None:
             self._watch.end()
             self._watch = None
+
+
+def _words(reason: Failure) -> str:
+    if reason.check(ConnectionDone):
+        return "the server has hung up"
+    return "the connection was lost" if reason.check(ConnectionLost) else reason.getErrorMessage()
 
 
 class _Room:

@@ -132,7 +132,7 @@ class EndTests(CallCase):
         await later()
         self.assertEqual(await call.line(), b"421 too many")
         error = await self.refused(call.line())
-        self.assertIn("mail.inside:143: Connection was closed", error.detail)
+        self.assertIn("mail.inside:143: the server has hung up", error.detail)
 
     async def test_a_server_that_shuts_its_side_has_gone(self):
         call = await self.made()
@@ -146,8 +146,8 @@ class EndTests(CallCase):
         line = started(call.line())
         self.there.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         self.there.transport.abortConnection()
-        await self.refused(line)
-        self.assertTrue(call.over)
+        error = await self.refused(line)
+        self.assertEqual((error.why, call.over), ("the connection was lost", True))
         call.write(b"nobody hears this")
 
     async def test_ended_is_told_once(self):
