@@ -18,7 +18,6 @@ from mailtwist.mail.envelope import Envelope, Recipient
 from mailtwist.protocols.smtp.command import Refusal
 from mailtwist.protocols.smtp.door import IReception, Mail
 
-
 AWAY = "The server behind cannot be reached, try again later"
 
 
