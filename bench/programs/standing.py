@@ -24,7 +24,7 @@ from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import started, together
 from mailtwist.kit.threads import Threads
 from mailtwist.state.records import Bucket, Charge, LoginRecord
-from mailtwist.state.volatile.redis.place import Url
+from mailtwist.state.redis.place import Url
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.durable_devices import a_device
 

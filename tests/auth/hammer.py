@@ -24,9 +24,9 @@ from mailtwist.config.values import Duration
 from mailtwist.kit.clock import SystemClock
 from mailtwist.kit.spawn import spawn, together
 from mailtwist.kit.trouble import Trouble
+from mailtwist.state.redis.place import Url
 from mailtwist.state.volatile.redis import Prefix, made
 from mailtwist.state.volatile.redis import Settings as RedisSettings
-from mailtwist.state.volatile.redis.place import Url
 from mailtwist.testing.assembly import OnePart
 
 PASSWORDS = (b"one", b"two")

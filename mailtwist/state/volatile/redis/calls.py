@@ -7,11 +7,11 @@ from typing import Any
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.state.api import StateAway
-from mailtwist.state.volatile.redis.connection import Reach
-from mailtwist.state.volatile.redis.health import Report
-from mailtwist.state.volatile.redis.link import ErrorReply
+from mailtwist.state.redis.connection import Reach
+from mailtwist.state.redis.health import Report
+from mailtwist.state.redis.link import ErrorReply
+from mailtwist.state.redis.supervised import Supervised
 from mailtwist.state.volatile.redis.scripts import NOW, Script, script
-from mailtwist.state.volatile.redis.supervised import Supervised
 
 AGAIN = 60.0  # seconds before an event that is still so is logged again
 NOT_MASTER = ("READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "UNBLOCKED")

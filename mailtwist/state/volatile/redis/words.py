@@ -8,11 +8,11 @@ from twisted.internet.defer import Deferred
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import spawn
 from mailtwist.state.api import StateAway
+from mailtwist.state.redis.connection import Reach
+from mailtwist.state.redis.supervised import Supervised
 from mailtwist.state.volatile.hearing import Listeners
 from mailtwist.state.volatile.redis import scripts
 from mailtwist.state.volatile.redis.calls import Calls
-from mailtwist.state.volatile.redis.connection import Reach
-from mailtwist.state.volatile.redis.supervised import Supervised
 
 KEPT = 1_000  # words, for who was away for a moment
 KEPT_FOR = 3600.0

@@ -7,8 +7,8 @@ from mailtwist.config.secret import Secret
 from mailtwist.config.values import Duration
 from mailtwist.kit.clock import SystemClock
 from mailtwist.kit.ids import new_id
+from mailtwist.state.redis.place import Url
 from mailtwist.state.volatile.redis import Prefix, Settings, made
-from mailtwist.state.volatile.redis.place import Url
 from mailtwist.testing.assembly import OnePart
 from tests.state.redis_server import RedisServer
 

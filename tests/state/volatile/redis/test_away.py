@@ -10,8 +10,9 @@ from mailtwist.kit.clock import SystemClock
 from mailtwist.kit.spawn import started, together
 from mailtwist.state.api import StateAway
 from mailtwist.state.records import Use
-from mailtwist.state.volatile.redis import part, supervised
-from mailtwist.state.volatile.redis.place import Url
+from mailtwist.state.redis import supervised
+from mailtwist.state.redis.place import Url
+from mailtwist.state.volatile.redis import part
 from mailtwist.testing.assembly import OnePart
 from tests.peers.programs import needs
 from tests.state.volatile.redis.faults import FaultTests, a_moment, charged, heard_events, until, until_spent
@@ -175,7 +176,7 @@ class AwayTests(FaultTests):
     async def test_more_calls_than_can_wait_are_refused_at_once(self) -> None:
         state = await self.begun(settings_for(self.server, timeout=Duration(1)))
         self.server.stall()
-        with patch("mailtwist.state.volatile.redis.link.MOST", 10):
+        with patch("mailtwist.state.redis.link.MOST", 10):
             asked = [started(state.refused(b"x")) for _ in range(30)]
         refused, waiting = [one for one in asked if one.called], [one for one in asked if not one.called]
         self.assertEqual(waiting, asked[: len(waiting)])

@@ -6,7 +6,7 @@ from unittest.mock import patch
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
 from mailtwist.state.records import Ban, Charge, Denied, Use
-from mailtwist.state.volatile.redis.place import Url
+from mailtwist.state.redis.place import Url
 from mailtwist.testing.clock import BEGIN
 from tests.peers.programs import needs
 from tests.state.volatile.redis.faults import (

@@ -7,8 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
-from mailtwist.state.volatile.redis.link import ErrorReply, Link
-from mailtwist.state.volatile.redis.place import Server
+from mailtwist.state.redis.link import ErrorReply, Link
+from mailtwist.state.redis.place import Server
 from mailtwist.testing.clock import ManualClock
 
 ANSWERS = (

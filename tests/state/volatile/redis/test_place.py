@@ -7,9 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.config.load import BadConfig, load_text
 from mailtwist.config.places import File
 from mailtwist.config.values import Duration
+from mailtwist.state.redis.health import report
+from mailtwist.state.redis.place import Server, Servers, Url
 from mailtwist.state.volatile.redis import Prefix, Settings, reached
-from mailtwist.state.volatile.redis.health import report
-from mailtwist.state.volatile.redis.place import Server, Servers, Url
 from mailtwist.testing.clock import ManualClock
 from tests.state.volatile.redis.faults import heard_events
 

@@ -10,8 +10,8 @@ from unittest.mock import patch
 from mailtwist.config.places import File
 from mailtwist.state.api import StateAway
 from mailtwist.state.records import Use
-from mailtwist.state.volatile.redis import supervised
-from mailtwist.state.volatile.redis.place import Server, Servers, Url
+from mailtwist.state.redis import supervised
+from mailtwist.state.redis.place import Server, Servers, Url
 from tests.peers.programs import needs
 from tests.state.redis_server import RedisServer, asked
 from tests.state.volatile.redis.faults import FaultTests, charged, until_async

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import spawn
 from mailtwist.state.api import StateAway
-from mailtwist.state.volatile.redis.link import ErrorReply, Link
+from mailtwist.state.redis.link import ErrorReply, Link
 
 SOON, LATE = 0.1, 5.0  # seconds before the second attempt, and at most before any
 LOOKED_AFTER = 5.0  # how often an idle connection is tried

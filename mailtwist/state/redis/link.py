@@ -12,7 +12,7 @@ from txredisapi import BaseRedisProtocol, RedisError, ResponseError
 
 from mailtwist.kit.clock import Clock
 from mailtwist.state.api import StateAway
-from mailtwist.state.volatile.redis.place import Server
+from mailtwist.state.redis.place import Server
 
 MOST = 5_000  # commands that wait for their answers
 

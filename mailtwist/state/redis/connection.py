@@ -10,9 +10,9 @@ from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLo
 from mailtwist.config.secret import Secret
 from mailtwist.kit.clock import Clock
 from mailtwist.state.api import StateAway
-from mailtwist.state.volatile.redis.health import Report, report
-from mailtwist.state.volatile.redis.link import ErrorReply, Link, Links
-from mailtwist.state.volatile.redis.place import Server, Trust, Url
+from mailtwist.state.redis.health import Report, report
+from mailtwist.state.redis.link import ErrorReply, Link, Links
+from mailtwist.state.redis.place import Server, Trust, Url
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Sentinels:
 @dataclass(frozen=True)
 class Reach:
     """How connections are made.  `StateAway` says why one cannot be, after `timeout` seconds for each step at
-    the latest."""
+    the latest.  Who `only_reads` is content with a replica, and needs no right to ask what it is."""
 
     url: Url
     login: Login
@@ -52,6 +52,7 @@ class Reach:
     sentinels: Sentinels | None
     timeout: float
     clock: Clock
+    only_reads: bool = False
 
     async def commands(self, seen: Callable[[Report], object]) -> Link:
         """A connection to the master, for commands; `seen` hears what the server says about itself."""
@@ -72,6 +73,9 @@ class Reach:
     async def _looked_at(self, link: Link, seen: Callable[[Report], object]) -> None:
         if self.url.database:
             await link.ask(b"SELECT", b"%d" % self.url.database)
+        if self.only_reads:
+            await link.ask(b"PING")
+            return
         found = report(await link.ask(b"INFO"))
         if found.is_loading:
             raise StateAway("it is loading its data")
