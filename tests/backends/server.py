@@ -60,7 +60,7 @@ class Server:
 
     def login(self, user: str, password: str) -> Login:
         """What mail programs want to know to come here without a gateway."""
-        return Login(user, password, self.root, self.ports)
+        return Login(user, password, self.root, self.ports, host="localhost")
 
     def freeze(self) -> None:
         """It does nothing more; the kernel still takes what is sent to it."""
