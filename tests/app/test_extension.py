@@ -1,4 +1,4 @@
-"""An extension by entry points alone: installed into a venv, and all three of its parts are used."""
+"""An extension by entry points alone: installed into a venv, and all four of its parts are used."""
 
 import imaplib
 import os
@@ -32,6 +32,21 @@ lists = lists
 
 [store:mail]
 type = memory
+
+[upstream:old]
+type = server
+hosts = 127.0.0.1
+imap = 1143 plain
+
+[upstream:new]
+type = server
+hosts = 127.0.0.1
+imap = 2143 plain
+
+[route:moved]
+file = moved.txt
+new = new
+old = old
 
 [service:imap]
 listen = 127.0.0.1:0
@@ -90,3 +105,5 @@ class Extension(SynchronousTestCase):
         listed = self.server.command("parts")
         for word in ("mailtwist_example.xecho", "mailtwist_example.paper", "mailtwist_example.family"):
             self.assertIn(word, listed)
+        self.assertIn("mailtwist_example.moved", listed)
+        self.assertIn("[route:moved]", self.server.command("sample"))

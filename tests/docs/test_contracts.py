@@ -10,9 +10,12 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.api import Directory, Factor
 from mailtwist.config.places import File, Folder
+from mailtwist.gateway.api import Route
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.directory import NAME, PASSWORD, DirectoryContract
 from mailtwist.testing.factor import ENROLLED, FactorContract
+from mailtwist.testing.route import NAME as ANN
+from mailtwist.testing.route import UPSTREAM, RouteContract
 from tests.docs.example import ROOT
 
 
@@ -39,6 +42,21 @@ class PaperTests(FactorContract, TestCase):
 
     async def later_code(self) -> str:
         return "hedgehog8"
+
+
+class MovedTests(RouteContract, TestCase):
+    async def make_route(self) -> Route:
+        moved = of_the_extension("moved")
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.file = folder / "moved.txt"
+        self.file.write_text(f"bob@example.org\n{ANN}\n")
+        assembly = OnePart(folder)
+        self.addCleanup(assembly.stop)
+        return moved.part.build(moved.Settings(file=File(self.file), new=UPSTREAM), assembly)
+
+    async def take_away(self, route: Route) -> None:
+        self.file.unlink()
 
 
 class FamilyTests(DirectoryContract, TestCase):
