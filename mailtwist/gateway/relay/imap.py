@@ -39,11 +39,11 @@ _CAPABILITY = b"CAPABILITY "
 
 class ImapRelay(Joined):
     """What is known of the two sides: the tags in flight; and of the command under way, while it is sent,
-    whether the server has asked for its literal, or has answered it already."""
+    whether the server has asked for its literal, and is owed the rest of it; or has answered it already."""
 
     __slots__ = (
         *("_lines", "_carried", "_allow", "_heard_program", "_flying", "_late", "_bad", "_said_bye"),
-        *("_tag", "_asked", "_tells", "_owes", "_answered", "_idling", "_why"),
+        *("_tag", "_asked", "_tells", "_literal", "_owes", "_answered", "_idling", "_why"),
     )
 
     def __init__(
@@ -69,7 +69,7 @@ class ImapRelay(Joined):
         self._bad = 0
         self._tag = b""
         self._asked: bool | None = False
-        self._said_bye = self._tells = self._owes = self._answered = self._idling = False
+        self._said_bye = self._tells = self._literal = self._owes = self._answered = self._idling = False
         self._why = ""
         super().__init__(client, call, clock, bounds, id)
 
@@ -101,11 +101,11 @@ class ImapRelay(Joined):
 
     def _go_ahead(self, line: Line) -> bytes:
         """A client that has not been waiting for it must not hear it: it could be waiting for another one."""
-        if self._asked is not None:
+        if self._asked is not None or not line.endswith(b"\n"):
+            self._why = "a + that nobody waits for, or without an end"
             return b""
-        if not line.endswith(b"\n"):
-            self._why = "a + of many words"
         self._asked = True
+        self._owes = self._literal
         return line if self._tells else b""
 
     def _tagged(self, line: Line) -> bytes:
@@ -114,10 +114,10 @@ class ImapRelay(Joined):
             self._flying.remove(tag)
         if tag == self._tag:
             self._answered = True
-            if self._asked is None:
-                self._asked = self._owes = False
-            elif self._owes:  # what does it take the rest of the literal for?
-                self._why = "an answer in the middle of a literal"
+            if self._owes:  # what does it take the rest of it for?
+                self._why = "an answer in the middle of a command"
+            elif self._asked is None:
+                self._asked = False
         return self._with_our_words(line, line.find(b" ") + 1)
 
     def _untagged(self, line: Line) -> bytes:
@@ -235,30 +235,25 @@ class ImapRelay(Joined):
 
     def _with_literals(self, found: Opening, literal: Announced | None) -> Script:
         yield self.quiet
-        self._begin(found.tag)
+        self._begin(found.tag, literal=True)
         said = found.said
         while literal is not None:
             self._ask(b"%b%b{%d}\r\n" % (said, literal.before, literal.size), tells=literal.waits)
-            self._owes = True
             if not (yield self._granted):
                 if not literal.waits:
                     yield from self._drop(literal.size)
                 break
             yield from self.passed(literal.size)
-            self._owes = False
             rest = yield self.line
-            if self._answered:  # all it can want is the end of the line
-                self.to_server(b"\r\n")
-                yield from self._skip(rest)
-                break
             said, literal = b"", announced(rest, first=False)
         else:
             self.to_server(rest + b"\r\n")
+        self._owes = False
         self._tag = b""
 
     def _idle(self, found: Opening, literal: None) -> Script:
         yield self.quiet
-        self._begin(found.tag)
+        self._begin(found.tag, literal=False)
         self._ask(found.said + b"\r\n", tells=True)
         self._idling = yield self._granted
         self.inside = False
@@ -274,8 +269,9 @@ class ImapRelay(Joined):
         self._idling = False
         self._tag = b""
 
-    def _begin(self, tag: bytes) -> None:
+    def _begin(self, tag: bytes, *, literal: bool) -> None:
         self._tag = tag
+        self._literal = literal
         self._answered = False
         self._flying.append(tag)
 

@@ -3,7 +3,7 @@
 import re
 from collections import deque
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -170,6 +170,12 @@ class Strict:
 
 class HostileTests(SynchronousTestCase):
     @settings(max_examples=300, deadline=None)
+    @example(  # it answers in the middle, and goes on asking
+        [b"b APPEND INBOX {18+}\r\n" + EVIL + b" {18+}\r\n" + EVIL, b'b SELECT "x" {18+}\r\n', EVIL],
+        [],
+        [],
+        ["early"],
+    )
     @given(
         st.lists(st.sampled_from(SAID), min_size=1, max_size=12),
         st.lists(st.integers(1, 60), max_size=20),
