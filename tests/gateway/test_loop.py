@@ -13,6 +13,7 @@ INI = """\
 [server]
 hostname = mail.example.org
 state = state
+workers = {workers}
 [service:mx]
 type = smtp_gateway
 listen = 127.0.0.1:{port}
@@ -33,9 +34,12 @@ def free_port() -> int:
 class LoopTests(SynchronousTestCase):
     timeout = 120
 
+    workers = 1
+
     def served(self) -> RunningServer:
         self.port = free_port()
-        server = RunningServer(Path(self.mktemp()), INI.format(port=self.port)).start()
+        ini = INI.format(port=self.port, workers=self.workers)
+        server = RunningServer(Path(self.mktemp()), ini).start()
         self.addCleanup(server.stop)
         return server
 
@@ -56,3 +60,9 @@ class LoopTests(SynchronousTestCase):
         self.assertIn(f"127.0.0.1 has come through {HOPS} gateways: its hosts lead back to us", said)
         self.assertEqual(server.log.count("lead back to us"), 1)
         self.assertEqual(self.mail()[0] // 100, 4)
+
+
+class LoopOfWorkersTests(LoopTests):
+    """One worker knows the connections of the other."""
+
+    workers = 2
