@@ -65,7 +65,7 @@ class Yard:
         server = kind(self._certificate, self._key)
         stack.callback(server.stop)
         try:
-            with on_core(SERVERS):
+            with on_core(None if kind.everywhere else SERVERS):
                 server.start()
         except NotHere as why:
             self.missing[kind.name] = str(why)

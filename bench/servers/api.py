@@ -26,10 +26,11 @@ class NotHere(Exception):
 
 class Server:
     """From `start` until `stop`.  `ports` are by service: smtp, smtps, imap, imaps, pop3; `secret` is USER's.
-    `slow`: one that has hardly to be measured."""
+    `slow`: one that has hardly to be measured; `everywhere`: one that may use all cores."""
 
     name: ClassVar[str]
     slow: ClassVar[bool] = False
+    everywhere: ClassVar[bool] = False
     ports: dict[str, int]
     secret = "secret"
     user = USER

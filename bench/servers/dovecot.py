@@ -55,14 +55,7 @@ service pop3-login {{
     port = 0
   }}
 }}
-passdb {{
-  driver = passwd-file
-  args = scheme=ARGON2ID {run}/people
-}}
-passdb {{
-  driver = static
-  args = password=secret
-}}
+{passdbs}
 userdb {{
   driver = static
   args = uid={uid} gid={gid} home={run}/home/%u
@@ -73,9 +66,24 @@ namespace inbox {{
 }}
 """
 
+PASSDBS = """\
+passdb {{
+  driver = passwd-file
+  args = scheme=ARGON2ID {run}/people
+}}
+passdb {{
+  driver = static
+  args = password=secret
+}}
+"""
+
 
 class Dovecot(Program):
     name: ClassVar[str] = "dovecot"
+
+    def passdbs(self) -> str:
+        """Who may log in, and what comes of it."""
+        return PASSDBS.format(run=self.folder)
 
     def start(self) -> None:
         program = shutil.which("dovecot", path=os.environ["PATH"] + ":/usr/sbin")
@@ -94,6 +102,7 @@ class Dovecot(Program):
         config.write_text(
             CONFIG.format(
                 run=self.folder,
+                passdbs=self.passdbs(),
                 certificate=self.certificate,
                 key=self.key,
                 login="dovenull" if root else me.pw_name,

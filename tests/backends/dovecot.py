@@ -74,15 +74,7 @@ service auth {{
     mode = 0666
   }}
 }}
-passdb {{
-  driver = passwd-file
-  args = username_format=%u {run}/masters/%u
-  master = yes
-}}
-passdb {{
-  driver = passwd-file
-  args = username_format=%u {run}/people/%u
-}}
+{passdbs}
 userdb {{
   driver = static
   args = uid={uid} gid={gid} home={run}/home/%u
@@ -96,6 +88,18 @@ plugin {{
 }}
 """
 
+PASSDBS = """\
+passdb {{
+  driver = passwd-file
+  args = username_format=%u {run}/masters/%u
+  master = yes
+}}
+passdb {{
+  driver = passwd-file
+  args = username_format=%u {run}/people/%u
+}}
+"""
+
 
 class Dovecot(Server):
     """Who may log in is said by `add` and `add_master`.  `127.0.0.1` is one of its trusted networks: it
@@ -105,6 +109,7 @@ class Dovecot(Server):
     services: Sequence[str] = tuple(LISTENERS)
     mechanisms = "plain login"
     location = "maildir:~/Maildir"
+    passdbs = PASSDBS
     more = ""
 
     def __init__(self, kind: str = "dovecot", *, relay: int = 25) -> None:
@@ -224,6 +229,7 @@ class Dovecot(Server):
             protocols=" ".join(PROTOCOLS[service] for service in self.services),
             mechanisms=self.mechanisms,
             location=self.location,
+            passdbs=self.passdbs.format(run=self.folder),
             # as root it wants users of its own, else it can have no other than us
             login="dovenull" if root else me.pw_name,
             internal="dovecot" if root else me.pw_name,
@@ -231,7 +237,9 @@ class Dovecot(Server):
             uid=self._owner.pw_uid,
             gid=self._owner.pw_gid,
         )
-        relay = f"submission_relay_host = 127.0.0.1\nsubmission_relay_port = {self.relay}\n"
+        relay = ""
+        if "submission-login" in self.services:
+            relay = f"submission_relay_host = 127.0.0.1\nsubmission_relay_port = {self.relay}\n"
         listeners = "".join(self._listening(service) for service in self.services)
         return head + relay + listeners + self.more.format(run=self.folder)
 
