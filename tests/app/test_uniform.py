@@ -87,7 +87,7 @@ class UniformTests(TestCase):
         self.addCleanup(self._go)
 
     def _note(self, event: dict[str, Any]) -> None:
-        if event.get("event_id") in ("login.refused", "login.unavailable"):
+        if event.get("event_id") in ("login.refused", "login.unavailable", "login.limited"):
             self.refusals.append(event)
 
     def _go(self) -> None:
