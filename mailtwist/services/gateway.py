@@ -5,6 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from zope.interface import implementer
+
 from mailtwist.config.part import Assembly
 from mailtwist.config.settings import setting
 from mailtwist.config.values import Names, PartName
@@ -50,6 +53,7 @@ def allowed(names: Names, never: Collection[str]) -> frozenset[str]:
     return found
 
 
+@implementer(IHalfCloseableProtocol)
 class Relayed(Guest):
     """Stands first in the class of a server whose clients, once they are logged in, speak with a server
     behind us: then a relay has the place of `turns`.  The server asks its portal for `asked_for`."""
@@ -74,6 +78,16 @@ class Relayed(Guest):
             unread = self.turns.hand_over()
             self.turns = joined
             joined.begin(unread)
+
+    def readConnectionLost(self) -> None:
+        """The client says nothing more.  Before login that is the end."""
+        if isinstance(self.turns, Joined):
+            self.turns.said_all()
+        else:
+            self.turns.close()
+
+    def writeConnectionLost(self) -> None:
+        """We never close one half."""
 
     def finish(self) -> None:
         if isinstance(self.turns, Joined):

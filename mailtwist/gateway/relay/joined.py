@@ -41,7 +41,7 @@ class Joined(ABC):
     __slots__ = (
         *("id", "over", "idle", "inside", "_client", "_call", "_bounds", "_in", "_left", "_patience"),
         *("_behind", "_script", "_want", "_runs", "_writes", "_client_full", "_server_full", "_client_held"),
-        *("_server_held", "_leaves", "_at_once"),
+        *("_server_held", "_leaves", "_at_once", "_all_said"),
     )
 
     def __init__(self, client: Transport, call: Call, clock: Clock, bounds: Bounds, id: str = "") -> None:
@@ -60,7 +60,7 @@ class Joined(ABC):
         self._behind = Behind(self)
         self._script: Script = self.script()
         self._want: Want = next(self._script)
-        self._runs = self._writes = self._leaves = self._at_once = False
+        self._runs = self._writes = self._leaves = self._at_once = self._all_said = False
         self._client_full = self._server_full = self._client_held = self._server_held = False
 
     # -- what a protocol is like
@@ -177,6 +177,11 @@ class Joined(ABC):
                 SERVER_GONE.log(where=self._call.where, connection=self.id)
             self.end("The server behind has gone", away=True)
 
+    def said_all(self) -> None:
+        """The client says nothing more, but may still listen: what it has asked is answered."""
+        self._all_said = True
+        self._go_on()
+
     def finish(self, *, at_once: bool = False) -> None:
         """The service ends, or (`at_once`) the login does: what was asked is answered before, or not."""
         self._leaves = True
@@ -230,14 +235,24 @@ class Joined(ABC):
         finally:
             self._runs = False
         self._balance()
-        if self._leaves and self.boundary and (self._at_once or not self.busy):
-            dismissed = self._at_once
-            self.end(
-                "Your login is over, log in again" if dismissed else "The server is going down",
-                away=not dismissed,
-            )
-        elif not self.over:
+        if not self.over:
+            self._end_or_wait()
+
+    def _end_or_wait(self) -> None:
+        answered = self.boundary and not self.busy
+        if self._at_once and self.boundary:
+            self.end("Your login is over, log in again")
+        elif self._leaves and answered:
+            self.end("The server is going down", away=True)
+        elif self._all_said and (answered or (self.inside and self._reads)):
+            self.end("Goodbye")
+        else:
             self._patience.watch(self._allowed())
+
+    @property
+    def _reads(self) -> bool:
+        """It is the client's turn to say something."""
+        return self._want in (self.line, self._some) or (self._want == self.command and not self.crowded)
 
     def _step(self) -> bool:
         """False: it waits."""
@@ -259,8 +274,8 @@ class Joined(ABC):
     def _allowed(self) -> float:
         if self._client_full or self._server_full:
             return self._bounds.drain
-        reads = self._want in (self.line, self._some) or (self._want == self.command and not self.crowded)
-        return self._bounds.progress if reads and (self.inside or self._in) else self._bounds.idle
+        begun = self._reads and (self.inside or self._in)
+        return self._bounds.progress if begun else self._bounds.idle
 
     def _balance(self) -> None:
         """Each side is read from if there is room for what it says."""

@@ -239,6 +239,30 @@ class EndsTests(SynchronousTestCase):
         self.assertEqual(self.behind.heard(), b"")
         self.assertTrue(self.behind.wire.disconnecting)
 
+    def test_who_says_no_more_hears_the_answers(self) -> None:
+        self.scene.asks(b"1 NOOP\r\n2 SEARCH {1+}\r\nx\r\n")
+        self.scene.server.readConnectionLost()
+        self.assertEqual(self.scene.says(b"1 OK\r\n"), b"1 OK\r\n")
+        self.assertEqual(self.scene.says(b"+\r\n"), b"")
+        self.assertTrue(self.behind.heard().endswith(b"x\r\n"))
+        self.assertEqual(self.scene.says(b"2 OK\r\n"), b"2 OK\r\n* BYE Goodbye\r\n")
+        self.ended()
+
+    def test_but_not_for_half_a_command(self) -> None:
+        for said in (b"1 NO", b"1 APPEND x {5}\r\n"):
+            self.setUp()
+            self.scene.asks(said)
+            self.scene.says(b"+\r\n" if b"{" in said else b"")
+            self.scene.server.readConnectionLost()
+            self.assertIn(b"* BYE ", self.client.read())
+            self.ended()
+
+    def test_before_login_it_is_the_end(self) -> None:
+        scene = Scene()
+        scene.server.readConnectionLost()
+        self.assertTrue(scene.client.disconnecting)
+        scene.client.hang_up()
+
     def test_who_is_dismissed_hears_it_at_the_end_of_a_line(self) -> None:
         self.scene.asks(b"1 FETCH 1 BODY[]\r\n")
         self.scene.says(b"* 1 FETCH (BODY[] {9}\r\nabc")
