@@ -1,5 +1,6 @@
 """Processes of servers under test: the whole tree of one is stopped, frozen, killed, each by its number."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -11,6 +12,13 @@ from pathlib import Path
 from tests.peers.programs import PATH
 
 PATIENCE = 60.0
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """A run of tests that is killed cannot stop what it has started: the kernel does."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def tree(root: int) -> list[int]:
@@ -69,6 +77,7 @@ class Program:
                 cwd=folder,
                 env={**os.environ, "PATH": PATH, **(environment or {})},
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
 
     def until(self, ready: Callable[[], object], log: Callable[[], str]) -> None:

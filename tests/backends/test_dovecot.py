@@ -3,16 +3,21 @@
 import base64
 import imaplib
 import poplib
+import shutil
 import smtplib
 import socket
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.backends.dovecot import Dovecot
 from tests.backends.passwords import PASSWORDS
+from tests.backends.processes import eventually
 from tests.backends.shared import dovecot, login_only, named_only, sink
+from tests.docs.example import ROOT
 from tests.peers.programs import needs
 from tests.process.talk import Gone, Talker, deliver
 
@@ -222,6 +227,19 @@ class LifeTests(SynchronousTestCase):
             imap.login("ann", "x")
         server.stop()
         self.assertFalse(server.folder.exists())
+
+    def test_it_ends_when_a_run_of_tests_is_killed(self) -> None:
+        script = (
+            "from tests.backends.dovecot import Dovecot; d = Dovecot('orphan'); d.start();"
+            "print(d.pid, d.folder, flush=True); input()"
+        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        run = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, text=True, **pipes)
+        pid, folder = run.stdout.readline().split()
+        self.addCleanup(shutil.rmtree, folder)
+        run.kill()
+        run.communicate()
+        self.assertTrue(eventually(lambda: not Path(f"/proc/{pid}").exists()))
 
     def test_it_is_frozen_and_goes_on(self) -> None:
         server = Dovecot("life")
