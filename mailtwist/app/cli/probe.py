@@ -41,6 +41,8 @@ T = TypeVar("T")
 ADDRESSES = 3
 """Of one name that are tried."""
 
+STATE = "/var/lib/mailtwist"
+
 UNPRIVILEGED = 10_000
 """What is added to ports so that they need no root: 10993."""
 
@@ -95,7 +97,7 @@ def of_the_config(parser: ArgumentParser) -> None:
     words = "listen on the usual ports, on those that need no root (10993), or on the usual ones plus N"
     parser.add_argument("--ports", metavar="usual|unprivileged|N", default="usual", help=words)
     parser.add_argument("--listen", metavar="ADDRESS", default="", help="listen there alone")
-    parser.add_argument("--state", metavar="FOLDER", default="/var/lib/mailtwist", help="the state folder")
+    parser.add_argument("--state", metavar="FOLDER", default="", help="the state folder")
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ async def backend(chosen: Namespace) -> int:
         raise CannotDo(f"{chosen.write} is there already; --force writes over it")
     login = the_login(chosen.user, chosen.password_stdin) if chosen.user else None
     report, choice = await looked_at(meant, chosen, login)
-    written = wishes(meant, chosen.state, chosen.user, report)
+    written = wishes(meant, chosen.state or STATE, chosen.user, report)
     if chosen.config_only:
         if not choice.possible:
             raise CannotDo(
