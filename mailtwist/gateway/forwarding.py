@@ -88,9 +88,9 @@ class Forwarding:
             await performance.close()
 
     async def _of(self, address: Address) -> Upstream:
-        """Who takes its mail.  A bare `postmaster` is the first one's (rfc5321#4.5.1)."""
+        """Who takes its mail.  A bare `postmaster` is the first one's that takes any (rfc5321#4.5.1)."""
         if not address.domain:
-            return self._chosen.possible[0]
+            return self._of_us_all(address)
         try:
             found = await self._chosen.upstream(_name(address), self._kind)
         except LoginUnavailable as unavailable:
@@ -98,6 +98,12 @@ class Forwarding:
         if found is None or not found.serves(self._kind):
             raise NoRelaying(address)
         return found
+
+    def _of_us_all(self, address: Address) -> Upstream:
+        for upstream in self._chosen.possible:
+            if upstream.serves(self._kind):
+                return upstream
+        raise NoRelaying(address)
 
     async def _go(self, upstream: Upstream, mail: Mail) -> None:
         """MAIL was taken there.  A session that has ended since the mail before is opened anew."""

@@ -11,10 +11,12 @@ LONGEST_OF_DOVECOT = 1024
 
 UNAVAILABLE = "[UNAVAILABLE]"
 
-_LAST = "ADDR"
-"""Whoever sends this is somebody else afterwards, and may send no more."""
+_BY_WORTH = (
+    *("ADDR", "LOGIN", "TTL", "PORT", "PROTO", "SESSION", "CLIENT-TRANSPORT", "DESTADDR", "DESTPORT"),
+    *("NAME", "DESTNAME", "HELO"),
+)
+"""The client writes HELO as long as it likes: that is no reason to leave another one out."""
 
-_FIRST = ("HELO", "PROTO")
 _NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
 _NAME = re.compile(r"[A-Z-]{1,20}")
 
@@ -29,22 +31,26 @@ def address(text: str) -> str:
     return f"IPV6:{text}" if ":" in text else text
 
 
-def commands(offered: Sequence[str], facts: Mapping[str, str]) -> Sequence[bytes]:
-    """The commands that tell `facts` (attribute and value) to a server that offers these attributes, in
-    lines it can take; ADDR comes last, and what does not fit into a line is not told."""
+def command(offered: Sequence[str], facts: Mapping[str, str]) -> tuple[frozenset[str], bytes]:
+    """Which of `facts` (attribute and value) are told to a server that offers these attributes, and the
+    command that does it, b"" for none.  It is one line, because Postfix forgets with each what the one before
+    said, and who has told ADDR may tell no more; what does not fit is not told."""
     known = {name.upper() for name in offered}
-    pairs = [(name, value) for name, value in facts.items() if name in known and _NAME.fullmatch(name)]
-    pairs.sort(key=lambda pair: (pair[0] == _LAST, pair[0] not in _FIRST))
-    lines: list[bytes] = []
-    line = b"XCLIENT"
-    for name, value in pairs:
-        word = b" %s=%s" % (name.encode("ascii"), xtext(value or UNAVAILABLE))
-        if len(line) + len(word) + 2 > LONGEST:
-            lines.append(line)
-            line = b"XCLIENT"
-        if len(line) + len(word) + 2 <= LONGEST:
-            line += word
-    return [one + b"\r\n" for one in (*lines, line) if one != b"XCLIENT"]
+    left = LONGEST - len(b"XCLIENT\r\n")
+    words: list[tuple[str, bytes]] = []
+    for name in sorted(facts, key=_worth):
+        word = b" %s=%s" % (name.encode("ascii"), xtext(facts[name] or UNAVAILABLE))
+        if name in known and _NAME.fullmatch(name) and len(word) <= left:
+            words.append((name, word))
+            left -= len(word)
+    if not words:
+        return frozenset(), b""
+    line = b"".join(word for _, word in reversed(words))
+    return frozenset(name for name, _ in words), b"XCLIENT%b\r\n" % line
+
+
+def _worth(name: str) -> int:
+    return _BY_WORTH.index(name) if name in _BY_WORTH else len(_BY_WORTH)
 
 
 def one_command(facts: Mapping[str, str]) -> bytes:

@@ -52,9 +52,10 @@ class Upstream:
         self.introduced = introduced
         self.opened: list[tuple[Behind, Guest]] = []
         self.away = False
+        self.kinds: Sequence[Kind] = ("submission", "smtp", "lmtp")
 
     def serves(self, kind: Kind) -> bool:
-        return True
+        return kind in self.kinds
 
     async def open(self, errand: Any) -> Behind:
         return await self.visit(errand.kind, errand.guest)

@@ -184,6 +184,14 @@ class RouteTests(Case):
         self.wire.send(MAIL + b"RCPT TO:<Postmaster>\r\n")
         self.assertEqual(self.answers(self.ours.last, OK, OK)[1], b"RCPT TO:<Postmaster>\r\n")
 
+    def test_the_postmaster_is_nobodys_who_takes_no_mail(self):
+        self.ours.kinds = ("imap",)
+        self.wire.send(MAIL + b"RCPT TO:<postmaster>\r\n")
+        self.assertEqual(self.answers(self.other.last, OK, OK)[1], b"RCPT TO:<postmaster>\r\n")
+        self.other.kinds = ()
+        self.wire.send(b"RSET\r\n" + MAIL + b"RCPT TO:<postmaster>\r\n")
+        self.assertEqual(codes(self.wire), [b"250", b"250", b"250", b"250", b"550"])
+
     def test_one_server_is_away_and_the_other_is_not(self):
         self.ours.away = True
         self.wire.send(MAIL + RCPT + OTHER)

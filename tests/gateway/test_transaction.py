@@ -4,8 +4,8 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.gateway.front import AUTH, logged_in, submission
-from tests.gateway.mail_behind import OFFERS, Behind
+from tests.gateway.front import AUTH, forwarder, logged_in, submission
+from tests.gateway.mail_behind import OFFERS, Behind, Chosen, Upstream
 from tests.gateway.performing import MAIL, RCPT, Case
 
 
@@ -63,6 +63,11 @@ class TransactionTests(Case):
 
     def test_a_status_that_goes_with_another_code_is_left_out(self):
         self.step(MAIL, MAIL, b"450 5.1.1 later\r\n", b"450 4.0.0 5.1.1 later\r\n")
+
+    def test_a_status_is_of_ascii_digits_and_of_each_line_alone(self):
+        self.step(MAIL, MAIL, "550 5.\u0661.\u0661 no\r\n".encode(), b"550 5.0.0 5.?.? no\r\n")
+        told = b"550-5.1.1 a\r\n550 5.1.1 5.1.10 b\r\n"
+        self.step(MAIL, MAIL, b"550-5.1.1 a\r\n550 5.1.10 b\r\n", told)
 
     def test_words_of_the_server_behind_are_made_safe(self):
         self.step(
@@ -126,6 +131,19 @@ class ParameterTests(Case):
             self.wire.send(b"MAIL FROM:<a@example.org> " + words + b"\r\n")
             self.assertTrue(self.wire.read().startswith(b"555 5.5.4 "), words)
         self.assertEqual(self.behind.heard(), b"")
+
+    def test_mail_that_the_server_we_came_to_does_not_take_is_refused_before_it_comes(self):
+        for words, told in (
+            (b"BODY=8BITMIME", b"554 5.6.3 The next server does not take 8-bit mail\r\n"),
+            (b"BODY=BINARYMIME", b"554 5.6.1 The next server does not take binary mail\r\n"),
+            (b"SMTPUTF8", b"550 5.6.7 The next server does not take internationalized mail\r\n"),
+        ):
+            upstream = Upstream()
+            wire = forwarder(Chosen(upstream))
+            upstream.offers = OFFERS[:2]  # the others of its pool can do more
+            wire.send(b"MAIL FROM:<a@example.org> " + words + b"\r\n")
+            self.assertEqual(wire.read(), told)
+            self.assertEqual(upstream.last.heard(), b"")
 
     def test_a_size_that_the_server_behind_would_not_take(self):
         self.wire.send(b"MAIL FROM:<a@example.org> SIZE=1000001\r\n")

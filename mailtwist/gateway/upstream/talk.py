@@ -143,10 +143,10 @@ class SmtpTalk(Talk):
         }
         if vouch_for:
             facts["LOGIN"] = vouch_for.decode("utf-8", "surrogateescape")
-        known = self.offer.of("XCLIENT")
-        if await smtp.xclient(self.call, self.offer, facts):
-            self.introduced = "ADDR" in known
-            self.vouched = bool(vouch_for) and "LOGIN" in known
+        told = await smtp.xclient(self.call, self.offer, facts)
+        if told:
+            self.introduced = "ADDR" in told
+            self.vouched = "LOGIN" in told
             self.offer = await self._hello()
 
     async def password(self, user: bytes, secret: bytes, authzid: bytes = b"") -> None:

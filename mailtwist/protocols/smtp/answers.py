@@ -12,7 +12,7 @@ LONGEST_LINE = 4096
 MOST_LINES = 100
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
-_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: +|$)")
+_STATUS = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: +|$)")
 
 
 class Lines(Protocol):
@@ -83,4 +83,5 @@ def _made(code: int, told: list[str]) -> Answer:
 
 
 def _behind(status: str, line: str) -> str:
-    return line[len(status) :].lstrip(" ") if _STATUS.match(line) and line.startswith(status) else line
+    found = _STATUS.match(line)
+    return line[found.end() :] if found is not None and found[1] == status else line

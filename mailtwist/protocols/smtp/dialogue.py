@@ -23,7 +23,7 @@ from mailtwist.protocols.dialogue import (
     token_checked,
 )
 from mailtwist.protocols.smtp.answers import Answer, answer
-from mailtwist.protocols.xclient import commands
+from mailtwist.protocols.xclient import command
 
 LONGEST = 512
 """Octets of a command with its CRLF (rfc5321#4.5.3.1.4); longer responses have lines of their own."""
@@ -67,16 +67,16 @@ async def start_tls(call: Call, secure: Secure) -> None:
     await secure()
 
 
-async def xclient(call: Call, offer: Offer, facts: Mapping[str, str]) -> bool:
-    """Who the client is, as far as the server wants to know: only then there is something to say, and the
-    session begins anew, with `hello`.  `NotServed` when the server does not trust us after all."""
-    told = commands(offer.of("XCLIENT"), facts)
-    for command in told:
-        call.write(command)
+async def xclient(call: Call, offer: Offer, facts: Mapping[str, str]) -> frozenset[str]:
+    """Who the client is, as far as the server wants to know: the attributes that were told.  If there are
+    any the session begins anew, with `hello`.  `NotServed` when the server does not trust us after all."""
+    told, line = command(offer.of("XCLIENT"), facts)
+    if told:
+        call.write(line)
         reply = await answer(call)
         if reply.code != 220:
             raise NotServed(f"XCLIENT: {reply}")
-    return bool(told)
+    return told
 
 
 # -- the login

@@ -11,6 +11,7 @@ from mailtwist.protocols.smtp.grammar import local_part, to_xtext
 from mailtwist.protocols.smtp.offers import binary
 
 NO_UTF8 = Reply(550, "5.6.7", "The next server does not take internationalized mail")
+NO_8BIT = Reply(554, "5.6.3", "The next server does not take 8-bit mail")
 NO_BINARY = Reply(554, "5.6.1", "The next server does not take binary mail")
 
 _OCCASIONS = ("SUCCESS", "FAILURE", "DELAY")
@@ -23,6 +24,8 @@ def mail_from(mail: Mail, offer: Offer) -> bytes:
         raise Refusal(NO_UTF8)
     if mail.binary and not binary(offer):
         raise Refusal(NO_BINARY)
+    if mail.facts.get("body") == "8BITMIME" and not offer.has("8BITMIME"):
+        raise Refusal(NO_8BIT)
     return " ".join([f"MAIL FROM:{path(mail.sender)}", *_of_mail(mail, offer)]).encode()
 
 
