@@ -1,0 +1,1 @@
+"""Looking at a mail server, and the config that is made of it."""
