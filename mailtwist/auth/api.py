@@ -153,7 +153,18 @@ class Behind(Protocol):
         """What was opened, for this connection alone (see `SupportsOpening`); `accepted` is the way in,
         should it be one.  `LoginRefused` with "wrong-password" when the password is wrong there, with
         "no-vault" when there is none to be tried.  `LoginUnavailable`, which counts against the directory and
-        everybody in it; `AccountUnavailable` where others need not have the same trouble."""
+        everybody in it (see `SupportsPlaces`); `AccountUnavailable` where others need not have the same
+        trouble."""
+
+
+@runtime_checkable
+class SupportsPlaces(Protocol):
+    """A directory whose logins go to several servers, or what is `Behind` one: trouble with one of them says
+    nothing about the others."""
+
+    async def place(self, person: Person, request: LoginRequest) -> str:
+        """Where this login would go, in words for the log; asked before a code is looked at.
+        `LoginUnavailable` when it is known to come to nothing there, whatever the secret."""
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """The password, once the second factor has passed: the directory is asked, unless it is away."""
 
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,10 +16,12 @@ from mailtwist.auth.api import (
     LoginUnavailable,
     SupportsClosing,
     SupportsOpening,
+    SupportsPlaces,
 )
 from mailtwist.auth.audit import reason_of
 from mailtwist.auth.breaker import Breaker, Entry
 from mailtwist.auth.identity import Who
+from mailtwist.auth.places import client_of
 from mailtwist.auth.turnstile import Turnstile, become_known, stand_aside
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
@@ -45,7 +47,8 @@ is wanted there, and none is sealed."""
 
 
 class Asking:
-    """All directories by name, each behind a breaker of its own."""
+    """All directories by name, each behind a breaker of its own, or behind several: one for each place to
+    which it sends logins."""
 
     def __init__(self, directories: Mapping[str, Directory], clock: Clock, settings: LoginSettings) -> None:
         self._directories = directories
@@ -55,16 +58,31 @@ class Asking:
             if isinstance(directory, SupportsOpening)
         }
         self._strangers = Turnstile(clock, STRANGERS)
-        self._breakers = {name: Breaker(name, clock, settings) for name in (*directories, NOWHERE)}
+        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._clock = clock
+        self._settings = settings
 
-    @contextmanager
-    def entered(self, who: Who, *, trusted: bool) -> Iterator[Entry]:
-        """The right to ask the directory that would know him.  `LoginUnavailable` when it is away."""
-        entry = self._breakers[who.directory or NOWHERE].enter(trusted)
+    @asynccontextmanager
+    async def entered(self, who: Who, request: LoginRequest, *, trusted: bool) -> AsyncIterator[Entry]:
+        """The right to ask the directory that would know him.  `LoginUnavailable` when it is away, or what is
+        behind it."""
+        entry = self._breaker(who.directory or NOWHERE, await self._place(who, request)).enter(trusted)
         try:
             yield entry
         finally:
             entry.left()
+
+    async def _place(self, who: Who, request: LoginRequest) -> str:
+        """Of whoever would open something; the same for who may not log in."""
+        opener = self._openers.get(who.directory, request.behind)
+        return await opener.place(who.person, request) if isinstance(opener, SupportsPlaces) else ""
+
+    def _breaker(self, directory: str, place: str) -> Breaker:
+        key = directory, place
+        if key not in self._breakers:
+            words = f" {place}" if place else ""
+            self._breakers[key] = Breaker(directory, self._clock, self._settings, words)
+        return self._breakers[key]
 
     async def opened(
         self, who: Who, password: bytes, request: LoginRequest, entry: Entry, *, coded: bool
@@ -75,9 +93,9 @@ class Asking:
         stand_aside()
         if entry.trusted or coded:  # whose code was right must not be told apart by how long this takes
             become_known()
-            return await self._opened(who, self._answer(who, password, request), entry, coded)
+            return await self._opened(who, self._answer(who, password, request), entry, request, coded=coded)
         async with self._strangers.turn():
-            return await self._opened(who, self._answer(who, password, request), entry, coded)
+            return await self._opened(who, self._answer(who, password, request), entry, request)
 
     async def unsealed(self, who: Who, password: bytes, request: LoginRequest, entry: Entry) -> Any:
         """The same for a password that was sealed under an app password.  It is for whoever opens something:
@@ -86,7 +104,7 @@ class Asking:
             return await self.opened(who, password, request, entry, coded=False)
         if who.reason:
             raise LoginRefused(who.reason)
-        return await self._opened(who, self._behind(who, password, request, vault=True), entry, False)
+        return await self._opened(who, self._behind(who, password, request, vault=True), entry, request)
 
     async def without_password(self, who: Who, request: LoginRequest) -> Any:
         """For an app password with no other one in it: the account is there and enabled, and that is enough
@@ -98,7 +116,15 @@ class Asking:
             raise LoginRefused(wrong)
         return opened
 
-    async def _opened(self, who: Who, answer: Coroutine[Any, Any, _Answer], entry: Entry, coded: bool) -> Any:
+    async def _opened(
+        self,
+        who: Who,
+        answer: Coroutine[Any, Any, _Answer],
+        entry: Entry,
+        request: LoginRequest,
+        *,
+        coded: bool = False,
+    ) -> Any:
         if entry.is_old_news(who.account):
             answer.close()
             raise LoginUnavailable(DOUBTED)
@@ -107,7 +133,8 @@ class Asking:
         except (CancelledError, AccountUnavailable, LoginRefused):  # the client is gone; or it is his trouble
             raise
         except Exception as error:
-            entry.away(_short(error), coded)
+            client = "" if entry.trusted else client_of(request.address)
+            entry.away(_short(error), coded, client or who.account)
             raise
         if not (wrong or who.reason):
             entry.accepted()

@@ -9,10 +9,10 @@ from mailtwist.kit.events import Event
 
 AWAY = Event(
     "directory.away",
-    "[directory:{directory}] {reason}: logins are temporary trouble for {seconds} s",
+    "[directory:{directory}]{place} {reason}: logins are temporary trouble for {seconds} s",
     "error",
 )
-BACK = Event("directory.back", "[directory:{directory}] answers again")
+BACK = Event("directory.back", "[directory:{directory}]{place} answers again")
 
 TOGETHER = 60.0
 """Seconds within which trouble adds up."""
@@ -35,20 +35,23 @@ class _State(Enum):
 
 
 class Breaker:
-    """One for each directory.  Whoever will need it asks to `enter` first, before his code is looked at.
+    """One for each directory, and for each `place` to which it sends logins.  Whoever will need it asks to
+    `enter` first, before his code is looked at.
 
-    It opens when the directory does not answer: `directory_troubles` times within a minute with no answer
-    between, or once to somebody whose code was right: he could tell from the difference.  Then nobody enters
-    for `directory_pause`; after that one at a time tries, and one of those with a saved string, who can learn
-    nothing: a crowd of guesses that never come as far as the directory does not keep it shut.  Each failure
-    doubles the pause, up to a minute.
+    It opens when the directory does not answer: to so many (`directory_troubles`) different clients within a
+    minute with no answer between, or once to somebody whose code was right: he could tell from the
+    difference.  One client alone may be the reason, by a name, say, that the directory chokes on.  Then
+    nobody enters for `directory_pause`; after that one at a time tries, and one of those with a saved string,
+    who can learn nothing: a crowd of guesses that never come as far as the directory does not keep it shut.
+    Each failure doubles the pause, up to a minute.
 
     It opens, too, when the directory refuses the saved strings of several accounts and accepts nobody.  Those
     accounts are no news then: they do not shut it again, and are not asked about for a while, or whoever has
     a few of them could keep everybody else out."""
 
-    def __init__(self, name: str, clock: Clock, settings: LoginSettings) -> None:
+    def __init__(self, name: str, clock: Clock, settings: LoginSettings, place: str = "") -> None:
         self._name = name
+        self._place = place
         self._clock = clock
         self._most = settings.directory_troubles
         self._pause = float(settings.directory_pause)
@@ -56,7 +59,7 @@ class Breaker:
         self._next_pause = self._pause
         self._until = 0.0
         self._probes: dict[bool, Entry | None] = {True: None, False: None}
-        self._troubles: list[float] = []
+        self._troubles: dict[str, float] = {}
         self._suspects: dict[str, float] = {}
         self._doubted_since: float | None = None
         self._believed = False
@@ -73,6 +76,11 @@ class Breaker:
             raise LoginUnavailable("directory-away")
         self._probes[trusted] = entry
         return entry
+
+    @property
+    def where(self) -> tuple[str, str]:
+        """The directory, and the place to which it sends logins."""
+        return self._name, self._place
 
     def is_old_news(self, account: str) -> bool:
         """Its saved string was refused a moment ago, by a directory that is not believed."""
@@ -94,10 +102,11 @@ class Breaker:
             return True
         return self._believes(account)
 
-    def away(self, entry: "Entry", reason: str, coded: bool) -> None:
+    def away(self, entry: "Entry", reason: str, coded: bool, who: str) -> None:
         now = self._clock.seconds()
         if self._state is _State.CLOSED:
-            self._troubles = [then for then in self._troubles if then > now - TOGETHER] + [now]
+            self._troubles = {one: then for one, then in self._troubles.items() if then > now - TOGETHER}
+            self._troubles[who] = now
             if coded or len(self._troubles) >= self._most:
                 self._open(reason)
         elif entry in self._probes.values():
@@ -140,7 +149,7 @@ class Breaker:
         self._until = self._clock.seconds() + pause
         self._probes = {True: None, False: None}
         self._troubles.clear()
-        AWAY.log(directory=self._name, reason=reason, seconds=round(pause, 1))
+        AWAY.log(directory=self._name, place=self._place, reason=reason, seconds=round(pause, 1))
 
     def _close(self) -> None:
         if self._state is _State.CLOSED:
@@ -150,7 +159,7 @@ class Breaker:
         self._doubted_since = None
         self._suspects.clear()
         self._probes = {True: None, False: None}
-        BACK.log(directory=self._name)
+        BACK.log(directory=self._name, place=self._place)
 
 
 class Entry:
@@ -159,6 +168,11 @@ class Entry:
     def __init__(self, breaker: Breaker, trusted: bool) -> None:
         self._breaker = breaker
         self.trusted = trusted
+
+    @property
+    def where(self) -> tuple[str, str]:
+        """The directory, and the place."""
+        return self._breaker.where
 
     def is_old_news(self, account: str) -> bool:
         """There is no use in asking about this account's saved string again so soon."""
@@ -173,9 +187,10 @@ class Entry:
         the account's."""
         return self._breaker.refused(self, account)
 
-    def away(self, reason: str, coded: bool) -> None:
-        """The directory did not answer, and the code, if any (`coded`), was right."""
-        self._breaker.away(self, reason, coded)
+    def away(self, reason: str, coded: bool, who: str) -> None:
+        """The directory did not answer, and the code, if any (`coded`), was right.  `who` is what counts as
+        one client."""
+        self._breaker.away(self, reason, coded, who)
 
     def left(self) -> None:
         """Somebody else may try."""

@@ -86,7 +86,9 @@ class Decision:
         """The way in, or `LoginRefused` (whatever was wrong), `LoginUnavailable` (something we need is away,
         or a limit is reached), `EncryptionRequired`.  Refusals of all kinds look the same and come at the
         same times."""
-        request = replace(request, client=without(request.secret, request.client[:LONGEST]))
+        client = without(request.secret, request.client[:LONGEST])
+        if client != request.client:
+            request = replace(request, client=client)
         story = Story(request, self._clock.seconds())
         login_id.set(new_id())
         if not (request.tls or request.trusted):
@@ -130,7 +132,7 @@ class Decision:
             return await self._behind_the_breaker(login, None)
 
     async def _behind_the_breaker(self, login: Login, device: Device | None) -> Accepted:
-        with self._asking.entered(login.who, trusted=device is not None) as entry:
+        async with self._asking.entered(login.who, login.request, trusted=device is not None) as entry:
             found = device or await self._arriving.accepted(login, entry)
             if isinstance(found, Accepted):
                 self._misses.was_right(login.account, login.request.address, login.secret)

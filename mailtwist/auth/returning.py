@@ -40,7 +40,7 @@ class Returning:
         self._notices = notices
         self._judge = judge
         self._limits = limits
-        self._refused: deque[tuple[str, Device]] = deque(maxlen=LATELY)
+        self._refused: deque[tuple[tuple[str, str], Device]] = deque(maxlen=LATELY)
 
     async def accepted(self, login: Login, device: Device, entry: Entry | None) -> Accepted:
         """A string that is known is judged by its record alone, and nothing is counted against its owner.
@@ -92,16 +92,16 @@ class Returning:
         except LoginRefused as refused:
             if login.who.reason or refused.reason == NO_VAULT:
                 raise
-            self._refused.append((login.who.directory, device))
+            self._refused.append((entry.where, device))
             await self._devices.refused(device)
             raise LoginRefused("old-password") from None
         except LoginUnavailable as unavailable:
             if unavailable.reason == DOUBTED:
-                self._pardon(login.who.directory)
+                self._pardon(entry.where)
             raise
 
-    def _pardon(self, directory: str) -> None:
-        """The directory refuses everybody: those who were the first have no old password either."""
+    def _pardon(self, directory: tuple[str, str]) -> None:
+        """It refuses everybody (`Entry.where`): those who were the first have no old password either."""
         refused = list(self._refused)
         self._refused.clear()
         for where, device in refused:

@@ -66,8 +66,8 @@ class LoginSettings:
     )
     directory_troubles: Annotated[int, AtLeast(1), AtMost(1000)] = setting(
         3,
-        words="How often within a minute a directory may fail to answer until it is left alone for a while;"
-        " whoever logs in meanwhile is told to come again.",
+        words="To how many different clients within a minute a directory may fail to answer until it is left"
+        " alone for a while; whoever logs in meanwhile is told to come again.",
     )
     directory_pause: Annotated[Duration, AtLeast(0.5), AtMost(60)] = setting(
         Duration(5), words="How long it is left alone at first; doubled each time, up to a minute."

@@ -96,6 +96,14 @@ class Upstream(Protocol):
 
 
 @runtime_checkable
+class SupportsReadiness(Protocol):
+    """An upstream that knows when there is no use in trying."""
+
+    async def ready(self, kind: Kind, guest: Guest) -> None:
+        """`LoginUnavailable` when a login for this guest is known to reach no host."""
+
+
+@runtime_checkable
 class SupportsHosts(Protocol):
     """An upstream whose hosts an admin may drain."""
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from mailtwist.auth.api import Accepted, AccountUnavailable, LoginRefused, LoginRequest, LoginUnavailable
 from mailtwist.config.part import Assembly
-from mailtwist.gateway.api import Kind, Route, Session, Upstream
-from mailtwist.gateway.errand import errand
+from mailtwist.gateway.api import Kind, Route, Session, SupportsReadiness, Upstream
+from mailtwist.gateway.errand import errand, guest_of
 
 BOTH = 'say "upstream" or "route", not both: a route names the upstream of each login'
 
@@ -56,20 +56,25 @@ class Chosen:
         upstream = await self.upstream(name, kind)
         return upstream is not None and upstream.serves(kind)
 
+    async def place(self, kind: Kind, name: str, request: LoginRequest) -> str:
+        """Where `open` would go (`auth.api.SupportsPlaces`), '' when nowhere.  `LoginUnavailable` when that
+        is known to be away, or cannot be said."""
+        upstream = await self.upstream(name, kind)
+        if upstream is None:
+            return ""
+        if isinstance(upstream, SupportsReadiness):
+            await upstream.ready(kind, guest_of(request))
+        return f"[upstream:{upstream.name}] {kind}"
+
     async def open(
         self, kind: Kind, accepted: Accepted, request: LoginRequest, *, judging: bool = False
     ) -> Session:
-        """Logged in there.  `LoginRefused`, of which `Nobodys` is one; `LoginUnavailable` when others have
-        the same trouble, `AccountUnavailable` when they need not: with a route they may go elsewhere.
-        `judging`: nobody else has looked at the password."""
+        """Logged in there.  `LoginRefused`, of which `Nobodys` is one; `LoginUnavailable` when others who are
+        sent to the same `place` have the same trouble, `AccountUnavailable` when they need not.  `judging`:
+        nobody else has looked at the password."""
         upstream = await self.upstream(accepted.name, kind)
         if upstream is None:
             raise Nobodys
         if judging and not upstream.judges:
             raise AccountUnavailable(f"[upstream:{upstream.name}] does not look at passwords")
-        try:
-            return await upstream.open(errand(kind, accepted, request))
-        except LoginUnavailable as error:
-            if self._route is None:
-                raise
-            raise AccountUnavailable(error.reason) from error
+        return await upstream.open(errand(kind, accepted, request))

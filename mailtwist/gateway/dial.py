@@ -208,9 +208,7 @@ class Pool:
     async def call(self, kind: Kind, guest: Guest, who: str = "") -> Dialled:
         """A connection, with TLS where that comes first.  `who` is the account, or else the client's address:
         what counts as one client when there is trouble.  `NotReached`."""
-        if guest.hops >= HOPS:
-            LOOP.log(upstream=self.name, address=guest.address, hops=guest.hops)
-            raise NotReached(self.name, kind, [f"{guest.address} has come through {guest.hops} gateways"])
+        self._leads_on(kind, guest)
         drained = await self._drained()
         reasons: dict[str, str] = {}
         end = self._clock.seconds() + 3 * self._reach.connect_time
@@ -230,8 +228,30 @@ class Pool:
                 return call
         raise NotReached(self.name, kind, list(reasons.values()))
 
+    async def ready(self, kind: Kind, guest: Guest) -> None:
+        """`NotReached` when `call` would try no host."""
+        self._leads_on(kind, guest)
+        reasons: dict[str, str] = {}
+        if not self._well(kind, await self._drained(), reasons):
+            raise NotReached(self.name, kind, list(reasons.values()))
+
+    def _leads_on(self, kind: Kind, guest: Guest) -> None:
+        if guest.hops >= HOPS:
+            LOOP.log(upstream=self.name, address=guest.address, hops=guest.hops)
+            raise NotReached(self.name, kind, [f"{guest.address} has come through {guest.hops} gateways"])
+
     def _next(self, kind: Kind, drained: Collection[str], reasons: dict[str, str]) -> Host | None:
         """Where to go; for others `reasons` says why not."""
+        found = self._well(kind, drained, reasons)
+        if not found:
+            return None
+        chosen = min(found, key=lambda one: (one.health[kind].doubted, one.connections, one.last))
+        self._turn += 1
+        chosen.last = self._turn
+        return chosen
+
+    def _well(self, kind: Kind, drained: Collection[str], reasons: dict[str, str]) -> list[Host]:
+        """Hosts that may be tried; for others `reasons` says why not."""
         most = self._reach.connections
         found: list[Host] = []
         for host in self.hosts:
@@ -246,12 +266,7 @@ class Pool:
                 reasons[host.name] = f"{health.where} has {most} connections already"
             else:
                 found.append(host)
-        if not found:
-            return None
-        chosen = min(found, key=lambda one: (one.health[kind].doubted, one.connections, one.last))
-        self._turn += 1
-        chosen.last = self._turn
-        return chosen
+        return found
 
     async def _called(self, host: Host, kind: Kind, guest: Guest, visit: Visit | None) -> Dialled:
         """A call that counts as one of the host's until it ends."""

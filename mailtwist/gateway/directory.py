@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from mailtwist.auth.api import Accepted, LoginRefused, LoginRequest, Person
+from mailtwist.auth.api import Accepted, LoginRefused, LoginRequest, Person, SupportsPlaces
 from mailtwist.auth.directories.accounts import account_of
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
@@ -58,7 +58,7 @@ class Judged:
 
 
 class UpstreamDirectory:
-    """`auth.api.Directory` and `SupportsOpening`: what a login opens is a `gateway.api.Session`.
+    """`auth.api.Directory`, `SupportsPlaces`, `SupportsOpening`: a login opens a `gateway.api.Session`.
 
     Nobody knows whom a mail server knows before it sees the password, so everybody in its domains may be
     somebody.  It sees the bare password, never a code."""
@@ -90,6 +90,19 @@ class UpstreamDirectory:
     async def accepts(self, person: Person, password: bytes) -> bool:
         """Whoever comes without a request is nobody's guest."""
         return await self.open(person, password, LoginRequest("other", person.name.encode(), b"")) is not None
+
+    async def place(self, person: Person, request: LoginRequest) -> str:
+        """Where the password is judged, and where it goes on, if that is elsewhere."""
+        if not self._answers_for(person.name):
+            return ""
+        kind = KINDS.get(request.protocol)
+        if kind is not None and await self._chosen.serves(person.name, kind):
+            return await self._chosen.place(kind, person.name, request)
+        judged = await self._chosen.place(self._judge, person.name, request)
+        behind: object = request.behind
+        if not isinstance(behind, SupportsPlaces):
+            return judged
+        return f"{judged}, {await behind.place(person, request)}"
 
     async def open(self, person: Person, password: bytes, request: LoginRequest) -> Any | None:
         if not password or not self._answers_for(person.name):

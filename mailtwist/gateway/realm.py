@@ -6,9 +6,9 @@ from typing import Any, cast
 from twisted.cred.portal import IRealm
 from zope.interface import implementer
 
-from mailtwist.auth.api import Accepted, LoginRequest, LoginUnavailable
+from mailtwist.auth.api import Accepted, LoginRequest, LoginUnavailable, Person
 from mailtwist.auth.checker import LoginTicket
-from mailtwist.gateway.api import IUpstreamSession, Session
+from mailtwist.gateway.api import IUpstreamSession, Kind, Session
 from mailtwist.gateway.chosen import Chosen
 from mailtwist.gateway.errand import KINDS
 from mailtwist.gateway.transaction import Performance
@@ -19,17 +19,24 @@ Avatar = tuple[Any, Any, Callable[[], object]]
 
 
 class Opening:
-    """`auth.api.Behind`: a login whose directory opens nothing is made at the server behind us as well, with
-    the bare password or in whatever way that upstream has, before it counts as one."""
+    """`auth.api.Behind` and `SupportsPlaces`: a login whose directory opens nothing is made at the server
+    behind us as well, with the bare password or in whatever way that upstream has, before it counts as
+    one."""
 
     def __init__(self, chosen: Chosen) -> None:
         self._chosen = chosen
 
+    async def place(self, person: Person, request: LoginRequest) -> str:
+        return await self._chosen.place(self._kind(request), person.name, request)
+
     async def open(self, accepted: Accepted, request: LoginRequest) -> Session:
+        return await self._chosen.open(self._kind(request), accepted, request)
+
+    def _kind(self, request: LoginRequest) -> Kind:
         kind = KINDS.get(request.protocol)
         if kind is None or not self._chosen:
             raise LoginUnavailable('nobody says which server is behind: the service has no "upstream"')
-        return await self._chosen.open(kind, accepted, request)
+        return kind
 
 
 @implementer(IRealm)

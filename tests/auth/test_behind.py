@@ -4,7 +4,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailtwist.auth.api import Accepted, AccountUnavailable, LoginRefused, LoginRequest, LoginUnavailable
+from mailtwist.auth.api import (
+    Accepted,
+    AccountUnavailable,
+    LoginRefused,
+    LoginRequest,
+    LoginUnavailable,
+    Person,
+)
 from mailtwist.auth.issuing import Wanted, the_app_passwords
 from mailtwist.kit.spawn import started
 from mailtwist.state.records import STALE_AFTER
@@ -52,6 +59,12 @@ class BehindCase(House):
     def given(self, password: bytes | None) -> bytes:
         issuing = the_app_passwords(self.assembly).issue("a1", Wanted(), password)
         return self.successResultOf(started(issuing)).text.encode()
+
+    def waits(self, secret: bytes, *more: str) -> str:
+        """The reason for which it is told to come later."""
+        waiting = self.begin(secret, *more)
+        self.clock.advance(2)
+        return self.failureResultOf(waiting, LoginUnavailable).value.reason
 
 
 class BehindTests(BehindCase):
@@ -116,11 +129,76 @@ class BehindTests(BehindCase):
         self.assertEqual(left, [True])
         self.assertEqual(self.told("login.accepted"), [])
 
-    def waits(self, secret: bytes) -> str:
-        """The reason for which it is told to come later."""
-        waiting = self.begin(secret)
-        self.clock.advance(2)
-        return self.failureResultOf(waiting, LoginUnavailable).value.reason
+
+class Places(Backend):
+    """Ann's logins go to one server, all others to another one."""
+
+    def __init__(self, password: bytes) -> None:
+        super().__init__(password)
+        self.known_away: set[str] = set()
+        self.gone: set[str] = set()
+
+    async def place(self, person: Person, request: LoginRequest) -> str:
+        place = "first" if person.name == NAME else "second"
+        if place in self.known_away:
+            raise LoginUnavailable("known to be away")
+        return place
+
+    async def open(self, accepted: Accepted, request: LoginRequest) -> Any:
+        place = "first" if accepted.name == NAME else "second"
+        self.raises = LoginUnavailable("gone") if place in self.gone else None
+        return await super().open(accepted, request)
+
+
+class PlacesTests(BehindCase):
+    """There are several servers behind, and one of them is away."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.build(factor="optional")
+        self.backend: Any = Places(PASSWORD)
+        self.directory.add("bob@example.org", PASSWORD, "b1")
+
+    def test_before_one_that_is_known_to_be_away_no_code_is_looked_at(self) -> None:
+        secret = self.right()
+        self.accepted(secret)
+        self.clock.advance(60)
+        self.backend.known_away = {"first"}
+        asked = len(self.totp.asked)
+        for one in (self.right(), self.wrong(), PASSWORD, secret):
+            self.assertEqual(self.waits(one), "known to be away")
+        self.assertEqual(len(self.totp.asked), asked)
+        self.assertEqual(len(self.backend.asked), 1)
+        self.backend.known_away = set()
+        self.accepted(self.right())  # the code was not used
+
+    def test_a_right_code_that_finds_it_gone_is_the_last_that_is_looked_at(self) -> None:
+        self.backend.gone = {"first"}
+        self.assertEqual(self.waits(self.right()), "gone")
+        asked = len(self.totp.asked)
+        for one in (self.right(1), self.wrong()):
+            self.assertEqual(self.waits(one), "directory-away")
+        self.assertEqual(len(self.totp.asked), asked)
+        [away] = self.told("directory.away")
+        self.assertEqual((away["directory"], away["place"]), ("people", " first"))
+
+    def test_others_go_on_to_theirs(self) -> None:
+        self.backend.gone = {"first"}
+        self.waits(self.right())
+        self.accepted(PASSWORD, user="bob@example.org")
+        self.assertEqual(self.waits(self.right(1)), "directory-away")
+        self.backend.gone = set()
+        self.clock.advance(60)
+        self.accepted(self.right())
+
+    def test_one_client_with_many_names_shuts_it_for_nobody(self) -> None:
+        self.backend.gone = {"second"}
+        for name in range(9):
+            self.directory.add(f"eve{name}@example.org", PASSWORD, f"e{name}")
+            self.waits(PASSWORD, AWAY, f"eve{name}@example.org")
+        self.assertEqual(self.told("directory.away"), [])
+        self.backend.gone = set()
+        self.accepted(PASSWORD, user="bob@example.org")
 
 
 class SealedTests(BehindCase):

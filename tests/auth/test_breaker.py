@@ -17,6 +17,7 @@ class BreakerTests(SynchronousTestCase):
         globalLogPublisher.addObserver(self._note)
         self.addCleanup(globalLogPublisher.removeObserver, self._note)
         self.clock = ManualClock()
+        self.failed = 0
         self.breaker = Breaker("people", self.clock, LoginSettings())
 
     def _note(self, event: dict[str, Any]) -> None:
@@ -31,9 +32,11 @@ class BreakerTests(SynchronousTestCase):
             self.breaker.enter(trusted)
         self.assertEqual(raised.exception.reason, "directory-away")
 
-    def fail(self, coded: bool = False) -> None:  # type: ignore[override]
+    def fail(self, coded: bool = False, who: str = "") -> None:  # type: ignore[override]
+        """For somebody else each time, unless it is said who."""
+        self.failed += 1
         entry = self.enter()
-        entry.away("no answer", coded)
+        entry.away("no answer", coded, who or f"client {self.failed}")
         entry.left()
 
     def refuse(self, account: str) -> bool:
@@ -56,6 +59,15 @@ class BreakerTests(SynchronousTestCase):
         self.shut()
         self.shut(trusted=True)
         self.assertEqual(self.events, ["directory.away"])
+
+    def test_one_client_alone_does_not_open_it(self) -> None:
+        """A directory may choke on names, and a client may have a thousand."""
+        for _ in range(100):
+            self.fail(who="192.0.2.7/32")
+        self.fail(who="192.0.2.8/32")
+        self.assertEqual(self.events, [])
+        self.fail(who="192.0.2.9/32")
+        self.shut()
 
     def test_failures_far_apart_do_not_add_up(self) -> None:
         for _ in range(10):
@@ -113,11 +125,11 @@ class BreakerTests(SynchronousTestCase):
 
     def test_who_asked_before_it_opened_counts_no_more(self) -> None:
         early = [self.enter() for _ in range(5)]
-        for entry in early[:3]:
-            entry.away("no answer", False)
+        for number, entry in enumerate(early[:3]):
+            entry.away("no answer", False, str(number))
         self.clock.advance(5)
         probe = self.enter()
-        early[3].away("no answer", True)
+        early[3].away("no answer", True, "3")
         probe.accepted()
         self.assertEqual(self.events, ["directory.away", "directory.back"])
 

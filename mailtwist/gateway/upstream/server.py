@@ -78,6 +78,13 @@ class Server:
             raise LoginUnavailable(self._told(error)) from error
         return self._opened(errand.kind, talk)
 
+    async def ready(self, kind: Kind, guest: Guest) -> None:
+        """`gateway.api.SupportsReadiness`."""
+        try:
+            await self._reached(kind).ready(kind, guest)
+        except Trouble as error:
+            raise LoginUnavailable(self._told(error)) from error
+
     async def visit(self, kind: Kind, guest: Guest) -> OpenSession:
         return self._opened(kind, await self._begun(kind, guest, guest.address))
 
@@ -112,12 +119,15 @@ class Server:
         raise AssertionError("no try is left")
 
     async def _dialled(self, kind: Kind, guest: Guest, who: str) -> Dialled:
-        if self._pool is None or not self.serves(kind):
-            raise LoginUnavailable(f"it has no {kind}")
-        call = await self._pool.call(kind, guest, who)
+        call = await self._reached(kind).call(kind, guest, who)
         call.patience = self._settings.login_time
         call.until = call.clock.seconds() + self._settings.login_time
         return call
+
+    def _reached(self, kind: Kind) -> Pool:
+        if self._pool is None or not self.serves(kind):
+            raise LoginUnavailable(f"it has no {kind}")
+        return self._pool
 
     async def _greeted(self, kind: Kind, talk: Talk) -> None:
         await talk.greet()
