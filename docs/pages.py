@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import nginx
 import rfcs
 import threats
 from markup import NOTE, Row, heading, names, table
@@ -235,6 +236,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "operators/events.rst": events,
     "operators/reasons.rst": reasons,
     "operators/threats.rst": threats.page,
+    "operators/from-nginx.rst": nginx.page,
     "extending/twisted-mail.rst": twisted_mail,
     "conformance.rst": conformance,
 }

@@ -33,7 +33,7 @@ METHOD = re.compile(r"([A-Z]\w+)\.(\w+)")
 FUNCTION = re.compile(r"([a-z_]+)\.([a-z_]\w*)")
 COMMAND = re.compile(r"^[ \t]+(?:\S+=\S+ )*mailtwist (?:--config \S+ )?([a-z][\w-]*)", re.MULTILINE)
 BLOCK = re.compile(r"(?:^ *\.\. from: (\S+)\n)?^ *\.\. code-block:: (\w+)\n\n((?:(?: .*)?\n)+)", re.MULTILINE)
-ELSEWHERE = re.compile("there is no section|it is required")
+ELSEWHERE = re.compile("there is no section|it is required|the secret in .* cannot be read")
 AS_IN = re.compile(r"^ *\.\. as in: (\S+)\n *\.\. code-block:: text\n\n((?:(?: .*)?\n)+)", re.MULTILINE)
 FAILREGEX = re.compile(r"^failregex = (.*)$", re.MULTILINE)
 IS_MODULE = {"twisted", "smtp", "imap4", "pop3"}
