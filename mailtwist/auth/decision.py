@@ -41,6 +41,9 @@ NOBODY = Event(
 LOCKS = frozenset({"account", "account_long", "known", "known_long"})
 """Limits of which the owner of an account is told when they are reached."""
 
+JUDGED = frozenset({"wrong-password", "refused-behind", "old-password"})
+"""Reasons of a refusal by a directory, or by what is behind it."""
+
 
 class Decision:
     """`decide` is the only way in, for all doors.  One per process: `assembly.one(the_decision)`."""
@@ -101,7 +104,8 @@ class Decision:
             raise
         except Exception as error:
             trouble = self._told(story, error)
-            await self._release.wait(story.begun)
+            judged = isinstance(trouble, LoginRefused) and trouble.reason in JUDGED
+            await self._release.wait(story.begun, judged=judged)
             raise trouble from None  # the log has it, without secrets
         self._audit.accepted(story)
         return accepted

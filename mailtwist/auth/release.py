@@ -11,20 +11,33 @@ LONGEST = 8.0
 """Seconds that an answer is held back at most: those who ask for others (Postfix, Exim) give up at ten."""
 
 
+LATELY = 600.0
+"""Seconds for which a slow directory is remembered."""
+
+
 class Release:
     """One for the process.  Refusals and temporary trouble wait alike: the difference in time between them
-    would be as good as one in words."""
+    would be as good as one in words.  Where a directory needs longer to refuse a password than the least time
+    (many mail servers wait two seconds themselves), what is refused without asking it takes as long: else who
+    waits longer would know that his code was right."""
 
     def __init__(self, clock: Clock, settings: LoginSettings) -> None:
         self._clock = clock
         self._least = settings.refusal
         self._quantum = settings.quantum
+        self._slowest = 0.0
+        self._until = 0.0
 
-    async def wait(self, begun: float) -> None:
+    async def wait(self, begun: float, *, judged: bool = False) -> None:
         """It is the next multiple of the quantum after the least time that a refusal takes, from `begun` on,
-        and no later than `LONGEST`, unless it has taken longer than that by itself."""
-        elapsed = self._clock.seconds() - begun
-        at = ceil(max(elapsed, self._least) / self._quantum) * self._quantum
+        and no later than `LONGEST`, unless it has taken longer than that by itself.  `judged`: a directory
+        has refused the password."""
+        now = self._clock.seconds()
+        elapsed = now - begun
+        if judged and (elapsed >= self._slowest or now >= self._until):
+            self._slowest, self._until = elapsed, now + LATELY
+        least = max(self._least, self._slowest) if now < self._until else self._least
+        at = ceil(max(elapsed, least) / self._quantum) * self._quantum
         if elapsed <= LONGEST:
             at = min(at, LONGEST)
         released: Deferred[None] = Deferred()

@@ -3,6 +3,7 @@
 from twisted.internet.defer import Deferred
 
 from mailtwist.auth.api import Accepted, LoginRefused, Person
+from mailtwist.auth.release import LATELY
 from mailtwist.config.values import Duration
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
@@ -22,7 +23,7 @@ class Slow(MemoryDirectory):
         return await super().accepts(person, password)
 
 
-class TimingTests(House):
+class Released(House):
     def released(self, waiting: Deferred[Accepted]) -> float:
         """How long it took to be refused."""
         begun = self.clock.seconds()
@@ -31,6 +32,8 @@ class TimingTests(House):
         self.failureResultOf(waiting)
         return self.clock.seconds() - begun
 
+
+class TimingTests(Released):
     def test_every_refusal_comes_at_the_same_time(self) -> None:
         used = self.right()
         self.accepted(used)
@@ -97,3 +100,33 @@ class TimingTests(House):
     def test_the_times_are_settings(self) -> None:
         self.build(refusal=Duration(0.25), quantum=Duration(0.125))
         self.assertEqual(self.released(self.begin(PASSWORD)), 0.25)
+
+
+class SlowDirectoryTests(Released):
+    """It waits a while itself before it refuses a password, as mail servers do."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.slow = Slow()
+        self.slow.add(NAME, PASSWORD, "a1")
+        self.build(directory=self.slow)
+
+    def refused_by_it(self, took: float, secret: bytes) -> float:
+        self.slow.gate = Deferred()
+        waiting = self.begin(secret)
+        self.clock.later(took, self.slow.gate.callback, None)
+        return self.released(waiting)
+
+    def test_a_wrong_code_takes_as_long_as_a_wrong_password(self) -> None:
+        self.assertEqual(self.refused_by_it(2.25, b"x@" + self.code().encode()), 2.5)
+        self.assertEqual(self.released(self.begin(self.wrong())), 2.5)
+        self.assertEqual(self.released(self.begin(PASSWORD)), 2.5)
+        self.clock.advance(60)
+        self.assertEqual(self.refused_by_it(0, b"y@" + self.code().encode()), 2.5)
+        self.assertEqual(self.released(self.begin(b"z@" + self.wrong()[-6:])), 2.5)
+        self.clock.advance(LATELY)
+        self.assertEqual(self.released(self.begin(b"v@" + self.wrong()[-6:])), 2.0)
+
+    def test_never_longer_than_those_wait_who_ask_for_others(self) -> None:
+        self.assertEqual(self.refused_by_it(20, b"x@" + self.code().encode()), 20)
+        self.assertEqual(self.released(self.begin(self.wrong())), 8.0)
