@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Literal
 
+from mailtwist.config.network import Networks
 from mailtwist.gateway.api import Kind
 from mailtwist.gateway.dial import Security
 from mailtwist.protocols.dialogue import NOTHING, Offer
@@ -18,6 +18,9 @@ TOKENS = ("XOAUTH2", "OAUTHBEARER")
 
 START: dict[Kind, str] = {"pop3": "STLS"}
 """How an offer of TLS is called, where it is not STARTTLS."""
+
+OWN = Networks.parse("127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, ::1, fe80::/10, fc00::/7")
+"""Where addresses are that mean nothing elsewhere."""
 
 KINDS: tuple[Kind, ...] = ("imap", "pop3", "submission", "smtp", "lmtp", "sieve")
 
@@ -83,8 +86,7 @@ class Port:
     @property
     def near(self) -> bool:
         """What is said in clear stays in a network of our own, for all that its address tells."""
-        address = ip_address(self.address) if self.address else None
-        return address is not None and (address.is_private or address.is_loopback)
+        return OWN.contains(self.address)
 
     @property
     def mechanisms(self) -> Sequence[str]:

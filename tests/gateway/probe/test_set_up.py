@@ -1,0 +1,154 @@
+"""From one command to a login: IMAP, POP3 and submission, in front of real servers."""
+
+import contextlib
+import imaplib
+import poplib
+import smtplib
+import ssl
+import time
+from pathlib import Path
+
+from pyotp import TOTP
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.testing.server import RunningServer
+from tests.backends import shared
+from tests.backends.server import Server
+from tests.gateway.probe.setting_up import from_just_that, key_of, ran, set_up, where
+from tests.peers.programs import needs
+
+UNVERIFIED = ssl._create_unverified_context
+
+
+class SetUp(SynchronousTestCase):
+    timeout = 180
+
+    def gateway(
+        self, server: Server, *more: str, name: str, implicit: bool = True
+    ) -> tuple[RunningServer, int]:
+        """Started from what the command has left; `name` is enrolled, and confirmed."""
+        self.folder = Path(self.mktemp()).absolute()
+        plus, self.said = set_up(server, self.folder, "--user", name, *more, implicit=implicit)
+        running = from_just_that(self.folder)
+        self.assertEqual(running.command("check"), "ok\n")
+        self.totp = TOTP(key_of(running, name))
+        self.now = int(time.time())
+        running.command("otp", "confirm", name, self.totp.at(self.now))
+        running.start()
+        self.addCleanup(running.stop)
+        return running, plus
+
+    def secret(self, password: str) -> str:
+        """Good already, and once: what each program then saves is the same."""
+        return f"{password}@{self.totp.at(self.now + 30)}"
+
+    def imap(self, port: int, user: str, secret: str) -> None:
+        with imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=UNVERIFIED()) as imap:
+            imap.login(user, secret)
+            self.assertEqual(imap.select("INBOX")[0], "OK")
+
+    def pop3(self, port: int, user: str, secret: str) -> None:
+        pop3 = poplib.POP3_SSL("127.0.0.1", port, context=UNVERIFIED())
+        with contextlib.closing(pop3):
+            pop3.user(user)
+            pop3.pass_(secret)
+            self.assertTrue(pop3.stat())
+
+    def submission(self, port: int, user: str, secret: str) -> None:
+        with smtplib.SMTP_SSL("127.0.0.1", port, context=UNVERIFIED()) as smtp:
+            smtp.login(user, secret)
+            self.assertEqual(smtp.mail("ann@inside.test")[0], 250)
+
+    def refused(self, port: int, user: str, password: str) -> None:
+        with self.assertRaises(imaplib.IMAP4.error):
+            self.imap(port, user, password)
+
+
+@needs("dovecot")
+class BeforeDovecot(SetUp):
+    def test_a_user_gets_in_by_all_three_with_the_code_and_by_none_without(self) -> None:
+        server = shared.dovecot()
+        server.add("ann@inside.test", "geheim")
+        _, plus = self.gateway(server, "--domain", "inside.test", name="ann@inside.test")
+        secret = self.secret("geheim")
+        self.imap(plus + 993, "ann@inside.test", secret)
+        self.pop3(plus + 995, "ann@inside.test", secret)
+        self.submission(plus + 465, "ann@inside.test", secret)
+        self.refused(plus + 993, "ann@inside.test", "geheim")
+
+    def test_what_was_said_leads_on(self) -> None:
+        server = shared.dovecot()
+        server.add("said@inside.test", "geheim")
+        running, plus = self.gateway(server, "--domain", "inside.test", name="said")
+        self.assertIn("otpauth://totp/", self.said)
+        self.assertIn("otp confirm said@inside.test CODE", self.said)
+        self.assertIn(f"imaps://gw.example.test:{plus + 993}/INBOX", self.said)
+        self.assertIn("There already", self.again(server, plus, "said"))
+        for words in (
+            ("device", "list", "said"),
+            ("app-password", "list", "said"),
+            ("app-password", "add", "said", "--label", "phone", "--json"),
+            ("history", "said"),
+            ("recovery", "issue", "said"),
+            ("backend", "list"),
+            ("policy", "report"),
+        ):
+            running.command(*words, typed="geheim\n")
+
+    def again(self, server: Server, plus: int, name: str) -> str:
+        ini = self.folder / "mailtwist.ini"
+        before = ini.read_text()
+        options = ["--folder", str(self.folder), "--ports", str(plus + 1), "--user", name]
+        done = ran("quickstart", "gateway", *where(server), *options)
+        self.assertEqual((done.returncode, ini.read_text()), (0, before), done.stderr)
+        self.assertNotIn("otpauth", done.stdout)
+        return done.stdout
+
+    def test_a_key_that_was_seen_is_pinned_and_works(self) -> None:
+        server = shared.dovecot()
+        server.add("pinned@inside.test", "geheim")
+        self.folder = Path(self.mktemp()).absolute()
+        options = where(server)
+        options[1:3] = []  # nobody vouches for its certificate
+        ini = self.folder / "x.ini"
+        self.folder.mkdir()
+        done = ran("probe", "backend", *options, "--write", str(ini), "--hostname", "gw.example.test")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(ini.read_text(), r"\npins = sha256//[^,\n]+\n")
+        self.assertEqual(ran("probe", "backend", *options, "--write", str(ini)).returncode, 1)
+
+
+@needs("dovecot")
+class BeforeOthers(SetUp):
+    def test_before_what_exchange_is_like(self) -> None:
+        server = shared.login_only()
+        server.add("eve@inside.test", "geheim")
+        _, plus = self.gateway(server, "--domain", "inside.test", name="eve")
+        secret = self.secret("geheim")
+        self.imap(plus + 993, "eve", secret)
+        self.pop3(plus + 995, "eve", secret)
+        self.submission(plus + 465, "eve", secret)
+
+    def test_before_what_gmail_is_like(self) -> None:
+        server = shared.named_only()
+        server.add("eve@inside.test", "geheim")
+        _, plus = self.gateway(server, name="eve@inside.test", implicit=False)
+        secret = self.secret("geheim")
+        self.imap(plus + 993, "eve@inside.test", secret)
+        self.pop3(plus + 995, "eve@inside.test", secret)
+        self.submission(plus + 465, "eve@inside.test", secret)
+
+    def test_before_a_cyrus_that_knows_no_domains(self) -> None:
+        server = shared.cyrus()
+        server.add("bare", "geheim")
+        self.folder = Path(self.mktemp()).absolute()
+        _, plus = self.gateway(server, name="bare")
+        self.imap(plus + 993, "bare", self.secret("geheim"))
+
+
+@needs("postfix")
+class BeforePostfix(SetUp):
+    def test_submission_alone(self) -> None:
+        shared.dovecot().add("sub@inside.test", "geheim")
+        _, plus = self.gateway(shared.postfix(), "--domain", "inside.test", name="sub")
+        self.submission(plus + 465, "sub", self.secret("geheim"))
