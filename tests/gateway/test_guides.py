@@ -1,4 +1,4 @@
-"""The guides of docs/operators with real servers: both halves as they stand there, but for ports and paths."""
+"""The guides of docs/operators with real servers: both halves as they stand there, save ports and paths."""
 
 import re
 import socket
@@ -175,9 +175,14 @@ class DovecotTests(GuideCase):
         behind = GuidedDovecot("guide-master", lines)
         (behind.folder / "the-masters").write_text("gateway:{PLAIN}m@ster\n")
         self.started(behind)
-        words = [program("doveconf"), "-c", str(behind.folder / "dovecot.conf"), "auth_master_user_separator"]
-        said = subprocess.run(words, capture_output=True, text=True, timeout=60).stdout
-        self.assertIn("auth_master_user_separator = *", said)
+        behind.add("ann@example.org", "her own")
+        with IMAP4_SSL(
+            "localhost",
+            behind.ports["imaps"],
+            ssl_context=create_default_context(cafile=str(behind.root)),
+        ) as imap:
+            imap.login("ann@example.org*gateway", "m@ster")
+            self.assertEqual(imap.select("INBOX")[0], "OK")
 
 
 class PostfixTests(GuideCase):
