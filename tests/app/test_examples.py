@@ -84,8 +84,16 @@ class Examples(SynchronousTestCase):
                 self.assertRaises(IMAP4.error, read_imaps, second.port("imaps"), "ann", saved)
                 self.assertIn("revoked-device", second.log)
 
+    def test_the_gateway(self) -> None:
+        """What quickstart writes lets people in: tests/gateway/probe."""
+        self.works("gateway.ini", 7)
+
+    def test_the_gateway_before_two_servers(self) -> None:
+        self.works("gateway-two.ini", 4)
+
     def test_none_is_without_a_test(self) -> None:
         tested = {"laptop.ini", "host.ini", "third-party.ini", "behind-postfix.ini", "several-nodes.ini"}
+        tested |= {"gateway.ini", "gateway-two.ini"}
         self.assertEqual({path.name for path in EXAMPLES.glob("*.ini")}, tested)
 
     def test_the_demo_has_the_laptop(self) -> None:

@@ -67,6 +67,9 @@ send = no
 
 [factor:totp]
 # Codes of an authenticator app: mailtwist otp enroll NAME
+
+[factor:recovery]
+# Codes on paper, for who has lost the phone: mailtwist recovery issue NAME
 """
 
 
