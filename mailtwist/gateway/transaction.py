@@ -3,8 +3,6 @@
 The client speaks with our own server, which gives us values: addresses and parameters that it has understood,
 and a message that it has scanned.  None of its octets reaches the server behind in another way."""
 
-from math import inf
-
 from zope.interface import implementer
 
 from mailtwist.gateway.api import Session
@@ -38,7 +36,6 @@ class Performance:
         self.offer = Offer(session.offers)
         self._session = session
         self._head = head
-        session.call.until = inf  # it may have been that of the login
         self._dialogue = Dialogue(session)
         self._mail: Mail | None = None
         self._message: Incoming | None = None
@@ -108,6 +105,8 @@ class Performance:
 
     async def _forget(self) -> None:
         """Nothing is left there of the mail before."""
+        if self._dialogue.owes and not self._dialogue.lost:
+            await self._dialogue.answered(FOR_A_COMMAND)
         if self._dialogue.in_mail:
             answer = await self._dialogue.ask(b"RSET", FOR_A_COMMAND)
             if not answer.good:

@@ -1,6 +1,7 @@
 """A message on its way to the server behind: lines with dots doubled, or chunks.  rfc5321#4.5.2 rfc3030#2"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -84,7 +85,7 @@ class _End:
             answer = await self._dialogue.answered(FOR_THE_END)
         except Trouble as trouble:
             return trouble
-        return said(answer) if answer.good else self._dialogue.refusal(answer)
+        return replace(said(answer), code=250) if answer.good else self._dialogue.refusal(answer)
 
     async def _written(self, octets: bytes) -> None:
         try:
@@ -119,34 +120,36 @@ class Chunks(_End):
 
     def __init__(self, dialogue: Dialogue, answers: int, head: bytes) -> None:
         super().__init__(dialogue, answers)
-        self._pieces = [head]
-        self._size = len(head)
-        self._due = False
+        self._held = bytearray(head)
 
     async def write(self, chunk: bytes) -> None:
-        self._pieces.append(chunk)
-        self._size += len(chunk)
-        if self._size >= CHUNK:
+        self._held += chunk
+        if len(self._held) >= CHUNK:
             await self._answered()
-            await self._written(b"BDAT %d\r\n" % self._size + b"".join(self._pieces))
-            self._pieces, self._size, self._due = [], 0, True
+            await self._written(b"BDAT %d\r\n%b" % (len(self._held), bytes(self._held)))
+            self._dialogue.owes = True
+            self._held.clear()
+
+    async def commit_each(self) -> Sequence[Outcome]:
+        """What a server thinks after a chunk that it has refused is not known, so it is told (rfc3030#2)."""
+        found = await super().commit_each()
+        self._dialogue.in_mail = not all(isinstance(outcome, Reply) for outcome in found)
+        return found
 
     async def abort(self) -> None:
-        """What the server has is forgotten there by RSET, if all that was said has been answered."""
-        if self._due:
-            await super().abort()
+        """What the server has is forgotten there by RSET, before the next mail."""
         self._over = True
 
     async def _last(self) -> bytes:
         await self._answered()
-        return b"BDAT %d LAST\r\n" % self._size + b"".join(self._pieces)
+        await self._dialogue.interrupted(FOR_A_BLOCK)
+        return b"BDAT %d LAST\r\n%b" % (len(self._held), bytes(self._held))
 
     async def _answered(self) -> None:
         """The chunk before was taken."""
-        if not self._due:
+        if not self._dialogue.owes:
             return
         answer = await self._dialogue.answered(FOR_A_BLOCK)
-        self._due = False
         if not answer.good:
             self._over = True
             raise self._dialogue.refusal(answer)

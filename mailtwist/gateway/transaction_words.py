@@ -27,18 +27,18 @@ _BETWEEN_US = frozenset({530, 534, 535, 538})
 
 class Dialogue:
     """The dialogue with a server behind us: a command, then its answer.  `in_mail`: MAIL was taken there, and
-    nothing has ended that since."""
+    nothing has ended that since.  `owes`: an answer is due."""
 
     def __init__(self, session: Session) -> None:
-        self.in_mail = False
+        self.in_mail = self.owes = False
         self.call = session.call
         self._where = session.where
-        self._owes = self._gone = False
+        self._gone = False
 
     @property
     def lost(self) -> bool:
         """Something that came unasked is nothing that could be an answer: most often it is 421."""
-        return self.call.over or (not self._owes and self.call.unread > 0)
+        return self.call.over or (not self.owes and self.call.unread > 0)
 
     async def ask(self, command: bytes, patience: float) -> Answer:
         """The answer to `command`, which has no CRLF.  Refusals are logged.  `Refusal` 421 when the session
@@ -46,7 +46,7 @@ class Dialogue:
         if self.lost:
             self.cut()
             raise Refusal(GONE)
-        self._owes = True
+        self.owes = True
         self.call.write(command + b"\r\n")
         found = await self.answered(patience)
         if found.code >= 400:
@@ -55,25 +55,27 @@ class Dialogue:
 
     async def answered(self, patience: float) -> Answer:
         """The next answer.  Whatever keeps it from coming ends the session."""
-        self._owes = True
-        self.call.patience = patience
+        self.owes = True
+        self._within(patience)
         try:
             found = await answer(self.call)
         except BaseException as error:
             self._ended(error)
             raise
-        self._owes = False
+        self.owes = False
         if found.code == 421:
             self.cut()
         return found
 
     async def room(self, patience: float) -> None:
-        """The server has taken what was written, but for what the transport likes to hold.  `Refusal` or
-        `Trouble` when it has spoken up or gone meanwhile."""
-        self.call.patience = patience
+        """The server has taken what was written, but for what the transport likes to hold, or it has spoken
+        up meanwhile.  `Trouble` when it does neither, or has gone without a word."""
+        self._within(patience)
         try:
             await self.call.drained()
         except BaseException as error:
+            if isinstance(error, Trouble) and self.call.unread:
+                return
             self._ended(error)
             raise
 
@@ -102,9 +104,16 @@ class Dialogue:
         self.call.abort()
 
     def quit(self) -> None:
-        """Goodbye, where that can be said."""
-        if not (self.lost or self._owes):
+        """Goodbye, where that can be said; else the end at once."""
+        if self.lost or self.owes:
+            self.cut()
+        else:
             self.call.write(b"QUIT\r\n")
+
+    def _within(self, patience: float) -> None:
+        """All of the next answer, however many lines it has."""
+        self.call.patience = patience
+        self.call.until = self.call.clock.seconds() + patience
 
     def _ended(self, error: BaseException) -> None:
         if isinstance(error, Trouble) and not self._gone:

@@ -123,9 +123,10 @@ class Call(TwistedProtocol):
         self.transport.write(data)
 
     async def drained(self) -> None:
-        """There is room for more.  `NotAnswered` when the other side does not take what was written."""
+        """There is room for more, or the other side has said something that ought to be read before.
+        `NotAnswered` when it does not take what was written."""
         until = self._end()
-        while self._full:
+        while self._full and not self._in:
             await self._more(until)
 
     # -- TLS
