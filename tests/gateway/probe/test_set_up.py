@@ -2,7 +2,9 @@
 
 import contextlib
 import imaplib
+import json
 import poplib
+import re
 import smtplib
 import ssl
 import time
@@ -87,13 +89,27 @@ class BeforeDovecot(SetUp):
         for words in (
             ("device", "list", "said"),
             ("app-password", "list", "said"),
-            ("app-password", "add", "said", "--label", "phone", "--json"),
             ("history", "said"),
             ("recovery", "issue", "said"),
             ("backend", "list"),
             ("policy", "report"),
         ):
-            running.command(*words, typed="geheim\n")
+            running.command(*words)
+        words = ("app-password", "add", "said", "--label", "phone", "--json", "--password-stdin")
+        added = json.loads(running.command(*words, typed="geheim\n"))
+        self.imap(plus + 993, "said", added["password"])
+        (device,) = json.loads(running.command("device", "list", "said", "--json"))
+        running.command("device", "revoke", "said", device["id"])
+        self.refused(plus + 993, "said", added["password"])
+        running.command("otp", "reset", "said", "--reason", "a lost phone")
+        self.assertEqual(json.loads(running.command("otp", "list", "said", "--json")), [])
+
+    def test_people_are_enrolled_while_the_server_is_away(self) -> None:
+        running, _ = self.gateway(shared.dovecot(), "--domain", "inside.test", name="away")
+        ini = running.config.read_text()
+        running.config.write_text(re.sub(r"^(imap|pop3|submission|sieve) = \d+", r"\1 = 1", ini, flags=re.M))
+        for words in (("otp", "enroll", "bob"), ("device", "list", "away"), ("history", "away")):
+            running.command(*words)
 
     def again(self, server: Server, plus: int, name: str) -> str:
         ini = self.folder / "mailtwist.ini"

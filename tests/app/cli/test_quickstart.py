@@ -1,0 +1,89 @@
+"""The unit file, and what is left to do; the whole of `mailtwist quickstart` is in tests/gateway/probe."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailtwist.app.cli.next_steps import First, next_steps
+from mailtwist.app.cli.unit import STATE, unit
+from mailtwist.config.load import load
+from mailtwist.gateway.probe.choice import Choice
+from mailtwist.gateway.probe.found import Port
+from mailtwist.gateway.probe.ini import Wishes, gateway_ini
+from mailtwist.protocols.dialogue import Offer
+from tests.peers.programs import absent
+
+INI = Path("/etc/mailtwist/mailtwist.ini")
+
+
+class Units(SynchronousTestCase):
+    def test_the_usual_state_is_made_by_systemd(self) -> None:
+        with patch.object(sys, "prefix", "/opt/mailtwist"):
+            text = unit("mail.inside.example", INI, STATE, "mailtwist")
+        for line in (
+            "User=mailtwist",
+            "StateDirectory=mailtwist",
+            "NoNewPrivileges=yes",
+            "ProtectSystem=strict",
+            "ProtectHome=yes",
+            "PrivateTmp=yes",
+            "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+            "ExecReload=/bin/kill -HUP $MAINPID",
+            "Restart=on-failure",
+        ):
+            self.assertIn(f"\n{line}\n", text)
+
+    def test_another_one_may_be_written(self) -> None:
+        text = unit("x", Path("/srv/a b/x.ini"), Path("/srv/a b/100% $x"), "ann")
+        self.assertIn('\nReadWritePaths="/srv/a b/100%% $x"\n', text)
+        self.assertIn('--config "/srv/a b/x.ini"\n', text)
+        self.assertNotIn("StateDirectory", text)
+
+    def test_what_lies_at_home_or_in_tmp_is_not_hidden(self) -> None:
+        self.assertIn("\nProtectHome=no\n", unit("x", Path("/home/ann/x.ini"), STATE, "ann"))
+        self.assertIn("\nPrivateTmp=no\n", unit("x", Path("/tmp/x/x.ini"), STATE, "ann"))
+
+    def test_no_line_can_be_added(self) -> None:
+        with self.assertRaises(ValueError):
+            unit("x", Path("/srv/a\nExecStart=evil/x.ini"), STATE, "ann")
+
+    def test_systemd_understands_it(self) -> None:
+        program = shutil.which("systemd-analyze") or absent("systemd-analyze is not installed")
+        path = Path(self.mktemp()).absolute() / "mailtwist.service"
+        path.parent.mkdir()
+        path.write_text(unit("x", Path("/srv/a b/x.ini"), Path("/srv/a b/100% $x"), "root"))
+        done = subprocess.run([program, "verify", str(path)], capture_output=True, text=True, check=False)
+        about = [line for line in done.stderr.splitlines() if path.name in line]
+        self.assertEqual(about, [])
+
+
+class Steps(SynchronousTestCase):
+    def steps(self, first: First, runs_as: str) -> str:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        offer = Offer(["IMAP4rev1"])
+        port = Port("imap", 993, "192.0.2.1", True, True, security="implicit", offer=offer)
+        text = gateway_ini(Choice({"imap": port}), Wishes("localhost", "gw.example.test", str(folder)))
+        (folder / "x.ini").write_text(text)
+        return next_steps(load(folder / "x.ini"), INI, INI.with_suffix(".service"), first, runs_as)
+
+    def test_root_is_told_how_to_start_it_as_somebody_else(self) -> None:
+        text = self.steps(First("ann@example.org"), "mailtwist")
+        self.assertIn("useradd --system", text)
+        self.assertIn("systemctl enable --now /etc/mailtwist/mailtwist.service", text)
+        self.assertIn("runuser -u mailtwist -- ", text)
+        self.assertIn("otp confirm ann@example.org CODE", text)
+        self.assertIn("open these ports here: 143, 993\n", text)
+
+    def test_who_is_not_root_is_told_what_is_left_for_root(self) -> None:
+        text = self.steps(First("ann@example.org", confirmed=True), "ann")
+        self.assertIn("You are not root", text)
+        self.assertNotIn("runuser", text)
+        self.assertNotIn("otp confirm ann", text)
+        self.assertIn(
+            "curl --insecure --user ann@example.org:PASSWORD@CODE imaps://gw.example.test:993/", text
+        )
