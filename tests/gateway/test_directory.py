@@ -6,7 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.api import Accepted, AccountUnavailable, Directory, LoginRequest, LoginUnavailable, Person
 from mailtwist.config.part import SupportsStart
-from mailtwist.config.values import Hostnames, Secret
+from mailtwist.config.values import Hostname, Hostnames, Secret
 from mailtwist.gateway.dial import Way
 from mailtwist.gateway.directory import Judged, Settings, UpstreamDirectory, part
 from mailtwist.gateway.upstream.server import Server
@@ -147,7 +147,7 @@ class OpeningTests(TestCase):
 
     async def test_people_that_are_one_there_are_of_one_domain_here(self) -> None:
         dovecot().add("ann", PASSWORD)
-        upstream = await begun(self, dovecot(), user_name="local")
+        upstream = await begun(self, dovecot(), user_name="local", domain=Hostname("example.org"))
         for domains in ("", "example.org, example.net"):
             with self.assertRaises(ValueError):
                 await asking(self, upstream, domains=Hostnames.parse(domains) if domains else Hostnames())

@@ -3,7 +3,7 @@
 from mailtwist.auth.api import AccountUnavailable, LoginRefused
 from mailtwist.config.part import Assembly
 from mailtwist.gateway.api import Errand
-from mailtwist.gateway.upstream.names import user_name
+from mailtwist.gateway.upstream.names import Names
 from mailtwist.gateway.upstream.settings import Settings
 from mailtwist.gateway.upstream.talk import Talk
 from mailtwist.kit.events import Event
@@ -21,13 +21,13 @@ class Master:
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._name = assembly.name
-        self._form = settings.user_name
+        self._names = Names(settings, assembly)
         self._master = (settings.master_user or "").encode()
         self._password = settings.master_password.reveal().encode() if settings.master_password else b""
         self._by_name = settings.master_form == "*"
 
     async def log_in(self, talk: Talk, errand: Errand) -> None:
-        user = user_name(errand, self._form)
+        user = self._names.of(errand)
         try:
             if self._by_name:
                 await talk.password(user + b"*" + self._master, self._password)

@@ -3,7 +3,7 @@
 from mailtwist.auth.api import LoginRefused
 from mailtwist.config.part import Assembly
 from mailtwist.gateway.api import Errand
-from mailtwist.gateway.upstream.names import user_name
+from mailtwist.gateway.upstream.names import Names
 from mailtwist.gateway.upstream.settings import Settings
 from mailtwist.gateway.upstream.talk import Talk
 
@@ -13,9 +13,9 @@ class Sealed:
     server behind us."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
-        self._form = settings.user_name
+        self._names = Names(settings, assembly)
 
     async def log_in(self, talk: Talk, errand: Errand) -> None:
         if not errand.vault:
             raise LoginRefused("no-vault")
-        await talk.password(user_name(errand, self._form), errand.password)
+        await talk.password(self._names.of(errand), errand.password)

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from math import inf
 
 from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginUnavailable
+from mailtwist.auth.places import client_of
 from mailtwist.auth.reasons import REASONS
 from mailtwist.config.part import Assembly, Part
 from mailtwist.gateway.abilities import Abilities
 from mailtwist.gateway.api import Errand, Guest, Kind, SourceAway
 from mailtwist.gateway.dial import Dialled, Pool
-from mailtwist.gateway.upstream.names import user_name
+from mailtwist.gateway.upstream.names import Names
 from mailtwist.gateway.upstream.reaching import outbound, pool
 from mailtwist.gateway.upstream.session import OpenSession
 from mailtwist.gateway.upstream.settings import NOTHING_SERVED, Settings
@@ -23,7 +24,7 @@ TRIES = 2
 """Hosts that are tried for one client, before anything was said that must not be said twice."""
 
 USUAL = 255
-"""Octets of a password that every server takes, or refuses in order."""
+"""Octets of a password that every server takes, or refuses in order, if it is UTF-8."""
 
 
 class Server:
@@ -42,6 +43,7 @@ class Server:
         self._settings = settings
         self._threads = assembly.threads
         self._ways = settings.ways()
+        self._names = Names(settings, assembly)
         self._login = LOGINS[settings.login](settings, assembly)
         self._abilities = Abilities(assembly.name)
         self._made = pool(settings, assembly)
@@ -67,7 +69,8 @@ class Server:
 
     async def open(self, errand: Errand) -> OpenSession:
         try:
-            talk = await self._begun(errand.kind, errand.guest, errand.account, self._vouch_for(errand))
+            who = client_of(errand.guest.address) or errand.account  # one client may have many names
+            talk = await self._begun(errand.kind, errand.guest, who, self._vouch_for(errand))
             with _watched(talk.call):
                 await self._logged_in(talk, errand)
         except LoginRefused:
@@ -86,20 +89,20 @@ class Server:
             raise LoginUnavailable(self._told(error)) from error
 
     async def visit(self, kind: Kind, guest: Guest) -> OpenSession:
-        return self._opened(kind, await self._begun(kind, guest, guest.address))
+        return self._opened(kind, await self._begun(kind, guest, client_of(guest.address)))
 
     def offered(self, kind: Kind, *, late: bool) -> Sequence[str]:
         return self._abilities.offered(kind, late=late)
 
     # -- the way there
     async def _logged_in(self, talk: Talk, errand: Errand) -> None:
-        """What a server does with a secret that is longer than it thought possible says nothing of others."""
+        """What a server does with a secret that it thought impossible says nothing of others."""
         try:
             await self._login.log_in(talk, errand)
         except (LoginRefused, AccountUnavailable):
             raise
         except Trouble as trouble:
-            if len(errand.password) <= USUAL:
+            if _is_usual(errand.password):
                 raise
             raise AccountUnavailable(trouble.detail or trouble.public) from trouble
 
@@ -146,13 +149,21 @@ class Server:
         return OpenSession(kind, call, offers, introduced)
 
     def _vouch_for(self, errand: Errand) -> bytes:
-        return user_name(errand, self._settings.user_name) if self._settings.login == "none" else b""
+        return self._names.of(errand) if self._settings.login == "none" else b""
 
     def _told(self, error: Trouble) -> str:
         """A reason that the log knows says it all."""
         if isinstance(error, LoginUnavailable) and error.reason in REASONS:
             return error.reason
         return f"[upstream:{self.name}] {error.detail or error.public}"
+
+
+def _is_usual(password: bytes) -> bool:
+    try:
+        password.decode()
+    except UnicodeDecodeError:
+        return False
+    return len(password) <= USUAL
 
 
 @contextmanager

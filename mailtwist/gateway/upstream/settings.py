@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from mailtwist.config.network import Hostname
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, Duration, File, Names, PartName, Secret
 from mailtwist.gateway.api import Kind
 from mailtwist.gateway.dial import Way
-from mailtwist.gateway.upstream.names import UserName
 from mailtwist.tls.verdict import Pins
 
 LOGS_IN: tuple[Kind, ...] = ("imap", "pop3", "submission", "sieve")
@@ -84,10 +84,16 @@ class Settings:
     oauth: Annotated[str | None, PartName("oauth")] = setting(
         None, words="The `[oauth:...]` that has the access tokens, for `login = xoauth2`.", example="office"
     )
-    user_name: UserName = setting(
+    user_name: Literal["canonical", "typed", "local"] = setting(
         "canonical",
         words="What users are called there: their login name here (`canonical`), what the client wrote"
         " without `DOMAIN\\` (`typed`), or what stands before the @ (`local`).",
+    )
+    domain: Hostname | None = setting(
+        None,
+        words="With `user_name = local`: the one domain whose people it knows; by default the"
+        " `default_domain` of [login].",
+        example="example.org",
     )
     proxy: Literal["none", "v1", "v2"] = setting(
         "none",
@@ -155,6 +161,8 @@ def _of_login(settings: Settings) -> Iterator[tuple[str, str]]:
             yield name, wrong
     if (settings.oauth is not None) != (login == "xoauth2"):
         yield "oauth", 'oauth and "login = xoauth2" go together; write both or none'
+    if settings.domain is not None and settings.user_name != "local":
+        yield "domain", 'domain is for "user_name = local"; take it out'
     if login == "none":
         yield from _of_none(settings)
 

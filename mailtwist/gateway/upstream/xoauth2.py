@@ -3,7 +3,7 @@
 from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginUnavailable
 from mailtwist.config.part import Assembly
 from mailtwist.gateway.api import Errand, SourceAway, TokenSource
-from mailtwist.gateway.upstream.names import user_name
+from mailtwist.gateway.upstream.names import Names
 from mailtwist.gateway.upstream.settings import Settings
 from mailtwist.gateway.upstream.talk import Talk
 from mailtwist.kit.events import Event
@@ -22,12 +22,12 @@ class Xoauth2:
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._name = assembly.name
-        self._form = settings.user_name
+        self._names = Names(settings, assembly)
         self._from = settings.oauth or ""
         self._source: TokenSource = assembly.part("oauth", self._from)
 
     async def log_in(self, talk: Talk, errand: Errand) -> None:
-        user = user_name(errand, self._form)
+        user = self._names.of(errand)
         token = await self._token(errand)
         try:
             await talk.token(user, token.encode())
