@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from mailtwist.gateway.relay.imap_lines import Here, Line, ServerLines
+from mailtwist.gateway.relay.imap_lines import LONGEST, Here, Line, ServerLines
 from mailtwist.gateway.relay.imap_text import (
     MOST,
     Announced,
@@ -125,7 +125,7 @@ class ImapRelay(Joined):
         if head.startswith(b"BYE"):
             self._said_bye = True
         elif head.startswith(_CAPABILITY):
-            return b"* %b\r\n" % self._learned(line, line[13:])
+            return self._learned(line, 2, len(line) - 2)
         return self._with_our_words(line, 2)
 
     def _with_our_words(self, line: Line, status: int) -> bytes:
@@ -134,14 +134,17 @@ class ImapRelay(Joined):
         if start < 0 or not line[start + 1 : start + 13].upper().startswith(_CAPABILITY):
             return line
         end = line.find(b"]", start)
-        words = line[start + 12 : end if end >= 0 else None]
-        return b"%b%b%b" % (line[: start + 1], self._learned(line, words), line[end:])
+        end = len(line) - 2 if end < 0 else end
+        return self._learned(line, start + 1, end)
 
-    def _learned(self, line: Line, words: bytes) -> bytes:
-        if not line.endswith(b"\n"):
+    def _learned(self, line: Line, start: int, end: int) -> bytes:
+        """The line, with what is ours from `start` to `end`."""
+        if len(line) > LONGEST:  # what is made of them is kept for others
             self._why = "too many capabilities"
-        self._carried = carried(tuple(words.decode("ascii", "replace").split()), self._allow)
-        return self._carried.said
+            return b""
+        words = line[start + len(_CAPABILITY) : end].decode("ascii", "replace").split()
+        self._carried = carried(tuple(words), self._allow)
+        return b"%b%b%b" % (line[:start], self._carried.said, line[end:])
 
     # -- what is put in
     @property

@@ -16,7 +16,8 @@ _AFTER = (b" ", b")")
 _TAG = rb"([^\x00-\x20(){%*\"\\+\x7f-\xff]{1,64})"
 _TAGGED = re.compile(_TAG + rb"(?= |\Z)")
 _OPENING = re.compile(_TAG + rb" (?:((?i:UID)) )?([A-Za-z][A-Za-z0-9.\-]{0,63})(?= |\Z)")
-_FIELD = re.compile(rb'"((?:[^"\\]|\\["\\])*)" "((?:[^"\\]|\\["\\])*)"')
+# Also one without an end: nothing is looked at twice.
+_VALUE = re.compile(rb'"((?:[^"\\]++|\\.)*+)(?:"|\\?\Z)|(?i:NIL)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def unasked(text: bytes) -> int | None:
 
 def program(text: bytes) -> str:
     """What a client calls itself in the arguments of ID (rfc2971#3.3)."""
-    fields = {name.lower(): value for name, value in _FIELD.findall(text[:4096])}
+    values = _VALUE.findall(text[:4096])
+    fields = {name.lower(): value for name, value in zip(values[::2], values[1::2], strict=False)}
     words = b" ".join(filter(None, (fields.get(b"name"), fields.get(b"version"))))
     return words.decode("utf-8", "replace")[:200]

@@ -15,6 +15,11 @@ from mailtwist.protocols.received import Received
 
 SERVER_GONE = Event("relay.server_gone", "{where} has ended a session", "warn")
 
+AWHILE = 0.01
+"""Seconds that one client's commands may keep all others waiting."""
+
+GONE = "The server behind has gone"
+
 Want = Callable[[], Any]
 """What a script waits for: None when it is not there yet."""
 
@@ -39,7 +44,19 @@ class Joined(ABC):
     A subclass says what a protocol is like: `script`, `from_server`, `boundary`, `busy` and `last_words`."""
 
     __slots__ = (
-        *("id", "over", "idle", "inside", "_client", "_call", "_bounds", "_in", "_left", "_patience"),
+        *(
+            "id",
+            "over",
+            "idle",
+            "inside",
+            "_client",
+            "_call",
+            "_clock",
+            "_bounds",
+            "_in",
+            "_left",
+            "_patience",
+        ),
         *("_behind", "_script", "_want", "_runs", "_writes", "_client_full", "_server_full", "_client_held"),
         *("_server_held", "_leaves", "_at_once", "_all_said"),
     )
@@ -53,6 +70,7 @@ class Joined(ABC):
         """The client is in the middle of a command (set by `script`)."""
         self._client = client
         self._call = call
+        self._clock = clock
         self._bounds = bounds
         self._in = Received()
         self._left = 0
@@ -173,9 +191,9 @@ class Joined(ABC):
 
     def server_lost(self) -> None:
         if not self.over:
-            if self.last_words("", away=True):
+            if self.last_words(GONE, away=True):
                 SERVER_GONE.log(where=self._call.where, connection=self.id)
-            self.end("The server behind has gone", away=True)
+            self.end(GONE, away=True)
 
     def said_all(self) -> None:
         """The client says nothing more, but may still listen: what it has asked is answered."""
@@ -228,15 +246,23 @@ class Joined(ABC):
         """The client's commands, as far as they can be taken now."""
         if self._runs:
             return
-        self._runs = True
+        self._runs = more = True
+        others = self._clock.seconds() + AWHILE
         try:
-            while not (self.over or self._client_full or self._server_full) and self._step():
-                pass
+            while more and self._flows and self._clock.seconds() <= others:
+                more = self._step()
         finally:
             self._runs = False
         self._balance()
-        if not self.over:
+        if more and self._flows:
+            self._clock.later(0, self._go_on)
+        elif not self.over:
             self._end_or_wait()
+
+    @property
+    def _flows(self) -> bool:
+        """Commands can be taken."""
+        return not (self.over or self._client_full or self._server_full)
 
     def _end_or_wait(self) -> None:
         answered = self.boundary and not self.busy
@@ -244,7 +270,7 @@ class Joined(ABC):
             self.end("Your login is over, log in again")
         elif self._leaves and answered:
             self.end("The server is going down", away=True)
-        elif self._all_said and (answered or (self.inside and self._reads)):
+        elif self._all_said and self._flows and (answered or (self.inside and self._reads)):
             self.end("Goodbye")
         else:
             self._patience.watch(self._allowed())

@@ -33,9 +33,8 @@ class Pop3Relay(Joined):
     def script(self) -> Script:
         bad = 0
         while bad < MOST_BAD:
-            yield self._room
             try:
-                name, arguments = self._table.command((yield self.line))
+                name, arguments = self._table.command((yield self.command))
             except Unframed:
                 raise
             except Malformed as error:
@@ -56,10 +55,9 @@ class Pop3Relay(Joined):
         self._answers.asked(lines=self._table.kinds[name].has_lines(arguments))
         self.to_server(name + b" " * bool(arguments) + arguments + b"\r\n")
 
-    def _room(self) -> bool | None:
-        """For one more command."""
-        most = MOST_IN_FLIGHT if self._table.pipelines else 1
-        return True if self._answers.queued < most else None
+    @property
+    def crowded(self) -> bool:
+        return self._answers.queued >= (MOST_IN_FLIGHT if self._table.pipelines else 1)
 
     def from_server(self, data: bytes) -> None:
         try:

@@ -59,7 +59,7 @@ class SieveRelay(Joined):
         bad = 0
         while bad < MOST_BAD:
             self.inside = False
-            line = await _wanted(self.line)
+            line = await _wanted(self.command)
             self.inside = True
             try:
                 frame = await self._frames.read(line, _BOUNDS, self._table.streams)

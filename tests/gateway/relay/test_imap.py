@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.gateway.relay.imap import BAD, IN_FLIGHT
+from mailtwist.gateway.relay.imap_lines import LONGEST
+from mailtwist.gateway.relay.imap_text import program
 from mailtwist.gateway.relay.imap_words import NEVER, carried
 from mailtwist.services.gateway import allowed
 from tests.gateway.relay.imap_scene import CARRIED, OFFERS, Scene
@@ -44,6 +46,10 @@ class CommandsTests(SynchronousTestCase):
         self.assertEqual(self.hears(), said % 1 + said % 2)
         self.assertEqual(heard, ['Mail \\" x 7', ""])
 
+    def test_of_a_program_without_end_the_beginning_is_noted(self) -> None:
+        for value in (b"x" * 9000 + b'"', b'\\"' * 4000 + b'"', b"\\x" * 4000 + b'"'):
+            self.assertEqual(program(b' ("os" "y" "name" "%b)' % value), value[:200].decode())
+
     def test_the_servers_own_words_about_capabilities_are_ours(self) -> None:
         said = self.says(
             b"* CAPABILITY IMAP4rev1 COMPRESS=DEFLATE MOVE\r\n"
@@ -56,6 +62,19 @@ class CommandsTests(SynchronousTestCase):
         )
         self.asks(b"1 CAPABILITY\r\n2 MOVE 1 x\r\n")
         self.assertIn(b"\r\n2 " + BAD_COMMAND, self.hears())
+        self.assertEqual(
+            self.says(b"2 OK [CAPABILITY IMAP4rev1 X\r\n"), b"2 OK [CAPABILITY IMAP4rev1 ID LITERAL+\r\n"
+        )
+
+    def test_no_server_has_that_many(self) -> None:
+        before = carried.cache_info().currsize
+        for said in (b"* CAPABILITY %b\r\n", b"1 OK [CAPABILITY %b] x\r\n"):
+            self.setUp()
+            self.assertEqual(
+                self.says(said % (b"MOVE " * LONGEST)),
+                b"* BYE [UNAVAILABLE] The server behind is not understood\r\n",
+            )
+        self.assertEqual(carried.cache_info().currsize, before)
 
     def test_a_literal_waits_until_it_is_asked_for(self) -> None:
         self.assertEqual(self.asks(b"1 APPEND INBOX {5}\r\n"), b"1 APPEND INBOX {5}\r\n")

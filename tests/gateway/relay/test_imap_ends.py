@@ -1,8 +1,10 @@
 """How IMAP through the gateway ends, and who waits for whom."""
 
+from itertools import count
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.gateway.relay.joined import Bounds
+from mailtwist.gateway.relay.joined import AWHILE, Bounds
 from tests.gateway.relay.imap_scene import Scene
 
 
@@ -57,6 +59,18 @@ class EndsTests(SynchronousTestCase):
         self.assertEqual(self.scene.says(b"1 OK\r\n"), b"1 OK\r\n")
         self.assertEqual(self.scene.says(b"+\r\n"), b"")
         self.assertTrue(self.behind.heard().endswith(b"x\r\n"))
+        self.assertEqual(self.scene.says(b"2 OK\r\n"), b"2 OK\r\n* BYE Goodbye\r\n")
+        self.ended()
+
+    def test_also_when_he_listens_slowly(self) -> None:
+        self.client.window = 100
+        self.scene.asks(b"1 SEARCH ALL\r\n2 SEARCH {1+}\r\nx\r\n")
+        self.scene.server.readConnectionLost()
+        self.behind.says(b"* SEARCH" + b" 1" * 100 + b"\r\n1 OK\r\n")
+        self.assertFalse(self.client.disconnecting)
+        self.client.read()
+        self.assertEqual(self.behind.heard(), b"2 SEARCH {1}\r\n")
+        self.scene.says(b"+\r\n")
         self.assertEqual(self.scene.says(b"2 OK\r\n"), b"2 OK\r\n* BYE Goodbye\r\n")
         self.ended()
 
@@ -170,6 +184,17 @@ class RoomTests(SynchronousTestCase):
         self.client.window = None
         self.client.read()
         self.assertEqual(self.scene.asks(b"2 NOOP\r\n"), b"2 NOOP\r\n")
+
+    def test_others_have_their_turn_between_its_commands(self) -> None:
+        clock = self.scene.clock
+        now = count()
+        clock.seconds = lambda: next(now) * AWHILE / 10  # type: ignore[method-assign]
+        self.scene.server.dataReceived(b"1 ID NIL\r\n" * 1000)
+        self.scene.server.readConnectionLost()
+        first = self.client.read().count(b"completed")
+        clock.advance(0)
+        self.assertEqual((first < 100, first + self.client.read().count(b"completed")), (True, 1000))
+        self.assertTrue(self.client.disconnecting)
 
     def test_a_server_that_does_not_read_stops_the_client(self) -> None:
         self.behind.wire.window = 100_000

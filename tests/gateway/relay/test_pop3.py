@@ -12,6 +12,7 @@ from mailtwist.gateway.relay.pop3 import MOST_BAD, MOST_IN_FLIGHT
 from mailtwist.gateway.relay.pop3_commands import NEVER
 from tests.gateway.relay.entrance import Entrance
 from tests.gateway.relay.test_pop3_answers import cut
+from tests.hearing import heard
 
 CAPA = (
     b"+OK Capability list follows\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
@@ -134,10 +135,24 @@ class Pop3RelayTests(SynchronousTestCase):
         self.assertEqual(entrance.realm.out, [b"ann"])
 
     def test_a_server_that_dies_between_answers_is_told_of(self) -> None:
-        entrance = Entrance("pop3").logged_in()
+        entrance, told = Entrance("pop3").logged_in(), heard(self)
         entrance.behind.dies()
         self.assertEqual(entrance.client.read(), b"-ERR [SYS/TEMP] The server behind has gone\r\n")
         self.assertTrue(entrance.client.disconnecting)
+        self.assertEqual([event["event_id"] for event in told], ["relay.server_gone"])
+
+    def test_a_service_that_ends_takes_no_further_command(self) -> None:
+        entrance = Entrance("pop3").logged_in()
+        entrance.client.send(b"RETR 1\r\nRETR 2\r\n")
+        entrance.behind.says(b"+OK\r\nx")
+        entrance.server.finish()
+        entrance.client.send(b"RETR 3\r\n")
+        entrance.behind.says(b"\r\n.\r\n+OK\r\n.\r\n")
+        self.assertEqual(entrance.behind.heard(), b"RETR 1\r\nRETR 2\r\n")
+        self.assertEqual(
+            entrance.client.read(),
+            b"+OK\r\nx\r\n.\r\n+OK\r\n.\r\n-ERR [SYS/TEMP] The server is going down\r\n",
+        )
 
     def test_half_a_message_never_looks_whole(self) -> None:
         entrance = Entrance("pop3").logged_in()

@@ -161,6 +161,15 @@ class SieveRelayTests(SynchronousTestCase):
         entrance.behind.dies()
         self.assertEqual(entrance.client.read(), b'BYE (TRYLATER) "The server behind has gone"\r\n')
 
+    def test_a_service_that_ends_takes_no_further_command(self) -> None:
+        entrance = Entrance("sieve").logged_in()
+        self.said_to(entrance, b"LISTSCRIPTS\r\n")
+        entrance.server.finish()
+        entrance.client.send(b"LISTSCRIPTS\r\n")
+        entrance.behind.says(b"OK\r\n")
+        self.assertEqual(entrance.behind.heard(), b"")
+        self.assertEqual(entrance.client.read(), b'OK\r\nBYE (TRYLATER) "The server is going down"\r\n')
+
     def test_half_a_script_never_looks_whole(self) -> None:
         entrance = Entrance("sieve").logged_in()
         self.said_to(entrance, b'GETSCRIPT "a"\r\n')
