@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.backends.dovecot import Dovecot
 from tests.backends.postfix import WRAPPED, Postfix
+from tests.backends.processes import eventually
 from tests.backends.server import Server
 from tests.backends.shared import dovecot, sink
 from tests.docs.guides import configs, snippet
@@ -59,6 +60,15 @@ class GuidedPostfix(Postfix):
         main = main.replace("private/auth", str(dovecot().auth))
         rest = f"mydestination =\nmynetworks = 192.0.2.255/32\nrelayhost = [127.0.0.1]:{sink().port}\n"
         super().__init__(main + rest + "smtpd_sasl_authenticated_header = yes\n", "postfix-guide")
+        master, line = (
+            self._config / "master.cf",
+            f"127.0.0.1:{self.ports['submission']} inet n - n - - smtpd\n",
+        )
+        lines = snippet("postfix", "/etc/postfix/master.cf")
+        assert line in master.read_text()
+        guided = lines.replace("submission inet n - y - - smtpd\n", line)
+        assert line in guided
+        master.write_text(master.read_text().replace(line, guided))
 
     def add(self, user: str, password: str | bytes) -> None:
         dovecot().add(user, password)
@@ -99,6 +109,10 @@ class Guided(Host):
     @property
     def tls(self) -> SSLContext:
         return create_default_context(cafile=str(self.certificate))
+
+
+def run_words(words: list[str]) -> str:
+    return subprocess.run(words, capture_output=True, text=True, timeout=60).stdout
 
 
 class GuideCase(SynchronousTestCase):
@@ -153,8 +167,16 @@ class DovecotTests(GuideCase):
         imap = self.imap(gateway, ann, "127.0.0.77")
         self.assertEqual(imap.select("INBOX")[0], "OK")
         who = [program("doveadm"), "-c", str(behind.folder / "dovecot.conf"), "who"]
-        self.assertIn("127.0.0.77", subprocess.run(who, capture_output=True, text=True, timeout=60).stdout)
+        self.assertRegex(run_words(who), r"ann@example\.org .*127\.0\.0\.77")
         self.assertEqual(gateway.server.command("backend", "list").count(" up "), 4)
+        gateway.server.command("device", "revoke", ann.address, "--all")
+        self.assertRaises(IMAP4.abort, self.until_it_ends, imap)
+        self.assertTrue(eventually(lambda: "ann@example.org" not in run_words(who)))
+
+    def until_it_ends(self, imap: IMAP4_SSL) -> None:
+        imap.sock.settimeout(30)
+        while True:
+            imap.noop()
 
     def test_the_proxy_protocol(self) -> None:
         lines = snippet("dovecot", "/etc/dovecot/conf.d/99-gateway-proxy.conf")
