@@ -59,8 +59,8 @@ class Talking:
         self.send(command + b"\r\n")
         return self.answer()
 
-    def log_in(self, login: Login) -> None:
-        self.ask(b"EHLO client.example")
+    def log_in(self, login: Login, name: bytes = b"client.example") -> None:
+        self.ask(b"EHLO " + name)
         words = base64.b64encode(f"\0{login.user}\0{login.secret}".encode())
         told = self.ask(b"AUTH PLAIN " + words)
         assert told.startswith(b"235 "), told
