@@ -17,7 +17,7 @@ from mailtwist.auth.credentials import MailLogin
 from mailtwist.auth.factors.totp import Settings as TotpSettings
 from mailtwist.auth.factors.totp import Totp
 from mailtwist.config.login import LoginSettings
-from mailtwist.gateway.api import IUpstreamSession
+from mailtwist.gateway.api import IUpstreamSession, Route
 from mailtwist.gateway.chosen import Chosen
 from mailtwist.gateway.directory import Settings, part
 from mailtwist.gateway.realm import GatewayRealm
@@ -31,9 +31,18 @@ from tests.gateway.behind import NAME
 
 
 class Gate:
-    """`log_in` is a client's try; the decision's time passes by itself while somebody waits."""
+    """`log_in` is a client's try; the decision's time passes by itself while somebody waits.  With a `route`,
+    logins go to `there` or to `other`."""
 
-    def __init__(self, test: TestCase, there: Server, directory: Directory | None = None) -> None:
+    def __init__(
+        self,
+        test: TestCase,
+        there: Server,
+        directory: Directory | None = None,
+        other: Server | None = None,
+        route: Route | None = None,
+        login: LoginSettings | None = None,
+    ) -> None:
         folder = Path(test.mktemp())
         folder.mkdir(parents=True)
         self.clock = ManualClock()
@@ -41,21 +50,23 @@ class Gate:
         globalLogPublisher.addObserver(self.events.append)
         test.addCleanup(globalLogPublisher.removeObserver, self.events.append)
         parts: dict[str, dict[str, Any]] = {
-            "upstream": {"there": there},
+            "upstream": {"there": there, **({} if other is None else {"other": other})},
+            "route": {} if route is None else {"r": route},
             "directory": {},
             "factor": {},
             "state": {},
         }
         self.assembly = OnePart(
-            folder, clock=self.clock, threads=AtOnce(), parts=parts, login=LoginSettings()
+            folder, clock=self.clock, threads=AtOnce(), parts=parts, login=login or LoginSettings()
         )
         test.addCleanup(self.assembly.stop)
         parts["state"]["shared"] = memory(self.assembly)
-        people = directory or part.build(Settings(upstream="there"), self.assembly)
+        where = Settings(upstream="there") if route is None else Settings(route="r")
+        people = directory or part.build(where, self.assembly)
         parts["directory"]["people"] = people
         self.directory: Any = people
         self.totp = parts["factor"]["totp"] = Totp(TotpSettings(), self.assembly)
-        realm = GatewayRealm(Chosen(self.assembly, "there", None))
+        realm = GatewayRealm(Chosen(self.assembly, where.upstream, where.route))
         self.portal: Portal = portal(self.assembly, realm)
 
     async def begin(self) -> None:
@@ -75,16 +86,23 @@ class Gate:
         return password + b"@" + self.code().encode()
 
     def started(
-        self, secret: bytes, protocol: Any = "imap", interface: Any = IUpstreamSession
+        self,
+        secret: bytes,
+        protocol: Any = "imap",
+        interface: Any = IUpstreamSession,
+        name: str = NAME,
+        **more: Any,
     ) -> Deferred[Any]:
-        request = LoginRequest(protocol, NAME.encode(), secret, "203.0.113.5", tls=True)
+        request = LoginRequest(protocol, name.encode(), secret, "203.0.113.5", tls=True, **more)
         asked: Deferred[Any] = self.portal.login(MailLogin(request), None, interface)
         return asked
 
-    async def log_in(self, secret: bytes, protocol: Any = "imap", interface: Any = IUpstreamSession) -> Any:
+    async def log_in(
+        self, secret: bytes, protocol: Any = "imap", interface: Any = IUpstreamSession, **more: Any
+    ) -> Any:
         """(avatar, logout), or the failure."""
         outcome: list[Any] = []
-        asked = self.started(secret, protocol, interface).addBoth(outcome.append)
+        asked = self.started(secret, protocol, interface, **more).addBoth(outcome.append)
         assert asked is not None
         for _ in range(3000):
             if outcome:
