@@ -1,6 +1,7 @@
 """What the servers behind us can do, as they said when they were last asked, before a login and after it."""
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from mailtwist.gateway.api import Kind
 from mailtwist.kit.events import Event
@@ -12,6 +13,9 @@ CHANGED = Event(
 
 MOST_KNOWN = 16
 """Different lists of one server that are kept: what it offers after login may go by whose login it is."""
+
+LARGEST = 8192
+"""Characters of a list; what follows is not believed.  Real ones have a tenth of that."""
 
 MOST = "SIZE"
 """The line with a number of which the smaller one counts; 0 is no limit (rfc1870#3)."""
@@ -31,6 +35,8 @@ class Abilities:
     def learned(self, kind: Kind, host: str, offer: Offer, *, late: bool) -> Offer:
         """`offer` is what `host` offers, after login if `late`.  Comes back as the one object that all
         sessions with such an offer share."""
+        if sum(map(len, offer)) > LARGEST:
+            offer = _cut(offer)
         last = self._last.setdefault((kind, late), {})
         known = self._known.setdefault((kind, late, host), {})
         if offer in known:
@@ -56,6 +62,11 @@ class Abilities:
         )
 
 
+def _cut(offer: Offer) -> Offer:
+    lengths = accumulate(map(len, offer))
+    return Offer(line for line, length in zip(offer, lengths, strict=True) if length <= LARGEST)
+
+
 def common(offers: Mapping[str, Offer]) -> Offer:
     """What all of these offer, in the order and spelling of the first."""
     first, *others = offers.values()
@@ -71,7 +82,8 @@ def _shared(line: str, others: Sequence[Offer]) -> str:
         return _smallest(name, words, others)
     if not words:
         return line
-    left = [word for word in words if all(word.upper() in other.of(name) for other in others)]
+    theirs = [frozenset(other.of(name)) for other in others]
+    left = [word for word in words if all(word.upper() in other for other in theirs)]
     return " ".join((name, *left)) if left else ""
 
 

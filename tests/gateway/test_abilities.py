@@ -5,7 +5,7 @@ from typing import Any
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.gateway.abilities import MOST_KNOWN, Abilities
+from mailtwist.gateway.abilities import LARGEST, MOST_KNOWN, Abilities
 from mailtwist.protocols.dialogue import Offer
 
 
@@ -57,6 +57,13 @@ class AbilitiesTests(SynchronousTestCase):
             self.learn("a", f"X{number}")
         self.assertEqual(len(self.told()), MOST_KNOWN - 1)
         self.assertEqual(self.abilities.offered("submission", late=False), ("X99",))
+
+    def test_a_list_without_end_is_cut(self) -> None:
+        line = "X" * 1000
+        self.assertEqual(len(self.learn("a", *[line] * 100)), LARGEST // len(line))
+        self.assertEqual(self.learn("a", "Y", "X" * LARGEST, "Z"), ("Y",))
+        whole = ("X" * (LARGEST - 1), "Y")
+        self.assertEqual(self.learn("a", *whole), whole)
 
     def told(self) -> list[tuple[str, str]]:
         return [

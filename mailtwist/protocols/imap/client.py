@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginUnavailable
 from mailtwist.protocols.client import Call
@@ -26,8 +26,8 @@ from mailtwist.protocols.dialogue import (
     token_checked,
 )
 
-MOST_LITERALS = 64 * 1024
-"""Octets of literals in one answer."""
+MOST_LITERALS, MOST_OCTETS = 64, 64 * 1024
+"""Literals of one answer, and their octets."""
 
 MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 30, 30, 1024
 """Of ID (rfc2971#3.3)."""
@@ -242,10 +242,10 @@ async def _answer(call: Call, tag: bytes, secrets: Sequence[bytes] = ()) -> _Ans
 
 async def _whole(call: Call, line: bytes) -> bytes:
     """The line, with the literals that are in it."""
-    room = MOST_LITERALS
+    room, left = MOST_OCTETS, MOST_LITERALS
     while found := _LITERAL.search(line):
-        room -= int(found[1]) + 1
-        if room < 0 or len(line) > MOST_LITERALS:
+        room, left = room - int(found[1]), left - 1
+        if room < 0 or left < 0:
             raise NotServed("an answer has too much in it")
         line = line[: found.start()] + await call.octets(int(found[1])) + b" " + await call.line()
     return line
@@ -262,7 +262,9 @@ def _offered(text: bytes) -> Offer | None:
     return _words(found[2] or b"") if found and found[1].upper() == b"CAPABILITY" else None
 
 
+@lru_cache(64)
 def _words(text: bytes) -> Offer:
+    """A server says the same to everybody."""
     return Offer(word for word in printable(text).split())
 
 

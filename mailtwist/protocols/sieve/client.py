@@ -26,8 +26,8 @@ from mailtwist.protocols.dialogue import (
 )
 from mailtwist.protocols.xclient import one_command
 
-MOST_LITERALS = 64 * 1024
-"""Octets of literals in one answer."""
+MOST_LITERALS, MOST_OCTETS = 64, 64 * 1024
+"""Literals of one answer, and their octets."""
 
 NOT_THIS_WAY = frozenset({"AUTH-TOO-WEAK", "ENCRYPT-NEEDED", "TRANSITION-NEEDED"})
 
@@ -177,10 +177,10 @@ def _read(line: bytes, secrets: Sequence[bytes] = ()) -> _Answer:
 async def _whole(call: Call) -> bytes:
     """The next line, with the literals that are in it as quoted strings."""
     line = await call.line()
-    room = MOST_LITERALS
+    room, left = MOST_OCTETS, MOST_LITERALS
     while found := _LITERAL.search(line):
-        room -= int(found[1]) + 1
-        if room < 0 or len(line) > MOST_LITERALS:
+        room, left = room - int(found[1]), left - 1
+        if room < 0 or left < 0:
             raise NotServed("an answer has too much in it")
         octets = await call.octets(int(found[1]))
         line = line[: found.start()] + _quoted(octets) + await call.line()

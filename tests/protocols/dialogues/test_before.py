@@ -44,6 +44,13 @@ class GreetingTests(SynchronousTestCase):
             ("SASL PLAIN LOGIN", 'X a"b', "STARTTLS"),
         )
 
+    def test_an_answer_has_few_literals(self) -> None:
+        """Each one has the whole line looked at again."""
+        few = b"* OK " + b"{0}\r\n" * imap.MOST_LITERALS + b"\r\n"
+        self.assertEqual(self.of(imap.greeted, few), ())
+        self.not_served(imap.greeted, few.replace(b"OK ", b"OK {0}\r\n"), "too much")
+        self.not_served(sieve.greeted, b"{0}\r\n" * (sieve.MOST_LITERALS + 1) + b"\r\nOK\r\n", "too much")
+
     def test_who_does_not_serve_is_not_served(self) -> None:
         for line in (
             b"* PREAUTH [CAPABILITY IMAP4rev1] ann",
@@ -90,8 +97,9 @@ class GreetingTests(SynchronousTestCase):
     def of(self, dialogue: Any, octets: bytes) -> Any:
         return self.successResultOf(started(dialogue(Said(octets))))
 
-    def not_served(self, dialogue: Any, octets: bytes) -> None:
-        self.failureResultOf(started(dialogue(Said(octets))), NotServed)
+    def not_served(self, dialogue: Any, octets: bytes, why: str = "") -> None:
+        refused = self.failureResultOf(started(dialogue(Said(octets))), NotServed)
+        self.assertIn(why, refused.value.detail)
 
 
 class IdentityTests(SynchronousTestCase):
