@@ -1,6 +1,7 @@
 """A client that says what it likes to a real gateway, octet by octet: SMTP with TLS, or without."""
 
 import base64
+import select
 import socket
 import ssl
 from types import TracebackType
@@ -54,6 +55,22 @@ class Talking:
         except OSError:
             pass
         return told
+
+    def silent(self, seconds: float) -> bool:
+        """Nothing comes so long."""
+        return not select.select([self._socket], [], [], seconds)[0]
+
+    def push(self, octets: bytes, times: int, seconds: float) -> int:
+        """`octets` again and again, until they are not taken for so long; how many were."""
+        self._socket.settimeout(seconds)
+        sent = 0
+        try:
+            for _ in range(times):
+                self._socket.sendall(octets)
+                sent += len(octets)
+        except TimeoutError:
+            pass
+        return sent
 
     def ask(self, command: bytes) -> bytes:
         self.send(command + b"\r\n")
