@@ -24,7 +24,7 @@ TRIES = 2
 """Hosts that are tried for one client, before anything was said that must not be said twice."""
 
 USUAL = 255
-"""Octets of a password that every server takes, or refuses in order, if it is UTF-8."""
+"""Octets of a password, or of a name, that every server takes, or refuses in order, if it is UTF-8."""
 
 
 class Server:
@@ -96,13 +96,13 @@ class Server:
 
     # -- the way there
     async def _logged_in(self, talk: Talk, errand: Errand) -> None:
-        """What a server does with a secret that it thought impossible says nothing of others."""
+        """What a server does with a secret, or a name, that it thought impossible says nothing of others."""
         try:
             await self._login.log_in(talk, errand)
         except (LoginRefused, AccountUnavailable):
             raise
         except Trouble as trouble:
-            if _is_usual(errand.password):
+            if _is_usual(errand.password) and len(errand.name) <= USUAL:
                 raise
             raise AccountUnavailable(trouble.detail or trouble.public) from trouble
 
