@@ -9,6 +9,9 @@ from mailtwist.gateway.probe.quirks import quirks
 
 COLUMNS = ("PORT", "WHAT", "TLS", "CERTIFICATE", "LOGS IN BY", "LOGIN")
 WIDEST = 40
+MOST_OFFERED = 1_000
+"""Characters of an offer; --json has it whole."""
+
 TLS_WORDS = {"implicit": "from the start", "starttls": "STARTTLS", "plain": "none"}
 
 
@@ -18,6 +21,7 @@ def told(report: Report, choice: Choice) -> str:
     where = "" if addresses == report.host else f" ({addresses})"
     parts = [f"{report.host}{where}", "", *_table(_rows(report)), *_absent(report)]
     parts += _listed("Certificates", _certificates(report))
+    parts += _listed("Offered", _offers(choice))
     parts += _listed("What to know", quirks(report))
     parts += _listed("Left out", choice.left)
     return "\n".join([*parts, "", _verdict(choice)]) + "\n"
@@ -29,11 +33,18 @@ def _rows(report: Report) -> Iterator[Sequence[str]]:
         yield (
             str(port.number),
             LABEL[port.kind],
-            TLS_WORDS[port.security] if port.security else "-",
+            _tls(port),
             _certificate(port.certificate),
             ", ".join(_ways(port)) or "-",
             _login(port),
         )
+
+
+def _tls(port: Port) -> str:
+    if port.security is None:
+        return "-"
+    version = port.tls.partition(" ")[0]
+    return f"{TLS_WORDS[port.security]}, {version}" if version else TLS_WORDS[port.security]
 
 
 def _certificate(shown: Certificate | None) -> str:
@@ -80,6 +91,18 @@ def _certificates(report: Report) -> Iterator[str]:
     for port in report.reached:
         if port.login and ":" in port.login:
             yield f"{label(port)}: login {port.login}"
+
+
+def _offers(choice: Choice) -> Iterator[str]:
+    """What the ports say that a gateway would use."""
+    for port in choice.ways.values():
+        yield f"{label(port)}: {_cut(', '.join(port.offer))}"
+        if port.late is not None and port.late != port.offer:
+            yield f"{label(port)}, to who is logged in: {_cut(', '.join(port.late))}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_OFFERED else f"{text[:MOST_OFFERED]}..."
 
 
 def _verdict(choice: Choice) -> str:

@@ -75,7 +75,7 @@ async def gateway(chosen: Namespace) -> int:
         return BAD_CONFIG
     await _unit(chosen, config, folder / SERVICE)
     first = await _enrolled(config, chosen.user) if chosen.user else First()
-    _given_to_the_owner(config.server.state)
+    given_to_the_owner(config.server.state)
     print(next_steps(config, ini, folder / SERVICE, first, runs_as()))
     return 0
 
@@ -179,10 +179,10 @@ async def _token(factors: SecondFactors, person: Person) -> bool:
         print(f"\nFor the authenticator app of {person.name}:\n{qr_code(made.uri)}")
         print(f"{made.uri}\nKey: {made.secret}\n")
     asks = sys.stdin is not None and sys.stdin.isatty()
-    return asks and await _confirmed(factors, person, getpass)
+    return asks and await confirmed(factors, person, getpass)
 
 
-async def _confirmed(factors: SecondFactors, person: Person, ask: Callable[[str], str]) -> bool:
+async def confirmed(factors: SecondFactors, person: Person, ask: Callable[[str], str]) -> bool:
     """It counts once somebody has typed a code; that can wait, too."""
     for _ in range(TRIES):
         try:
@@ -198,7 +198,7 @@ async def _confirmed(factors: SecondFactors, person: Person, ask: Callable[[str]
     return False
 
 
-def _given_to_the_owner(state: Path) -> None:
+def given_to_the_owner(state: Path) -> None:
     """What root has made in the state folder of somebody belongs to that one."""
     if os.geteuid() != 0 or not state.is_dir():
         return

@@ -24,7 +24,7 @@ class ProbeCase(TestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir(parents=True)
-        factory = Factory.forProtocol(lambda: Saying(b"* OK hello\r\n", [OFFER, BYE], lambda: None))
+        factory = Factory.forProtocol(lambda: Saying(b"* OK hello\r\n", [OFFER, BYE]))
         factory.noisy = False
         listening = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(listening.stopListening)
@@ -47,6 +47,7 @@ class ProbeTests(ProbeCase):
         status, out, err = await self.said()
         self.assertEqual((status, err), (0, ""))
         self.assertRegex(out, r"(?m)^\d+ +IMAP +none +- +LOGIN, SASL PLAIN +-$")
+        self.assertRegex(out, r"(?m)^\* IMAP \d+: IMAP4rev1, AUTH=PLAIN, ID$")
         self.assertIn("no TLS: what is said there goes in clear", out)
         self.assertIn("A gateway can be made of this: imap = ", out)
 

@@ -1,15 +1,21 @@
 """The unit file, and what is left to do; the whole of `mailtwist quickstart` is in tests/gateway/probe."""
 
+import contextlib
+import io
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import SkipTest
 from unittest.mock import patch
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.app.cli.next_steps import First, next_steps
+from mailtwist.app.cli.quickstart import confirmed, given_to_the_owner
 from mailtwist.app.cli.unit import STATE, unit
+from mailtwist.auth.api import Person
 from mailtwist.config.load import load
 from mailtwist.gateway.probe.choice import Choice
 from mailtwist.gateway.probe.found import Port
@@ -59,6 +65,64 @@ class Units(SynchronousTestCase):
         done = subprocess.run([program, "verify", str(path)], capture_output=True, text=True, check=False)
         about = [line for line in done.stderr.splitlines() if path.name in line]
         self.assertEqual(about, [])
+
+
+class Asked:
+    """`confirm` of second factors: one code is right."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    async def confirm(self, person: object, code: str, token: str) -> bool:
+        self.heard.append(code)
+        return code == "123456"
+
+
+class Confirming(TestCase):
+    async def typed(self, *lines: str) -> tuple[bool, list[str]]:
+        factors, left = Asked(), list(lines)
+
+        def ask(prompt: str) -> str:
+            if not left:
+                raise EOFError
+            return left.pop(0)
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            return await confirmed(factors, ann(), ask), factors.heard
+
+    async def test_a_code_confirms(self) -> None:
+        self.assertEqual(await self.typed("123 456"), (True, ["123456"]))
+        self.assertEqual(await self.typed("1", "123456"), (True, ["1", "123456"]))
+
+    async def test_it_can_wait(self) -> None:
+        self.assertEqual(await self.typed(""), (False, []))
+        self.assertEqual(await self.typed(), (False, []))
+
+    async def test_three_wrong_ones_are_enough(self) -> None:
+        self.assertEqual(await self.typed("1", "2", "3", "123456"), (False, ["1", "2", "3"]))
+
+
+class Owners(SynchronousTestCase):
+    def test_what_root_has_made_belongs_to_whose_folder_it_is(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can give files away")
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "root's").touch()
+        (folder / "other").touch()
+        os.chown(folder / "other", 12, 12)
+        given_to_the_owner(folder)
+        self.assertEqual((folder / "root's").stat().st_uid, 0)
+        os.chown(folder, 1, 1)
+        os.symlink("/etc/hostname", folder / "link")
+        given_to_the_owner(folder)
+        self.assertEqual((folder / "root's").stat().st_uid, 1)
+        self.assertEqual((folder / "other").stat().st_uid, 12)
+        self.assertEqual(os.stat("/etc/hostname").st_uid, 0)
+
+
+def ann() -> Person:
+    return Person("a1", "ann@example.org")
 
 
 class Steps(SynchronousTestCase):

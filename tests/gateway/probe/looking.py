@@ -1,10 +1,11 @@
 """A probe of a real server, or of one whose every octet is said by the test."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
@@ -57,20 +58,25 @@ async def report_of(server: Server, *names: str) -> Report:
 
 
 class Saying(Protocol):
-    """Says something as soon as somebody connects, and again to each piece of what it hears."""
+    """Says something as soon as somebody connects, and one more thing to each piece of what it hears; with
+    `drip`, the first again and again, so many seconds apart."""
 
-    def __init__(self, first: bytes, answers: Sequence[bytes], at_end: Callable[[], object]) -> None:
-        self.first, self.answers, self.at_end = first, list(answers), at_end
+    def __init__(self, first: bytes, answers: Sequence[bytes], drip: float = 0.0) -> None:
+        self.first, self.answers, self.drip = first, list(answers), drip
+        self.dripping = LoopingCall(lambda: self.transport.write(first))
 
     def connectionMade(self) -> None:
         self.transport.write(self.first)
+        if self.drip:
+            self.dripping.start(self.drip)
 
     def dataReceived(self, data: bytes) -> None:
         if self.answers:
             self.transport.write(self.answers.pop(0))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.at_end()
+        if self.dripping.running:
+            self.dripping.stop()
 
 
 class HostileCase(TestCase):
@@ -78,8 +84,10 @@ class HostileCase(TestCase):
 
     timeout = 60
 
-    async def seen(self, kind: Kind, first: bytes, *answers: bytes, seconds: float = 1.0) -> Port:
-        factory = Factory.forProtocol(lambda: Saying(first, answers, lambda: None))
+    async def seen(
+        self, kind: Kind, first: bytes, *answers: bytes, seconds: float = 1.0, drip: float = 0.0
+    ) -> Port:
+        factory = Factory.forProtocol(lambda: Saying(first, answers, drip))
         factory.noisy = False
         listening = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(listening.stopListening)

@@ -56,12 +56,14 @@ def where(server: Server, *, implicit: bool = True) -> list[str]:
     return options
 
 
-def set_up(server: Server, folder: Path, *more: str, implicit: bool = True) -> tuple[int, str]:
+def set_up(
+    server: Server, folder: Path, *more: str, implicit: bool = True, typed: str = ""
+) -> tuple[int, str]:
     """What was added to ports, and what the command said; `ann` is the first user."""
     plus = free_plus()
     options = ["--folder", str(folder), "--ports", str(plus), "--listen", "127.0.0.1"]
     ours = ["--hostname", "gw.example.test", *more]
-    done = ran("quickstart", "gateway", *where(server, implicit=implicit), *options, *ours)
+    done = ran("quickstart", "gateway", *where(server, implicit=implicit), *options, *ours, typed=typed)
     assert done.returncode == 0, done.stdout + done.stderr
     return plus, done.stdout
 
@@ -76,3 +78,8 @@ def key_of(server: RunningServer, name: str) -> str:
     """What is in the authenticator app."""
     (token,) = json.loads(server.command("otp", "list", name, "--json"))
     return str(json.loads(server.command("otp", "show", name, token["id"], "--json"))["secret"])
+
+
+def enrolled(server: RunningServer, name: str) -> str:
+    """The same, of somebody who has had none."""
+    return str(json.loads(server.command("otp", "enroll", name, "--json"))["secret"])

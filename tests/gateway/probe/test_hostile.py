@@ -29,6 +29,12 @@ class Hostile(HostileCase):
         self.assertIn("no answer in time", port.why)
         self.harmless(port)
 
+    async def test_a_word_now_and_then(self) -> None:
+        """Each octet is soon enough, and all together are not."""
+        port = await self.seen("pop3", b"+", drip=0.1)
+        self.assertFalse(port.served)
+        self.harmless(port)
+
     async def test_a_greeting_without_an_end(self) -> None:
         for kind in ("imap", "pop3", "submission", "sieve", "lmtp"):
             port = await self.seen(kind, b"x" * 200_000)

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.testing.server import RunningServer
 from tests.backends import shared
 from tests.backends.server import Server
-from tests.gateway.probe.setting_up import from_just_that, key_of, ran, set_up, where
+from tests.gateway.probe.setting_up import enrolled, free_plus, from_just_that, key_of, ran, set_up, where
 from tests.peers.programs import needs
 
 UNVERIFIED = ssl._create_unverified_context
@@ -26,11 +26,11 @@ class SetUp(SynchronousTestCase):
     timeout = 180
 
     def gateway(
-        self, server: Server, *more: str, name: str, implicit: bool = True
+        self, server: Server, *more: str, name: str, implicit: bool = True, typed: str = ""
     ) -> tuple[RunningServer, int]:
         """Started from what the command has left; `name` is enrolled, and confirmed."""
         self.folder = Path(self.mktemp()).absolute()
-        plus, self.said = set_up(server, self.folder, "--user", name, *more, implicit=implicit)
+        plus, self.said = set_up(server, self.folder, "--user", name, *more, implicit=implicit, typed=typed)
         running = from_just_that(self.folder)
         self.assertEqual(running.command("check"), "ok\n")
         self.totp = TOTP(key_of(running, name))
@@ -123,15 +123,36 @@ class BeforeDovecot(SetUp):
     def test_a_key_that_was_seen_is_pinned_and_works(self) -> None:
         server = shared.dovecot()
         server.add("pinned@inside.test", "geheim")
-        self.folder = Path(self.mktemp()).absolute()
-        options = where(server)
-        options[1:3] = []  # nobody vouches for its certificate
-        ini = self.folder / "x.ini"
-        self.folder.mkdir()
-        done = ran("probe", "backend", *options, "--write", str(ini), "--hostname", "gw.example.test")
-        self.assertEqual(done.returncode, 0, done.stderr)
+        plus = self.pinned(server)
+        ini = self.folder / "mailtwist.ini"
         self.assertRegex(ini.read_text(), r"\npins = sha256//[^,\n]+\n")
-        self.assertEqual(ran("probe", "backend", *options, "--write", str(ini)).returncode, 1)
+        self.assertNotIn("\nroots =", ini.read_text())
+        running = from_just_that(self.folder)
+        self.totp, self.now = TOTP(enrolled(running, "pinned@inside.test")), int(time.time())
+        running.command("otp", "confirm", "pinned@inside.test", self.totp.at(self.now))
+        running.start()
+        self.addCleanup(running.stop)
+        self.imap(plus + 993, "pinned@inside.test", self.secret("geheim"))
+
+    def pinned(self, server: Server) -> int:
+        """The config is there, and nobody vouches for the server's certificate."""
+        self.folder, plus = Path(self.mktemp()).absolute(), free_plus()
+        self.folder.mkdir()
+        options = [word for word in where(server) if word not in ("--roots", str(server.root))]
+        ours = [
+            "--ports",
+            str(plus),
+            "--listen",
+            "127.0.0.1",
+            "--state",
+            "state",
+            "--hostname",
+            "gw.example.test",
+        ]
+        done = ran("probe", "backend", *options, *ours, "--write", str(self.folder / "mailtwist.ini"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("NOT RIGHT", done.stdout)
+        return plus
 
 
 @needs("dovecot")
@@ -160,6 +181,22 @@ class BeforeOthers(SetUp):
         self.folder = Path(self.mktemp()).absolute()
         _, plus = self.gateway(server, name="bare")
         self.imap(plus + 993, "bare", self.secret("geheim"))
+
+    def test_names_without_a_domain_stay_so_behind_when_a_login_has_shown_it(self) -> None:
+        server = shared.cyrus()
+        server.add("local", "geheim")
+        more = ("--domain", "inside.test", "--password-stdin")
+        _, plus = self.gateway(server, *more, name="local", typed="geheim\n")
+        self.assertIn("\nuser_name = local\n", (self.folder / "mailtwist.ini").read_text())
+        self.imap(plus + 993, "local@inside.test", self.secret("geheim"))
+
+    def test_a_refused_login_writes_nothing(self) -> None:
+        server, folder = shared.cyrus(), Path(self.mktemp())
+        server.add("local", "geheim")
+        more = ("--folder", str(folder), "--user", "local", "--password-stdin")
+        done = ran("quickstart", "gateway", *where(server), *more, typed="wrong\n")
+        self.assertEqual((done.returncode, folder.exists()), (1, False))
+        self.assertIn("refuses this name with this password", done.stderr)
 
 
 @needs("postfix")
