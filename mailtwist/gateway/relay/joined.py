@@ -227,9 +227,11 @@ class Joined(ABC):
             self._client.abortConnection()
 
     def _leave_server(self) -> None:
+        """It hears what was written, unless it is itself in the middle of saying what nobody hears: then it
+        would not listen for a long time, and the session there would stay."""
         if not self._call.over:
             self._call.transport.unregisterProducer()
-            self._call.close()
+            (self._call.abort if self._server_held else self._call.close)()
 
     def _too_slow(self) -> None:
         if self.over or self._client_full:

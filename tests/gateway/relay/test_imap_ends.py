@@ -169,6 +169,13 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual(len(got), 10_000_033)
         self.client.window = None
 
+    def test_and_when_it_goes_the_server_need_not_say_the_rest(self) -> None:
+        self.client.window = 100_000
+        self.behind.says(b"* 1 FETCH (BODY[] {10000000}\r\n" + b"x" * 200_000)
+        self.client.hang_up()
+        self.assertTrue(self.behind.wire.aborted)
+        self.assertEqual(self.scene.clock.reactor.getDelayedCalls(), [])
+
     def test_for_some_time(self) -> None:
         self.client.window = 100_000
         self.behind.says(b"* 1 FETCH (BODY[] {10000000}\r\n" + b"x" * 200_000)
