@@ -5,6 +5,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address
 from secrets import token_bytes
@@ -257,9 +258,13 @@ def _shares(secret: bytes, said: bytes) -> bool:
 
 def _word(text: str) -> str:
     """One word, whatever a directory calls somebody."""
-    return "".join(c if c.isprintable() and not c.isspace() else "?" for c in text[:320])
+    text = text[:320]
+    if text.isprintable() and " " not in text:
+        return text
+    return "".join(c if c.isprintable() and not c.isspace() else "?" for c in text)
 
 
+@lru_cache(4096)
 def _place(address: str) -> str:
     """'' for what is no address."""
     try:

@@ -72,7 +72,9 @@ class DecisionChecker:
         return started(self._login(credentials))
 
     async def _login(self, credentials: Any) -> LoginTicket:
-        request = replace(_request(credentials), behind=self._behind)
+        request = _request(credentials)
+        if request.behind is not self._behind:
+            request = replace(request, behind=self._behind)
         try:
             accepted = await self._decision.decide(request)
         except LoginRefused as refused:

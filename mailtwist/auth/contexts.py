@@ -26,12 +26,11 @@ def as_set_today(device: Device, settings: LoginSettings) -> Device:
     life = settings.app_passwords if given else settings.remember
     idle = settings.app_password_idle if given else settings.idle
     both = (device.context, context_of(device.kind, settings))
-    return replace(
-        device,
-        expires_at=min(device.expires_at, device.created + life),
-        idle=min(device.idle, idle),
-        context=max(both, key=_STRICTER.index),
-    )
+    expires_at = min(device.expires_at, device.created + life)
+    context = max(both, key=_STRICTER.index)
+    if device.idle <= idle and (expires_at, context) == (device.expires_at, device.context):
+        return device
+    return replace(device, expires_at=expires_at, idle=min(device.idle, idle), context=context)
 
 
 def in_place(device: Device, address: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
 from pathlib import Path
 from typing import ClassVar, Self
@@ -128,15 +129,22 @@ class Networks(tuple[IPv4Network | IPv6Network, ...]):
     def contains(self, address: str) -> bool:
         """An address, as text, lies in one of the networks.  IPv4 in IPv6 (`::ffff:192.0.2.1`) counts as
         IPv4; what is no address lies nowhere."""
-        try:
-            found = ip_address(address.partition("%")[0])
-        except ValueError:
+        plain = _parsed(address)
+        if plain is None:
             return False
-        plain = _unmapped(found)
         return any(plain in network for network in self if network.version == plain.version)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self))
+
+
+@lru_cache(4096)
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    """None for what is no address."""
+    try:
+        return _unmapped(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

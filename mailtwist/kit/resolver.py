@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -172,6 +173,7 @@ def of_the_system(name: str) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
+@lru_cache(256)
 def _literal(name: str) -> str:
     """`name` when it is an address, in its usual form, else ''."""
     bare, percent, scope = name.strip("[]").partition("%")

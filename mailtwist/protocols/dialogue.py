@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 from mailtwist.auth.api import LoginRefused, LoginUnavailable
@@ -23,6 +24,8 @@ MOST_LINES = 200
 UNSUPPORTED = b"unsupported authentication mechanism"
 """How Dovecot refuses LOGIN, USER and the like where it has no PLAIN: with the code of a wrong password."""
 
+_PRINTABLE = bytes(octet if 0x20 <= octet <= 0x7E else ord("?") for octet in range(256))
+
 _TOKEN = re.compile(rb"[!-~]{1,65536}")
 """Of a bearer (rfc6750#2.1), and whatever else a server may call one."""
 
@@ -35,7 +38,7 @@ class Offer(tuple[str, ...]):
 
     def has(self, name: str) -> bool:
         """Names have no case."""
-        return any(_named(line) == name.upper() for line in self)
+        return name.upper() in _names(self)
 
     def of(self, name: str) -> Sequence[str]:
         """What follows `name` in its lines, in upper case: `of("AUTH")` is PLAIN, LOGIN."""
@@ -43,6 +46,11 @@ class Offer(tuple[str, ...]):
 
 
 NOTHING = Offer()
+
+
+@lru_cache(256)
+def _names(offer: Offer) -> frozenset[str]:
+    return frozenset(map(_named, offer))
 
 
 def _named(line: str) -> str:
@@ -70,7 +78,7 @@ def said(line: bytes, *secrets: bytes) -> str:
 
 def printable(octets: bytes) -> str:
     """ASCII as it is, `?` for the rest."""
-    return "".join(c if " " <= c <= "~" else "?" for c in octets.decode("ascii", "replace"))
+    return octets.translate(_PRINTABLE).decode("ascii")
 
 
 async def first_that_works(ways: Iterable[Callable[[], Awaitable[T]]]) -> T:

@@ -6,6 +6,7 @@ import socket
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any, cast
 
@@ -71,6 +72,7 @@ def spoken(bound: Sequence[socket.socket]) -> list[str]:
     return [_spoken(one) for one in bound]
 
 
+@lru_cache(4096)
 def plain(address: str) -> str:
     """An address as everything compares it: no scope, and IPv4 seen through IPv6 is IPv4."""
     try:

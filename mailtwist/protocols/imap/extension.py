@@ -91,6 +91,20 @@ class Extension:
     store_modifiers: tuple[Named, ...] = ()
 
 
+_Told = tuple[tuple[str, ...], "Callable[[Session], Sequence[str]] | None"]
+"""What is told; the same for all sessions, or asked for."""
+
+
+def _told_in(state: State, parts: Iterable[Extension]) -> Sequence[_Told]:
+    told: list[_Told] = []
+    for part in parts:
+        if state in part.told_in:
+            told.append((part.capabilities, None))
+        if part.telling is not None:
+            told.append(((), part.telling))
+    return told
+
+
 @dataclass(frozen=True, eq=False)
 class Dialect:
     """The parts one service speaks.  What is advertised and what is understood come from the same list."""
@@ -110,8 +124,11 @@ class Dialect:
     status_items: Mapping[str, Any] = field(init=False)
     store_modifiers: Mapping[str, Any] = field(init=False)
     unasked: int = field(init=False)
+    _told: Mapping[State, Sequence[_Told]] = field(init=False, repr=False)
+    """By state, in the order of the parts."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_told", {state: _told_in(state, self.extensions) for state in State})
         object.__setattr__(self, "unasked", max((part.unasked for part in self.extensions), default=0))
         for table in TABLES:
             rows = [row for part in self.extensions for row in getattr(part, table)]
@@ -146,11 +163,8 @@ class Dialect:
     def capabilities(self, session: "Session") -> list[str]:
         """What CAPABILITY tells now; IMAP4rev1 comes first."""
         told: dict[str, None] = {"IMAP4rev1": None}
-        for part in self.extensions:
-            if session.state in part.told_in:
-                told.update(dict.fromkeys(part.capabilities))
-            if part.telling is not None:
-                told.update(dict.fromkeys(part.telling(session)))
+        for words, telling in self._told[session.state]:
+            told.update(dict.fromkeys(words if telling is None else telling(session)))
         return list(told)
 
 
