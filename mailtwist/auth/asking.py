@@ -182,10 +182,10 @@ def _answered(answer: Coroutine[Any, Any, _Answer]) -> Deferred[_Answer]:
 
     def ended(result: Any) -> None:
         failed = isinstance(result, Failure)
-        if waiting.called:  # the client did not wait for it
+        if gone:  # the client does not wait for it
             dropped(None if failed else result[0])
             return
-        if failed and result.check(CancelledError) and not gone:
+        if failed and result.check(CancelledError):
             result = Failure(LoginUnavailable("the directory gave up"))
         waiting.callback(result)
 

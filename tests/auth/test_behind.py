@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from mailtwist.auth.api import (
     Accepted,
@@ -15,6 +15,7 @@ from mailtwist.auth.api import (
 from mailtwist.auth.issuing import Wanted, the_app_passwords
 from mailtwist.kit.spawn import started
 from mailtwist.state.records import STALE_AFTER
+from mailtwist.testing.directory import MemoryDirectory
 from tests.auth.house import AWAY, HOME, NAME, PASSWORD, House
 
 BACKEND = b"quite another"
@@ -128,6 +129,54 @@ class BehindTests(BehindCase):
         self.clock.advance(10)
         self.assertEqual(left, [True])
         self.assertEqual(self.told("login.accepted"), [])
+
+    def test_what_was_opened_for_who_has_left_ends(self) -> None:
+        class Stubborn(Backend):
+            async def open(self, accepted: Accepted, request: LoginRequest) -> Any:
+                try:
+                    return await super().open(accepted, request)
+                except CancelledError:
+                    return self
+
+        self.backend = Stubborn(PASSWORD)
+        self.backend.waits = Deferred()
+        waiting = self.begin(self.right())
+        waiting.addErrback(lambda failure: None)
+        waiting.cancel()
+        self.assertEqual(self.backend.closed, 1)
+
+    def test_nothing_is_opened_for_who_may_not_log_in(self) -> None:
+        """Not even where a directory says yes to everything."""
+
+        class Yes(MemoryDirectory):
+            async def accepts(self, person: Person, password: bytes) -> bool:
+                return True
+
+        self.build(directory=Yes(), factor="optional")
+        self.assertEqual(self.refused(PASSWORD, user="nobody@example.org"), "unknown")
+        self.assertEqual(self.backend.asked, [])
+
+    def test_a_wrong_code_takes_as_long_as_its_refusals(self) -> None:
+        saved = self.right()
+        self.accepted(saved)
+        self.clock.advance(60)
+        self.backend.password = BACKEND
+        self.slow(3, self.right(), "refused-behind")
+        self.slow(4, saved, "old-password")
+
+    def slow(self, seconds: float, secret: bytes, reason: str) -> None:
+        self.backend.waits = Deferred()
+        waiting = self.begin(secret)
+        self.clock.advance(seconds)
+        self.backend.waits.callback(None)
+        self.clock.advance(0)
+        self.assertEqual(self.failureResultOf(waiting, LoginRefused).value.reason, reason)
+        self.backend.waits = None
+        waiting = self.begin(b"x" + self.wrong())
+        self.clock.advance(seconds - 0.1)
+        self.assertNoResult(waiting)
+        self.clock.advance(0.1)
+        self.failureResultOf(waiting, LoginRefused)
 
 
 class Places(Backend):

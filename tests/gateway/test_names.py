@@ -5,9 +5,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.auth.api import LoginRefused
+from mailtwist.auth.api import Accepted, LoginRefused, LoginRequest
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.values import Hostname, Names
+from mailtwist.gateway import errand as errands
 from mailtwist.gateway.dial import Way
 from mailtwist.gateway.upstream.names import Names as Called
 from mailtwist.gateway.upstream.settings import Settings
@@ -61,3 +62,10 @@ class NamesTests(SynchronousTestCase):
     def test_the_domain_has_to_be_said(self) -> None:
         self.assertRaises(ValueError, self.names, "local")
         self.assertRaises(ValueError, self.names, "canonical", "example.org")
+
+    def test_no_name_is_one_for_two(self) -> None:
+        """A Dovecot takes `bob*ann` for ann, who asks for bob's mail."""
+        for name, typed in ((ANN, "bob*ann"), ("bob*ann", ANN), ("bob*ann", "bob*ann")):
+            accepted = Accepted("a1", name, b"right")
+            request = LoginRequest("imap", typed.encode(), b"secret")
+            self.assertRaises(LoginRefused, errands.errand, "imap", accepted, request)
