@@ -31,6 +31,7 @@ class Behind:
     """The server behind, with one password for everybody."""
 
     password = b""
+    judges = one_domain = False
 
     def __init__(self, settings: server.Settings, assembly: Assembly) -> None:
         self.name = assembly.name
