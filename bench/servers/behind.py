@@ -4,16 +4,36 @@ from pathlib import Path
 
 from bench.servers.dovecot import Dovecot
 
+STAYING = """\
+service imap-login {
+  service_count = 0
+  process_min_avail = 1
+  client_limit = 8192
+}
+service imap {
+  service_count = 1000
+  process_min_avail = 12
+}
+"""
+
+
+class Staying(Dovecot):
+    """Its processes serve one client after the other: at a new one for each login, what is in front of it
+    would hardly count."""
+
+    def passdbs(self) -> str:
+        return super().passdbs() + STAYING
+
 
 class _Behind:
     def __init__(self) -> None:
-        self._server: Dovecot | None = None
+        self._server: Staying | None = None
         self._users = 0
 
-    def begin(self, certificate: Path, key: Path) -> Dovecot:
+    def begin(self, certificate: Path, key: Path) -> Staying:
         """It runs; any name has the password `secret` there."""
         if self._server is None:
-            server = Dovecot(certificate, key)
+            server = Staying(certificate, key)
             try:
                 server.start()
             except BaseException:
@@ -24,7 +44,7 @@ class _Behind:
         return self._server
 
     @property
-    def running(self) -> Dovecot:
+    def running(self) -> Staying:
         assert self._server is not None
         return self._server
 
