@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from mailtwist.app.assemble import CannotAssemble
 from mailtwist.app.cli.answer import print_json
-from mailtwist.app.cli.command import FAILED, Command
+from mailtwist.app.cli.command import BAD_CONFIG, FAILED, Command
 from mailtwist.app.cli.inside import CannotDo
 from mailtwist.app.cli.probed import as_json, told
 from mailtwist.auth.names import LONGEST_SECRET, BadName, canonical_domain, clean
 from mailtwist.config.network import Hostname
-from mailtwist.config.problems import shown
+from mailtwist.config.problems import BadConfig, shown
 from mailtwist.config.server import machine_name
 from mailtwist.gateway.api import Kind
 from mailtwist.gateway.probe.choice import Choice
@@ -117,6 +118,9 @@ class Asked:
 def understood(chosen: Namespace) -> Asked:
     """`CannotDo` with a sentence for what cannot be meant."""
     try:
+        for path in filter(None, (chosen.state, chosen.roots)):
+            if not str(path).isprintable():
+                raise ValueError(f'"{shown(str(path))}" cannot stand in a config')
         return Asked(
             host=_host(chosen.host),
             hostname=str(Hostname.parse(chosen.hostname)) if chosen.hostname else str(machine_name()),
@@ -271,8 +275,12 @@ def run_alone(work: Callable[[Namespace], Awaitable[int]], chosen: Namespace) ->
 
 
 async def status_of(work: Callable[[Namespace], Awaitable[int]], chosen: Namespace) -> int:
+    """What `work` returns, or what stands for the sentence that is told on stderr."""
     try:
         return await work(chosen)
+    except (BadConfig, CannotAssemble) as bad:
+        print(bad, file=sys.stderr)
+        return BAD_CONFIG
     except CannotDo as cannot:
         words = str(cannot)
     except Trouble as trouble:

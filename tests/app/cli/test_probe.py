@@ -107,6 +107,7 @@ class ProbeTests(ProbeCase):
             (("--domain", "a b"), "domain"),
             (("--listen", "here"), "here"),
             (("--roots", "/nowhere.pem"), "--roots: "),
+            (("--state", "x\n[service:y]"), "cannot stand in a config"),
         ):
             status, out, err = await self.said(*words)
             self.assertEqual((status, out), (1, ""), words)

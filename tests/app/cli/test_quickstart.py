@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from unittest import SkipTest
 from unittest.mock import patch
@@ -13,7 +14,8 @@ from unittest.mock import patch
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.app.cli.next_steps import First, next_steps
-from mailtwist.app.cli.quickstart import confirmed, given_to_the_owner
+from mailtwist.app.cli.probe import status_of
+from mailtwist.app.cli.quickstart import command, confirmed, gateway, given_to_the_owner
 from mailtwist.app.cli.unit import STATE, unit
 from mailtwist.auth.api import Person
 from mailtwist.config.load import load
@@ -65,6 +67,20 @@ class Units(SynchronousTestCase):
         done = subprocess.run([program, "verify", str(path)], capture_output=True, text=True, check=False)
         about = [line for line in done.stderr.splitlines() if path.name in line]
         self.assertEqual(about, [])
+
+
+class Broken(TestCase):
+    async def test_a_config_that_is_there_and_wrong_is_told(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "mailtwist.ini").write_text("[nothing]\n")
+        parser, err = ArgumentParser(), io.StringIO()
+        command.arguments(parser)
+        chosen = parser.parse_args(["gateway", "localhost", "--folder", str(folder)])
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
+            self.assertEqual(await status_of(gateway, chosen), 78)
+        self.assertIn("[nothing]", err.getvalue())
+        self.assertFalse((folder / "mailtwist.service").exists())
 
 
 class Asked:
