@@ -131,6 +131,10 @@ class Dovecot(Server):
         return self._program.pid
 
     @property
+    def runs(self) -> bool:
+        return self._program.runs
+
+    @property
     def auth(self) -> Path:
         """The socket where other programs ask it whether a password is right."""
         return self.folder / "auth"

@@ -67,12 +67,13 @@ def gateway_ini(
     inside: str = "",
     service: str = "",
     more: str = "",
+    hosts: str = "localhost",
 ) -> str:
     """A door for each kind in `found`.  `server`, `inside` and `service` are more lines of [server], of the
     upstream and of each service, `more` are more sections."""
     lines = "".join(f"{kind} = {how}\n" for kind, how in found.items())
     roots = "" if all(how.endswith(" plain") for how in found.values()) else f"roots = {root}\n"
-    upstream = f"\n[upstream:inside]\ntype = server\nhosts = localhost\n{roots}{lines}{inside}\n"
+    upstream = f"\n[upstream:inside]\ntype = server\nhosts = {hosts}\n{roots}{lines}{inside}\n"
     doors = "".join(_service(kind, door, service) for kind in found for door in DOORS[kind])
     return HEAD.format(server=server) + TLS + people + upstream + doors + more
 

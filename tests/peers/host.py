@@ -71,13 +71,17 @@ class Host:
         self.advance(0)
         clock = self._clock
         self.server = RunningServer(
-            folder, ini or whole_host(), program=program_with_clock(clock), words=words_with_clock(clock)
+            folder, ini or whole_host(), program=self.program(clock), words=words_with_clock(clock)
         )
         self.server.start()
         self._people: dict[str, Person] = {}
         self.certificate = folder / "ca.pem"
         encrypted = next(name for name in self.services if name in ("imaps", "pop3s", "submissions"))
         self.certificate.write_text(ssl.get_server_certificate(("127.0.0.1", self.server.port(encrypted))))
+
+    def program(self, clock: Path) -> Sequence[str]:
+        """What Python is told to run."""
+        return program_with_clock(clock)
 
     @property
     def state(self) -> Path:

@@ -11,10 +11,13 @@ import termios
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, NoReturn
 from unittest import SkipTest
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+LASTING = (10_000, 32_000)
+"""Below what the kernel takes for outgoing connections."""
 
 
 def absent(said: str) -> NoReturn:
@@ -90,8 +93,13 @@ def run_in_terminal(*command: str | Path, env: dict[str, str], timeout: float = 
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, on any loopback address."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports nobody listens on, on any loopback address, and that the kernel gives to no outgoing connection:
+    a server that was stopped finds them free again."""
+    held: list[socket.socket] = []
+    dice = SystemRandom()
+    while len(held) < count:
+        with contextlib.suppress(OSError):
+            held.append(socket.create_server(("127.0.0.1", dice.randrange(*LASTING))))
     ports = [s.getsockname()[1] for s in held]
     for s in held:
         s.close()
