@@ -74,8 +74,6 @@ class Dialogue:
         try:
             await self.call.drained()
         except BaseException as error:
-            if isinstance(error, Trouble) and self.call.unread:
-                return
             self._ended(error)
             raise
 

@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.auth.api import LoginUnavailable
 from tests.gateway.front import forwarder
 from tests.gateway.mail_behind import Chosen, Upstream
 
@@ -191,6 +192,20 @@ class RouteTests(Case):
         self.other.kinds = ()
         self.wire.send(b"RSET\r\n" + MAIL + b"RCPT TO:<postmaster>\r\n")
         self.assertEqual(codes(self.wire), [b"250", b"250", b"250", b"250", b"550"])
+
+    def test_a_server_that_takes_no_mail_is_nobodys(self):
+        self.ours.kinds = ("imap",)
+        self.wire.send(MAIL + RCPT)
+        self.assertEqual(codes(self.wire), [b"250", b"550"])
+        self.assertEqual(self.ours.opened, [])
+
+    def test_a_route_that_cannot_say_is_for_later(self):
+        def away(name):
+            raise LoginUnavailable("Redis is away")
+
+        self.wire = forwarder(Chosen(self.ours, self.other, by=away))
+        self.wire.send(MAIL + RCPT)
+        self.assertIn(b"451 4.4.3 Where this mail goes cannot be said now, try again later", self.wire.read())
 
     def test_one_server_is_away_and_the_other_is_not(self):
         self.ours.away = True

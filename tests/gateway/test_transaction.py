@@ -244,6 +244,12 @@ class OfferTests(SynchronousTestCase):
         self.assertIn("SIZE 5", told)
         self.assertNotIn("DSN", told)
 
+    def test_numbers_of_the_server_behind(self):
+        for size in ("SIZE", "SIZE 0", "SIZE " + "9" * 19, "SIZE -1", "SIZE \u0661", "SIZE x"):
+            self.assertIn(f"SIZE {50 << 20}", self.told(submission(Behind(offers=(size,)))), size)
+        told = self.told(submission(Behind(offers=("LIMITS MAILMAX=3 RCPTMAX=0",))))
+        self.assertIn("LIMITS MAILMAX=3 RCPTMAX=1000", told)
+
     def test_the_session_itself_says_it_better(self):
         behind = Behind(offers=("SIZE 70000", "DSN", "LIMITS RCPTMAX=7"))
         wire = submission(behind, offers=[("SMTPUTF8", "8BITMIME")])

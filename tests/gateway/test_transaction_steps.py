@@ -141,6 +141,31 @@ class ServerTests(StepCase):
         )
         self.assertEqual(self.behind.heard(), b"")
 
+    def test_a_server_that_cannot_forget_is_left(self):
+        self.begun()
+        self.wire.send(b"RSET\r\n" + MAIL)
+        self.behind.heard()
+        self.behind.says(b"502 5.5.1 What?\r\n")
+        self.assertEqual(self.behind.heard(), b"")
+        self.assertTrue(
+            self.wire.read().endswith(
+                b"\r\n421 4.4.2 The server behind has ended the session, come again\r\n"
+            )
+        )
+        self.assertTrue(self.behind.wire.aborted)
+
+    def test_a_message_for_a_session_that_ended_between_recipients(self):
+        for begins in (DATA, b"BDAT 3 LAST\r\nx\r\n", b"BDAT 3\r\nx\r\n"):
+            self.fresh()
+            self.begun()
+            self.wire.send(RCPT)
+            self.behind.dies()
+            self.wire.read()
+            self.wire.send(begins)
+            self.assertEqual(
+                self.wire.read(), b"421 4.4.2 The server behind has ended the session, come again\r\n"
+            )
+
     def test_answers_in_any_pieces(self):
         for steps in (STEPS, IN_CHUNKS):
             self.fresh()
