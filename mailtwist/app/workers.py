@@ -136,24 +136,25 @@ class Workers:
     def _begin(self, one: Worker) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        first = os.getpid()
         pid = os.fork()
         if not pid:
-            self._child(one.number)
+            self._child(one.number, first)
         one.pid, one.began, one.ready = pid, time.monotonic(), False
 
-    def _child(self, number: int) -> None:
+    def _child(self, number: int, first: int) -> None:
         """Never returns."""
         status = 1
         try:
             os.setpgid(0, 0)  # what Ctrl-C sends comes from the first process, once
             os.close(self._life)
             os.close(self._heard)
-            parent = os.getppid()
 
             def tell_ready() -> None:
                 with suppress(OSError):
                     os.write(self._said, bytes([number]))
-                    os.kill(parent, signal.SIGUSR1)
+                    if os.getppid() == first:  # an orphan's parent is nobody who wants to know
+                        os.kill(first, signal.SIGUSR1)
 
             signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
             status = self._work(number, tell_ready, self._lifeline)

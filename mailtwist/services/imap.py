@@ -5,10 +5,11 @@ from typing import Annotated
 
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
-from mailtwist.config.values import AtLeast, Duration, Names, PartName, Size
+from mailtwist.config.values import AtLeast, AtMost, Duration, Names, PartName, Size
 from mailtwist.protocols.imap.extension import GROUP, Dialect
 from mailtwist.protocols.imap.limits import Limits
 from mailtwist.protocols.imap.server import IMAP4Server
+from mailtwist.protocols.received import LIMIT
 from mailtwist.services.door import Guest
 from mailtwist.services.portal import portal, realm
 from mailtwist.services.service import MailService
@@ -28,7 +29,7 @@ class Settings(ServiceSettings):
     message: Annotated[Size, AtLeast(64 << 10)] = setting(
         Size(50 << 20), words="The largest message that APPEND takes."
     )
-    line: Annotated[Size, AtLeast(8_000, "rfc2683#3.2.1.5")] = setting(
+    line: Annotated[Size, AtLeast(8_000, "rfc2683#3.2.1.5"), AtMost(LIMIT - 2)] = setting(
         Size(64_000), words="The longest line of a command after login."
     )
     literal: Annotated[Size, AtLeast(4_096)] = setting(

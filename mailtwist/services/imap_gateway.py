@@ -5,7 +5,7 @@ from typing import Annotated
 
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
-from mailtwist.config.values import AtLeast, Duration, Size
+from mailtwist.config.values import AtLeast, AtMost, Duration, Size
 from mailtwist.gateway.api import Session
 from mailtwist.gateway.realm import GatewayRealm
 from mailtwist.gateway.relay.imap import ImapRelay
@@ -14,6 +14,7 @@ from mailtwist.gateway.relay.joined import Bounds
 from mailtwist.protocols.imap.extension import Dialect
 from mailtwist.protocols.imap.limits import Limits
 from mailtwist.protocols.imap.server import IMAP4Server
+from mailtwist.protocols.received import LIMIT
 from mailtwist.services.gateway import GatewaySettings, Relayed, allowed, chosen
 from mailtwist.services.portal import portal
 from mailtwist.services.service import MailService
@@ -38,7 +39,7 @@ SPOKEN = (
 class Settings(GatewaySettings):
     """IMAP for mail programs, in front of another server."""
 
-    line: Annotated[Size, AtLeast(8_000, "rfc2683#3.2.1.5")] = setting(
+    line: Annotated[Size, AtLeast(8_000, "rfc2683#3.2.1.5"), AtMost(LIMIT - 2)] = setting(
         Size(64_000), words="The longest line of a command after login."
     )
     login_time: Annotated[Duration, AtLeast(5)] = setting(

@@ -30,7 +30,15 @@ class CommandsTests(SynchronousTestCase):
         )
 
     def test_what_is_not_known_does_not(self) -> None:
-        for name in ("UNAUTHENTICATE", "LOGIN a b", "X-OTHER", "UID NOOP", "SORT (DATE) UTF-8 ALL", "UID"):
+        for name in (
+            "UNAUTHENTICATE",
+            "LOGIN a b",
+            "X-OTHER",
+            "UID NOOP",
+            "SORT (DATE) UTF-8 ALL",
+            "UID",
+            "UID ID NIL",
+        ):
             self.assertEqual(self.asks(b"1 %b\r\n" % name.encode()), b"")
             self.assertEqual(self.hears(), b"1 " + BAD_COMMAND)
 
@@ -142,6 +150,19 @@ class CommandsTests(SynchronousTestCase):
         self.assertEqual(self.asks(b"abc\r\n"), b"")
         self.assertEqual(self.says(b"* 3 EXISTS\r\n")[-12:], b"* 3 EXISTS\r\n")
         self.assertEqual(self.asks(b"done\r\n3 NOOP\r\n"), b"DONE\r\n3 NOOP\r\n")
+
+    def test_a_literal_stands_where_an_argument_does(self) -> None:
+        for text in (b"x{5}", b'"x"{5}', b"x~{5}", b"~ {5", b"x{5+}"):
+            self.assertEqual(self.asks(b"1 SELECT %b\r\n" % text), b"", text)
+            self.assertTrue(self.hears().startswith(b"1 BAD "))
+
+    def test_done_is_nothing_but_done_and_idle_nothing_but_idle(self) -> None:
+        self.assertEqual(self.asks(b"1 IDLE {18+}\r\nx UNAUTHENTICATE\r\n\r\n"), b"")
+        self.assertEqual(self.hears(), b"1 BAD Expected no literal\r\n")
+        self.assertEqual(self.asks(b"1 IDLE now\r\n"), b"1 IDLE\r\n")
+        self.says(b"+ idling\r\n")
+        self.assertEqual(self.asks(b"DONE now\r\nDONE {3+}\r\nx\r\n\r\n"), b"")
+        self.assertEqual(self.hears(), b"DONE BAD Expected DONE\r\n" * 2)
 
     def test_idle_may_be_refused_or_ended(self) -> None:
         self.asks(b"1 IDLE\r\nDONE\r\n")

@@ -215,6 +215,15 @@ class RoomTests(SynchronousTestCase):
             got += piece
         self.assertEqual(len(got), 10_000_002)
 
+    def test_and_when_that_goes_the_client_is_read_from_again(self) -> None:
+        self.behind.wire.window = 1000
+        self.scene.asks(b"1 APPEND x {10000000}\r\n")
+        self.scene.says(b"+\r\n")
+        self.client.send(b"x" * 1_000_000)
+        self.assertTrue(self.client._held)
+        self.behind.dies()
+        self.assertFalse(self.client._held, "TLS ends when the other side says so")
+
     def test_not_for_ever(self) -> None:
         self.behind.wire.window = 1000
         self.scene.asks(b"1 APPEND x {10000000}\r\n")

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.gateway.relay.sieve import MOST_BAD
+from mailtwist.gateway.relay.sieve import MOST_BAD, MOST_HELD
 from mailtwist.gateway.relay.sieve_commands import NEVER
 from tests.gateway.relay.entrance import OFFERS, Entrance
 
@@ -160,6 +160,14 @@ class SieveRelayTests(SynchronousTestCase):
         entrance = Entrance("sieve").logged_in()
         entrance.behind.dies()
         self.assertEqual(entrance.client.read(), b'BYE (TRYLATER) "The server behind has gone"\r\n')
+
+    def test_an_answer_that_nobody_hears_is_not_held_for_ever(self) -> None:
+        entrance = Entrance("sieve").logged_in()
+        self.said_to(entrance, b'PUTSCRIPT "a" {9+}\r\n')
+        entrance.behind.says(b'"x"\r\n' * (MOST_HELD // 5 + 1))
+        self.assertEqual(
+            entrance.client.read(), b'BYE (TRYLATER) "The server behind cannot be understood"\r\n'
+        )
 
     def test_a_service_that_ends_takes_no_further_command(self) -> None:
         entrance = Entrance("sieve").logged_in()
