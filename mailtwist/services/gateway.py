@@ -78,6 +78,8 @@ class Relayed(Guest):
             unread = self.turns.hand_over()
             self.turns = joined
             joined.begin(unread)
+            if self.dismissed or self.door.closing:  # while it was logging in
+                self.finish()
 
     def readConnectionLost(self) -> None:
         """The client says nothing more.  Before login that is the end."""

@@ -2,10 +2,13 @@
 
 from itertools import count
 
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.gateway.relay.joined import AWHILE, Bounds
 from tests.gateway.relay.imap_scene import Scene
+from tests.protocols.pop3.scene import Checker
 
 
 class EndsTests(SynchronousTestCase):
@@ -116,6 +119,24 @@ class EndsTests(SynchronousTestCase):
         said = self.scene.says(b"1 OK\r\n")
         self.assertEqual(said, b"1 OK\r\n* BYE [UNAVAILABLE] The server is going down\r\n")
         self.ended()
+
+    def test_also_when_it_begins_to_end_during_the_login(self) -> None:
+        for dismissed in (False, True):
+            self.scene = scene = Scene()
+            self.client, self.behind = scene.client, scene.behind
+            checker = Checker()
+            checker.gate = gate = Deferred()
+            scene.server.portal = Portal(scene.realm, [checker])
+            self.client.send(b'1 LOGIN ann "sec ret "\r\n')
+            if dismissed:
+                scene.server.dismiss("revoked")
+            else:
+                scene.server.door.closing = True
+                scene.server.finish()
+            self.client.read()
+            gate.callback(None)
+            self.assertRegex(self.client.read(), rb"\A1 OK [^\r]+\r\n\* BYE [^\r]+\r\n\Z")
+            self.ended()
 
     def test_but_does_not_wait_for_idle(self) -> None:
         self.scene.asks(b"1 IDLE\r\n")
