@@ -143,7 +143,7 @@ def _words(event: LogEvent) -> str:
     """What Twisted makes of it; for our own events by a shorter way, which knows no calls in a format."""
     if "event_id" in event:
         try:
-            return cast(str, event["log_format"]).format_map(event)
+            return cast(str, event["log_format"]).format_map(event).rstrip()
         except Exception:
             pass  # something in it cannot be written; Twisted says so in its words
     return formatEvent(event)

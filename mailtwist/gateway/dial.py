@@ -269,15 +269,16 @@ class Pool:
         return found
 
     async def _called(self, host: Host, kind: Kind, guest: Guest, visit: Visit | None) -> Dialled:
-        """A call that counts as one of the host's until it ends."""
-        host.connections += 1
+        """A call that counts as one of the host's until it ends; a check, without a `visit`, does not."""
+        count = int(visit is not None)
+        host.connections += count
         try:
             call = await self._connected(host, kind)
         except BaseException:
-            host.connections -= 1
+            host.connections -= count
             raise
         call.visit, call.secure_by = visit, self._outbound
-        call.ended = partial(_ended, call, host, _remembered(call, guest.hops + 1))
+        call.ended = partial(_ended, call, host, count, _remembered(call, guest.hops + 1))
         try:
             self._introduce(call, guest)
             if call.way.security == "implicit":
@@ -384,8 +385,8 @@ def _remembered(call: Dialled, hops: int) -> Callable[[], None] | None:
     return None if isinstance(name, str | bytes) else outgoing.made(name[0], name[1], hops)
 
 
-def _ended(call: Dialled, host: Host, forget: Callable[[], None] | None) -> None:
-    host.connections -= 1
+def _ended(call: Dialled, host: Host, count: int, forget: Callable[[], None] | None) -> None:
+    host.connections -= count
     if forget is not None:
         forget()
     if call.visit is not None:

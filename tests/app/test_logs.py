@@ -32,6 +32,9 @@ class Lines(SynchronousTestCase):
         line = self.told(self.log(), who="ann", event_id="login-refused", connection="c1", login="l1")
         self.assertEqual(line, "2026-01-01T00:00:00.250Z info login-refused [c1 l1] hello ann\n")
 
+    def test_what_is_empty_at_the_end_leaves_no_space(self) -> None:
+        self.assertTrue(self.told(self.log(), who="", event_id="greeted").endswith(" greeted hello\n"))
+
     def test_json_has_the_fields_of_the_event(self) -> None:
         line = self.told(self.log("json"), who="änn", event_id="greeted", connection="c1", count=3)
         self.assertEqual(line.count("\n"), 1)

@@ -155,6 +155,16 @@ class CheckTests(PoolCase):
         await pool.check()
         self.assertEqual([backend.up for backend in self.noted[-1]], [True, True, False])
 
+    async def test_only_clients_are_noted_as_connections(self):
+        server = Server(self, 1)
+        pool = self.pool(f"{server.port} plain")
+        counts = []
+        for _ in range(2):
+            await pool.check()
+            counts += [backend.connections for backend in self.noted[-1]]
+            await self.served(pool)
+        self.assertEqual(counts, [0, 1])
+
     async def test_a_server_that_says_nothing_is_not_waited_for_without_end(self):
         server = Server(self, 1, greeting=b"")
         pool = self.pool(f"{server.port} plain")

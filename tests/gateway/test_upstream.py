@@ -73,6 +73,12 @@ class LoginTests(TestCase):
             await server.open(errand("imap", b"right"))
         self.assertIn("certificate", raised.exception.reason)
 
+    async def test_the_reason_names_the_section_once(self) -> None:
+        server = await begun(self, dovecot(), imap=Way.parse("1 plain"))
+        with self.assertRaises(LoginUnavailable) as raised:
+            await server.open(errand("imap", b"right"))
+        self.assertRegex(raised.exception.reason, r"^\[upstream:[a-z]+\] imap: [^[]+refused$")
+
     async def test_a_password_sealed_nowhere_is_refused(self) -> None:
         server = await begun(self, dovecot())
         with self.assertRaises(LoginRefused) as raised:

@@ -42,8 +42,10 @@ async def work(inside: Inside, chosen: Namespace) -> int:
         record = await inside.threads.run(_written, path, chosen.login)
     if record is None:
         raise CannotDo(
-            f'there is no login "{shown(chosen.login)}"{hint(chosen.login, REASONS)}; logins that are alike'
-            " are one in the history, under the id of the first, and after 30 days they are gone"
+            f'there is no login "{shown(chosen.login)}"{hint(chosen.login, REASONS)}; '
+            '"mailtwist history NAME" has their ids, and a line of the log has two: the second one is the'
+            " login's; logins that are alike are one in the history, under the id of the first, and after 30"
+            " days they are gone"
         )
     _tell(chosen, steps(record), record)
     return 0

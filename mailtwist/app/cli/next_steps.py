@@ -74,7 +74,7 @@ def _tries(config: Config, name: str) -> list[str]:
         "",
         "To try it, with PASSWORD as at the server behind and CODE from the app (--insecure: we made the",
     ]
-    lines += ["certificate ourselves):"]
+    lines += [f"certificate ourselves; until DNS has {host}, write this machine's address for it):"]
     for kind, scheme, path in (("imap", "imaps", "INBOX"), ("pop3", "pop3s", "")):
         for port in _ports(config, kind, implicit=True):
             lines += [f"  curl --insecure --user {login} {scheme}://{host}:{port}/{path}"]

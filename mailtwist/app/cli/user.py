@@ -17,7 +17,8 @@ from mailtwist.state.api import Durable
 from mailtwist.state.process import durable
 
 NO_DIRECTORY = (
-    'no directory of this config can be changed here; write "[directory:people]" with "type = sqlite"'
+    'no directory of this config can be listed or changed here; write "[directory:people]" with'
+    ' "type = sqlite", or, where people are at the server behind, add and remove them there'
 )
 
 

@@ -155,7 +155,8 @@ class Server:
         """A reason that the log knows says it all."""
         if isinstance(error, LoginUnavailable) and error.reason in REASONS:
             return error.reason
-        return f"[upstream:{self.name}] {error.detail or error.public}"
+        here, why = f"[upstream:{self.name}]", error.detail or error.public
+        return why if why.startswith(here) else f"{here} {why}"
 
 
 def _is_usual(password: bytes) -> bool:

@@ -149,6 +149,7 @@ class ExplainTests(Kept):
         status, told, error = await self.explain("f7m1z5t4c6bd")
         self.assertEqual((status, told), (1, ""))
         self.assertIn("there is no login", error)
+        self.assertIn("mailtwist history NAME", error)
         _, _, error = await self.explain("wrong-cod")
         self.assertIn('did you mean "wrong-code"?', error)
 

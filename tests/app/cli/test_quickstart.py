@@ -158,6 +158,7 @@ class Steps(SynchronousTestCase):
         self.assertIn("runuser -u mailtwist -- ", text)
         self.assertIn("otp confirm ann@example.org CODE", text)
         self.assertIn("open these ports here: 143, 993\n", text)
+        self.assertIn("until DNS has gw.example.test, write this machine's address", text)
 
     def test_who_is_not_root_is_told_what_is_left_for_root(self) -> None:
         text = self.steps(First("ann@example.org", confirmed=True), "ann")
