@@ -36,9 +36,9 @@ class Drained:
         """For `gateway.dial.Pool`."""
         seconds = self._clock.seconds()
         if seconds - self._looked >= LOOK_EVERY:
+            self._looked = seconds
             version = self.state.version()
             if version is None or version != self._version:
-                self._looked = seconds
                 await self._look(version)
         return self._hosts
 
