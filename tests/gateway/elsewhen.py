@@ -1,6 +1,5 @@
-"""twistd whose timers come nearer when a test's clock goes on, and whose DNS is away when a test says so."""
+"""twistd whose timers come nearer when a test's clock goes on."""
 
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -59,11 +58,6 @@ def noticed(clock: Path) -> Path:
     return clock.with_name("noticed")
 
 
-def away(clock: Path) -> Path:
-    """While there is this file, no name has an address."""
-    return clock.with_name("dns-is-away")
-
-
 def program(clock: Path) -> Sequence[str]:
     """What to tell Python in place of `twistd -n mailtwist`."""
     said = f"from tests.gateway.elsewhen import run; run({str(clock.absolute())!r})"
@@ -73,15 +67,6 @@ def program(clock: Path) -> Sequence[str]:
 def run(clock: str) -> None:
     from twisted.scripts import twistd
 
-    file = Path(clock)
-    found = socket.getaddrinfo
-
-    def getaddrinfo(*words: Any, **more: Any) -> Any:
-        if away(file).exists():
-            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        return found(*words, **more)
-
-    socket.getaddrinfo = getaddrinfo
-    set_process_clock(LeapingClock(file))
+    set_process_clock(LeapingClock(Path(clock)))
     sys.argv[0] = "twistd"
     twistd.run()

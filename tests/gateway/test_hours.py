@@ -1,16 +1,14 @@
-"""Half an hour of IDLE, and a day without DNS, in a moment."""
+"""Half an hour of IDLE, in a moment."""
 
-import atexit
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.backends.processes import eventually
 from tests.backends.shared import dovecot
-from tests.gateway.doors import GOOD, LATER, all_are, all_come_in, everywhere, session, tried
-from tests.gateway.elsewhen import away, noticed, program
+from tests.gateway.doors import session
+from tests.gateway.elsewhen import noticed, program
 from tests.gateway.whole import Gateway
 from tests.peers.host import Person
 from tests.peers.programs import needs
@@ -24,7 +22,6 @@ class Elsewhen(Gateway):
     """Its timers go with its clock."""
 
     def program(self, clock: Path) -> Sequence[str]:
-        self.dns_is_away = away(clock)
         return program(clock)
 
     def advance(self, seconds: float) -> None:
@@ -40,19 +37,13 @@ class Elsewhen(Gateway):
             self.advance(120)
 
 
-@cache
-def elsewhen() -> Elsewhen:
-    made = Elsewhen(dovecot(), inside=LONG)
-    atexit.register(made.end)
-    return made
-
-
 @needs("dovecot")
 class HoursTests(SynchronousTestCase):
     timeout = 300
 
     def setUp(self) -> None:
-        self.gateway = elsewhen()
+        self.gateway = Elsewhen(dovecot(), inside=LONG)
+        self.addCleanup(self.gateway.end)
         self.ann: Person = self.gateway.person("hours")
 
     def idle(self) -> Talker:
@@ -80,28 +71,3 @@ class HoursTests(SynchronousTestCase):
         talker.send(b"j IDLE\r\n")
         self.gateway.pass_by(32)
         self.assertRegex(talker.rest(), rb"(?m)^\* BYE [^\r\n]+\r\n\Z")
-
-    def test_dns_is_away_while_it_runs(self) -> None:
-        """What was known yesterday is used; who comes after a day hears of trouble, and his code is good."""
-        self.addCleanup(self.gateway.dns_is_away.unlink, missing_ok=True)
-        self.assertTrue(all_come_in(self.gateway, self.ann))
-        self.gateway.dns_is_away.touch()
-        self.gateway.pass_by(4)
-        secret = f"{self.ann.password}@{self.ann.new_code()}"
-        said = everywhere(self.gateway, self.ann, secret)
-        self.assertTrue(all_are(said, GOOD), said)
-        self.gateway.server.wait_for("names.stale")
-        self.gateway.advance(25 * 3600)
-        secret = f"{self.ann.password}@{self.ann.new_code()}"
-        last = b""
-
-        def too_old() -> bool:
-            nonlocal last
-            last = tried(self.gateway, "imaps", self.ann, secret)
-            return last.startswith(LATER["imaps"])
-
-        self.assertTrue(eventually(too_old, 20), last)
-        self.gateway.server.wait_for("Temporary failure in name resolution")
-        self.gateway.dns_is_away.unlink()
-        self.gateway.pass_by(2)
-        self.assertTrue(all_come_in(self.gateway, self.ann, f"{self.ann.password}@{self.ann.new_code()}"))
