@@ -16,6 +16,16 @@ from mailtwist.tls.outbound import Outbound
 from tests.gateway.dialling import GUEST, Greeting, PoolCase, Server, later
 
 
+class Blocks(list):
+    """How long each was."""
+
+    def received(self, data):
+        self.append(len(data))
+
+    def lost(self):
+        """Nobody wants to know."""
+
+
 class OneHostTests(PoolCase):
     async def test_a_server_is_reached_by_its_name(self):
         server = Server(self, 1)
@@ -28,6 +38,16 @@ class OneHostTests(PoolCase):
         outbound = Outbound(roots=self.file(self.root.pem))
         call = await self.served(self.pool(f"{server.port} implicit", outbound=outbound))
         self.assertTrue(call.encrypted)
+
+    async def test_much_comes_in_big_blocks_and_little_is_not_held_back(self):
+        server = Server(self, 1, greeting=b"* OK ready\r\n" + b"x" * 4_000_000)
+        call = await self.served(self.pool(f"{server.port} plain"))
+        self.assertTrue(call.transport.getTcpNoDelay())
+        blocks = Blocks()
+        left = 4_000_000 - len(call.hand_over(blocks))
+        while sum(blocks) < left:
+            await later()
+        self.assertGreaterEqual(max(blocks), 64 * 1024)
 
     async def test_tls_may_be_made_later(self):
         server = Server(self, 1)
