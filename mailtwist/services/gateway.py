@@ -11,8 +11,9 @@ from zope.interface import implementer
 from mailtwist.config.part import Assembly
 from mailtwist.config.settings import setting
 from mailtwist.config.values import Names, PartName
-from mailtwist.gateway.api import IUpstreamSession, Session
+from mailtwist.gateway.api import IUpstreamSession, Kind, Session
 from mailtwist.gateway.chosen import BOTH, Chosen
+from mailtwist.gateway.early import served
 from mailtwist.gateway.relay.joined import Joined
 from mailtwist.services.door import Guest
 from mailtwist.services.settings import ServiceSettings
@@ -38,9 +39,11 @@ class GatewaySettings(ServiceSettings):
             raise ValueError(BOTH)
 
 
-def chosen(settings: GatewaySettings, assembly: Assembly) -> Chosen:
-    """For `gateway.realm.GatewayRealm`."""
-    return Chosen(assembly, settings.upstream, settings.route)
+def chosen(settings: GatewaySettings, assembly: Assembly, kind: Kind) -> Chosen:
+    """For `gateway.realm.GatewayRealm`.  ValueError when no server that it may be speaks `kind`."""
+    whose = Chosen(assembly, settings.upstream, settings.route)
+    served(whose, assembly, kind)
+    return whose
 
 
 def allowed(names: Names, never: Collection[str]) -> frozenset[str]:

@@ -93,7 +93,7 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
         kind=Server,
         full=b"* BYE [UNAVAILABLE] Too many connections from your network",
         facts={
-            "portal": portal(assembly, GatewayRealm(chosen(settings, assembly))),
+            "portal": portal(assembly, GatewayRealm(chosen(settings, assembly, "imap"))),
             "limits": limits,
             "bounds": Bounds(line=settings.line, idle=settings.idle_time),
             "allow": allowed(settings.allow, NEVER),

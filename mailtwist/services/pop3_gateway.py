@@ -80,7 +80,7 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
         idle_time=settings.idle_time,
         failed_logins=settings.failed_logins,
     )
-    whose = chosen(settings, assembly)
+    whose = chosen(settings, assembly, "pop3")
     behind = Early(whose, assembly)
     return mail_service(
         settings,

@@ -70,7 +70,7 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
         idle_time=settings.idle_time,
         failed_logins=settings.failed_logins,
     )
-    whose = chosen(settings, assembly)
+    whose = chosen(settings, assembly, "sieve")
     behind = Early(whose, assembly)
     return mail_service(
         settings,

@@ -7,6 +7,7 @@ from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast
 from mailtwist.gateway.chosen import Chosen
+from mailtwist.gateway.early import served
 from mailtwist.gateway.realm import GatewayRealm
 from mailtwist.services.handing import Behind, HandingSettings, Submitting, everywhere
 from mailtwist.services.portal import portal
@@ -30,6 +31,7 @@ class Settings(HandingSettings):
 
 def build(settings: Settings, assembly: Assembly) -> MailService:
     chosen = Chosen(assembly, settings.upstream, settings.route)
+    served(chosen, assembly, "submission")
     its = limits(settings, settings.failed_logins)
     return mail_service(
         settings,
