@@ -65,7 +65,8 @@ async def answer(call: Lines) -> Answer:
         line = await call.line(LONGEST_LINE)
         found = _LINE.fullmatch(line)
         if found is None or code not in (0, int(found[1])):
-            raise NotUnderstood(f"no SMTP reply: {line[:80]!r}")
+            # Not in its own words: it may repeat what we have said, and that may have been a password.
+            raise NotUnderstood(f"no SMTP reply, but a line of {len(line)} octets")
         code = int(found[1])
         told.append((found[3] or b"").decode("utf-8", "replace"))
         if found[2] != b"-":

@@ -1,5 +1,6 @@
 """A server, or somebody on the way to it, that says what it should not: before TLS, and for ever."""
 
+from base64 import b64encode
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -61,3 +62,20 @@ class ForEverTests(SynchronousTestCase):
             self.assertIsInstance(failed, LoginUnavailable, log_in)
             self.assertNotIsInstance(failed, LoginRefused)
             self.assertLess(call.written.count(b"\r\n"), 10)
+
+
+class EchoTests(SynchronousTestCase):
+    def test_what_a_server_repeats_of_a_password_is_not_for_the_log(self) -> None:
+        bare, whole = b"xyzzy", b64encode(b"\0ann\0xyzzy")
+        for log_in, offer, form, echo in (
+            (imap.log_in, Offer(["AUTH=PLAIN", "LOGINDISABLED", "SASL-IR"]), b"L BAD %b\r\n", whole),
+            (imap.log_in, Offer([]), b"* %b\r\nL BAD %b\r\n", bare),
+            (pop3.log_in, Offer(["USER"]), b"+OK\r\n%b\r\n", bare),
+            (smtp.log_in, Offer(["AUTH PLAIN"]), b"%b\r\n", whole),
+            (smtp.log_in, Offer(["AUTH PLAIN"]), b"454 %b\r\n", whole),
+            (smtp.log_in, Offer(["AUTH LOGIN"]), b"334 \r\n334 \r\n%b\r\n", b64encode(bare)),
+            (sieve.log_in, Offer(["SASL PLAIN"]), b"%b\r\n", whole),
+        ):
+            call = Said(form.replace(b"%b", echo))
+            failed = self.failureResultOf(started(log_in(call, offer, b"ann", bare))).value
+            self.assertNotIn(echo.decode(), str(failed), log_in.__module__)
