@@ -110,7 +110,10 @@ class FetchmailTests(Reading):
         self.assertSame(lambda login, folder: clients.fetchmail(login, folder, protocol="pop3"), RECEIVED)
 
 
-RECEIVED = rb"(?m)^Received: from .* by .* with [A-Z0-9]+ \(fetchmail.*\n(?:[ \t].*\n)*"
+RECEIVED = (
+    rb"(?m)^Received: from .* by .* with [A-Z0-9]+ \(fetchmail.*\n(?:[ \t].*\n)*"
+    rb"|^Subject: Headerless mail from .*\n"  # in which it says where it has it from
+)
 
 
 @needs("getmail")
