@@ -83,24 +83,24 @@ class TrustedTests(SynchronousTestCase):
     def test_a_client_that_says_xclient_itself_is_refused(self) -> None:
         for login in (None, self.ann):
             talking = self.talking(login)
-            for words in (b"LOGIN=ceo@inside.test", b"ADDR=127.0.0.1 LOGIN=ceo@inside.test"):
+            for words in (b"LOGIN=boss@inside.test", b"ADDR=127.0.0.1 LOGIN=boss@inside.test"):
                 for verb in (b"XCLIENT ", b"xclient ", b"XFORWARD "):
                     self.assertEqual(talking.ask(verb + words)[:4], b"500 ")
             if login is not None:
                 self.sent(talking, b"typed@elsewhere.test")
-        self.assertEqual(shared.postfix().lines("sasl_username=ceo"), [])
+        self.assertEqual(shared.postfix().lines("sasl_username=boss"), [])
 
     def test_a_name_with_xclient_in_it_is_a_name(self) -> None:
         """EHLO, the sender and its parameters are the client's words."""
-        for name in (b"x LOGIN=ceo@inside.test", b"x+20LOGIN=ceo@inside.test", b"[UNAVAILABLE]"):
+        for name in (b"x LOGIN=boss@inside.test", b"x+20LOGIN=boss@inside.test", b"[UNAVAILABLE]"):
             talking = self.talking()
             if talking.ask(b"EHLO " + name).startswith(b"250"):
                 self.sent(self.talking(self.ann, name), b"named@elsewhere.test")
         talking = self.talking(self.ann)
-        talking.ask(b"MAIL FROM:<ann@inside.test> AUTH=ceo@inside.test")
+        talking.ask(b"MAIL FROM:<ann@inside.test> AUTH=boss@inside.test")
         talking.ask(b"RSET")
         self.sent(talking, b"named@elsewhere.test")
-        self.assertEqual(shared.postfix().lines("sasl_username=ceo"), [])
+        self.assertEqual(shared.postfix().lines("sasl_username=boss"), [])
 
     def test_however_long_the_client_calls_itself(self) -> None:
         """The first of the lines that XCLIENT would need then is forgotten by Postfix."""
