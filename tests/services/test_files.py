@@ -26,12 +26,12 @@ LITTLE = 1 << 20
 
 
 def held():
-    """The sockets and files without a name that are open; those of earlier tests may close at any time."""
+    """The inodes that are open."""
     found = set()
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):
-            found.add(os.readlink(f"/proc/self/fd/{number}"))
-    return {one for one in found if one.startswith("socket:") or one.endswith("(deleted)")}
+            found.add(os.stat(f"/proc/self/fd/{number}").st_ino)
+    return found
 
 
 class Server(Turning):
@@ -48,6 +48,7 @@ class Server(Turning):
         self.say(b"begin")
         with tempfile.TemporaryFile() as file:
             self.case.fill(file)
+            self.case.opened.add(os.fstat(file.fileno()).st_ino)
             if not self.begun.called:
                 self.begun.callback(None)
             self.missing = await self.turns.send_file(file.fileno(), 1, int(rest))
@@ -91,7 +92,9 @@ class FileCase(TestCase):
         (bound,) = bind(Endpoint("127.0.0.1", 0))
         self.port = serve(bound, Factory.forProtocol(self.server))
         self.addCleanup(self.port.stopListening)
-        self.holds = held()
+        self.opened = (
+            set()
+        )  # inodes of this test's own: what else the process has open, others open and close
 
     def server(self):
         self.servers.append(Server(self))
@@ -107,7 +110,9 @@ class FileCase(TestCase):
         client = await connectProtocol(where, Client())
         await client.until(lambda heard: heard.endswith(b"hello\r\n"))
         client.heard.clear()
-        return self.servers[-1], client
+        server = self.servers[-1]
+        self.opened |= {os.fstat(one.transport.fileno()).st_ino for one in (server, client)}
+        return server, client
 
     async def stuck(self, ask=b"FILE %d\r\n" % BIG):
         """(ours, theirs): the client has asked, and does not read."""
@@ -124,7 +129,7 @@ class FileCase(TestCase):
         await server.gone
         await client.gone
         self.assertEqual(self.clock.reactor.getDelayedCalls(), [])
-        self.assertEqual(held() - self.holds, set())
+        self.assertEqual(held() & self.opened, set())
 
 
 class FileTests(FileCase):
@@ -172,7 +177,7 @@ class FileTests(FileCase):
 
     async def test_a_client_that_goes_away_leaves_nothing_open(self):
         server, client = await self.stuck()
-        self.assertEqual(len(held() - self.holds), 3)
+        self.assertEqual(len(held() & self.opened), 3)
         await self.left(server, client)
         self.assertIsNone(server.missing)
 
