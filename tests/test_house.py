@@ -91,8 +91,8 @@ class HouseTests(SynchronousTestCase):
 
     def test_the_groups_are_the_ones_named_for_good(self) -> None:
         words = (
-            "service directory factor state store tls check target upstream route oauth"
-            " imap smtp pop3 sieve sasl page command"
+            "service directory factor state store tls check target upstream route oauth dns"
+            " imap smtp pop3 sieve sasl challenge page command"
         )
         self.assertEqual(sorted(GROUPS), sorted(f"mailtwist.{word}" for word in words.split()))
         self.assertLessEqual(set(entry_points()) - {"console_scripts"}, set(GROUPS))

@@ -18,9 +18,11 @@ T = TypeVar("T")
 ROOMS = (
     *("service", "directory", "factor", "state", "store", "tls", "check", "target"),
     *("upstream", "route", "oauth"),
+    "dns",
 )
 GROUPS = tuple(
-    f"mailtwist.{room}" for room in (*ROOMS, "imap", "smtp", "pop3", "sieve", "sasl", "page", "command")
+    f"mailtwist.{room}"
+    for room in (*ROOMS, "imap", "smtp", "pop3", "sieve", "sasl", "challenge", "page", "command")
 )
 
 

@@ -1,0 +1,1 @@
+"""Certificates that come by themselves: accounts, orders, challenges, renewal.  rfc8555"""

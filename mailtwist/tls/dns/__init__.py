@@ -1,0 +1,1 @@
+"""Who writes records into a zone for us: parts of `[dns:...]`."""
