@@ -108,9 +108,9 @@ class Store(Protocol):
 
     async def set_next_key(self, name: str, key_kind: KeyKind, pem: bytes | None) -> None: ...
 
-    async def note(self, name: str) -> Note: ...
+    async def note(self, name: str, key_kind: KeyKind) -> Note: ...
 
-    async def set_note(self, name: str, note: Note) -> None: ...
+    async def set_note(self, name: str, key_kind: KeyKind, note: Note) -> None: ...
 
     async def account(self, authority: str) -> Mapping[str, Any] | None:
         """The account at this directory as `keep_account` was told: key (PEM), url, contact, ..."""
@@ -122,6 +122,9 @@ class Store(Protocol):
 
     async def shown(self, kind: Kind, key: str) -> bytes | None: ...
 
+    async def showing(self, kind: Kind) -> Mapping[str, bytes]:
+        """All proofs of a kind that are shown now, by their keys."""
+
     async def hide(self, kind: Kind, key: str) -> None: ...
 
     async def lease(self, work: str, seconds: float) -> Lease | None:
@@ -129,6 +132,9 @@ class Store(Protocol):
 
     async def spend(self, bucket: str, limit: int, window: float) -> float:
         """0.0, and one more is spent; else how many seconds until there is room, and nothing is spent."""
+
+    async def room(self, bucket: str, limit: int, window: float) -> float:
+        """What `spend` would answer; nothing is spent."""
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         """`changed` is called in the reactor thread after anything has changed, by whatever process; the
