@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 from mailtwist.config.places import File
 from mailtwist.gateway.api import Guest, Kind
-from mailtwist.gateway.connecting import NotConnected, connected, connected_to_path
 from mailtwist.gateway.health import Checks, Health, Visit
 from mailtwist.kit import outgoing
 from mailtwist.kit.clock import Clock, process_clock
+from mailtwist.kit.connecting import NotConnected, connected, connected_to_path
 from mailtwist.kit.events import Event
 from mailtwist.kit.resolver import Resolves
 from mailtwist.kit.spawn import together

@@ -5,7 +5,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import TestCase
 
-from mailtwist.gateway.connecting import connected
+from mailtwist.kit.connecting import connected
 from mailtwist.protocols.client import Call, NotAnswered
 from mailtwist.testing.clock import ManualClock
 from tests.loopback import listening

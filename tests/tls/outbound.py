@@ -9,7 +9,7 @@ from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from mailtwist.gateway.connecting import connected
+from mailtwist.kit.connecting import connected
 from mailtwist.protocols.client import Call
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.outbound import CertificateRefused, Outbound

@@ -9,7 +9,7 @@ from OpenSSL import SSL
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.gateway.connecting import connected
+from mailtwist.kit.connecting import connected
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.client import Call
 from mailtwist.tls.certificates import BadCertificate

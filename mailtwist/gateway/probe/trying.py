@@ -7,11 +7,11 @@ from typing import Literal
 
 from mailtwist.auth.api import LoginRefused, LoginUnavailable
 from mailtwist.gateway.api import Kind
-from mailtwist.gateway.connecting import NotConnected, connected
 from mailtwist.gateway.probe.found import Port
 from mailtwist.gateway.probe.heard import Heard, Looking
 from mailtwist.gateway.probe.words import WORDS
 from mailtwist.kit.clock import Clock, process_clock
+from mailtwist.kit.connecting import NotConnected, connected
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.dialogue import printable
 from mailtwist.protocols.proxy import header_v1, header_v2

@@ -3,16 +3,26 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ClientFactory
+from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 
+from mailtwist.kit.clock import Clock
 from mailtwist.kit.sockets import Connector
 from mailtwist.kit.trouble import Trouble
-from mailtwist.protocols.client import Call
+
+
+class Call(Protocol):
+    """A Twisted protocol (`protocols.client.Call`) that calls `made` when it has its connection; `where` is
+    its name in the log."""
+
+    where: str
+    clock: Clock
+    made: Callable[[], None] | None
 
 
 class NotConnected(Trouble):
@@ -26,7 +36,7 @@ class NotConnected(Trouble):
 async def connected(call: Call, address: str, port: int, seconds: float) -> None:
     """`call` is a TCP connection.  `NotConnected`, after `seconds` at the latest."""
 
-    def begin(factory: ClientFactory[Call], reactor: Any) -> Any:
+    def begin(factory: ClientFactory[TwistedProtocol], reactor: Any) -> Any:
         connector = Connector(address, port, factory, cast(float, None), None, reactor)
         connector.connect()
         return connector
@@ -37,7 +47,7 @@ async def connected(call: Call, address: str, port: int, seconds: float) -> None
 async def connected_to_path(call: Call, path: Path, seconds: float) -> None:
     """The same, to a Unix socket."""
 
-    def begin(factory: ClientFactory[Call], reactor: Any) -> Any:
+    def begin(factory: ClientFactory[TwistedProtocol], reactor: Any) -> Any:
         return reactor.connectUNIX(os.fspath(path), factory, timeout=None)
 
     await _connected(call, begin, seconds)
@@ -59,18 +69,18 @@ async def _connected(call: Call, begin: Callable[["_Once", Any], Any], seconds: 
             timer.cancel()
 
 
-class _Once(ClientFactory[Call]):
+class _Once(ClientFactory[TwistedProtocol]):
     noisy = False
 
     def __init__(self, call: Call) -> None:
         self.done: Deferred[None] = Deferred()
         self._call = call
 
-    def buildProtocol(self, addr: IAddress | None) -> Call | None:
+    def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol | None:
         if self.done.called:
             return None
         self._call.made = self._made
-        return self._call
+        return cast(TwistedProtocol, self._call)
 
     def fail(self, why: str) -> None:
         if not self.done.called:
