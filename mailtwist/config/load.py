@@ -19,6 +19,7 @@ from mailtwist.config.part import ROOMS, Part, installed
 from mailtwist.config.policy import PolicySettings
 from mailtwist.config.problems import BadConfig, Clean, Problem, Problems, Sentence, shown
 from mailtwist.config.reader import LARGEST, WrittenSection, read
+from mailtwist.config.resolver import ResolverSettings
 from mailtwist.config.sections import Config, Section
 from mailtwist.config.server import ServerSettings
 
@@ -44,6 +45,7 @@ ONCE: Mapping[str, type[Any]] = {
     "limits": LimitsSettings,
     "audit": AuditSettings,
     "notices": NoticesSettings,
+    "resolver": ResolverSettings,
 }
 """Sections that the process has once; they may be left out."""
 NAMED: Mapping[str, tuple[type[Any], str]] = {
