@@ -1,6 +1,6 @@
 """TLS to other servers: first the handshake, then the verdict on the certificate, in words.  rfc9525"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,13 +16,18 @@ from zope.interface import implementer
 from mailtwist.kit.trouble import Trouble
 from mailtwist.tls.certificates import BadCertificate, Bundle, read_bundle, read_certificates
 from mailtwist.tls.names import server_name
-from mailtwist.tls.verdict import Finding, Objection, by_chain, by_name, by_pins
+from mailtwist.tls.verdict import Finding, Objection, Shown, by_chain, by_name, by_pins
 
 # Servers of ten years ago are served, too: forward secrecy always (rfc9325#4.1), AEAD where there is.
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES"
 
 MOST = 20
 """Objections to one chain that are kept."""
+
+LONGEST_CHAIN = 20
+"""Certificates that are read of it."""
+
+UNREADABLE = Finding("validation-failure", "the certificate cannot be read")
 
 
 class CertificateRefused(Trouble):
@@ -119,18 +124,39 @@ class Towards:
 
     def found(self, connection: SSL.Connection) -> list[Finding]:
         """What is wrong with the server's certificate; nothing when all is well."""
+        leaf, objections, unreadable = self._looked(connection)
+        if leaf is None or unreadable is not None:
+            return [unreadable or UNREADABLE]
+        return self._outbound.findings(leaf, self.host, objections)
+
+    def shown(self, connection: SSL.Connection) -> Shown:
+        """All that the server has shown, for whoever judges it by his own rules."""
+        leaf, objections, unreadable = self._looked(connection)
+        return Shown(
+            self.host if self._asks else "",
+            connection.get_protocol_version_name(),
+            connection.get_cipher_name() or "",
+            () if leaf is None else (leaf, *_behind(connection)),
+            tuple(objections),
+            unreadable,
+        )
+
+    def _looked(
+        self, connection: SSL.Connection
+    ) -> tuple[x509.Certificate | None, Sequence[Objection], Finding | None]:
+        """The certificate, what OpenSSL has against it, and why it cannot be judged."""
         tls = connection.get_app_data()
         objections, tls.objections = tls.objections, None
         shown = connection.get_peer_certificate()
         if shown is None:
-            return [Finding("validation-failure", "the server shows no certificate")]
+            return None, (), Finding("validation-failure", "the server shows no certificate")
         try:
             leaf = shown.to_cryptography()
         except Exception:
-            return [Finding("validation-failure", "the certificate cannot be read")]
+            return None, (), UNREADABLE
         if objections is None:
-            return [Finding("validation-failure", "the certificate was looked at before")]
-        return self._outbound.findings(leaf, self.host, objections)
+            return leaf, (), Finding("validation-failure", "the certificate was looked at before")
+        return leaf, objections, None
 
     def explain(self, reason: Failure) -> str:
         """Why a connection that should have TLS was lost: a sentence."""
@@ -181,6 +207,13 @@ def _recorded(connection: SSL.Connection, shown: X509, number: int, depth: int, 
         if len(objections) < MOST:
             objections.append(Objection(number, depth, certificate))
     return True
+
+
+def _behind(connection: SSL.Connection) -> Iterator[x509.Certificate]:
+    """What the server sends behind its own certificate, as far as it can be read."""
+    for one in (connection.get_peer_cert_chain() or [])[1:LONGEST_CHAIN]:
+        with suppress(Exception):
+            yield one.to_cryptography()
 
 
 def _spelled(host: str) -> tuple[str, bool]:

@@ -3,7 +3,7 @@
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -27,8 +27,19 @@ SHOWN = 10
 """Names of a certificate that a sentence lists."""
 
 Code = Literal[
-    "certificate-expired", "certificate-not-trusted", "certificate-host-mismatch", "validation-failure"
+    "starttls-not-supported",
+    "certificate-expired",
+    "certificate-not-trusted",
+    "certificate-host-mismatch",
+    "validation-failure",
+    "tlsa-invalid",
+    "dnssec-invalid",
+    "dane-required",
+    "sts-policy-fetch-error",
+    "sts-policy-invalid",
+    "sts-webpki-invalid",
 ]
+"""The result types of rfc8460#4.3, all of them: what is not found by us yet will be by DANE and MTA-STS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,26 @@ class Objection:
     number: int
     depth: int
     certificate: x509.Certificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a server has shown in a handshake.  `chain` begins with its own certificate; it is empty where
+    nothing could be read, and `unreadable` says why.  `name` is what it was asked for, "" when it was not."""
+
+    name: str = ""
+    version: str = ""
+    cipher: str = ""
+    chain: tuple[x509.Certificate, ...] = ()
+    objections: tuple[Objection, ...] = ()
+    unreadable: Finding | None = None
+
+    def findings(self, names: Sequence[str]) -> list[Finding]:
+        """What is wrong with it, when it is to be valid for one of `names` (`by_names`)."""
+        if self.unreadable is not None:
+            return [self.unreadable]
+        leaf = self.chain[0]
+        return by_chain(leaf, self.objections) + by_names(leaf, names)
 
 
 class Pins(tuple[bytes, ...]):
@@ -97,6 +128,11 @@ def by_chain(leaf: x509.Certificate, objections: Iterable[Objection]) -> list[Fi
 
 def by_name(leaf: x509.Certificate, host: str) -> list[Finding]:
     """`host` is an A-label name, or an address, which only an address in the certificate can match."""
+    return by_names(leaf, (host,))
+
+
+def by_names(leaf: x509.Certificate, hosts: Sequence[str]) -> list[Finding]:
+    """One of `hosts` is enough.  `.example.net` stands for every name below it."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         texts: list[str] = names.get_values_for_type(x509.DNSName)
@@ -107,10 +143,11 @@ def by_name(leaf: x509.Certificate, host: str) -> list[Finding]:
         return [Finding("certificate-not-trusted", "the extensions of the certificate are damaged")]
     known: list[CertificatePattern] = [*filter(None, map(_pattern, texts))]
     known += [IPAddressPattern(one) for one in addresses if isinstance(one, IPv4Address | IPv6Address)]
-    if any(_identity(host).verify(pattern) for pattern in known):
+    if any(_meant(host, known) for host in hosts):
         return []
     listed = _listed([*texts, *map(str, addresses)])
-    return [Finding("certificate-host-mismatch", f"certificate is valid for {listed}, not {host}")]
+    words = f"certificate is valid for {listed}, not {' or '.join(hosts)}"
+    return [Finding("certificate-host-mismatch", words)]
 
 
 def safe(text: str, most: int = 100) -> str:
@@ -136,6 +173,14 @@ def _pattern(text: str) -> DNSPattern | None:
         return DNSPattern.from_bytes(text.encode())
     except (CertificateError, UnicodeError):
         return None
+
+
+def _meant(host: str, known: Iterable[CertificatePattern]) -> bool:
+    if host.startswith("."):
+        below = host.lower().encode()
+        return any(isinstance(one, DNSPattern) and one.pattern.lower().endswith(below) for one in known)
+    identity = _identity(host)
+    return any(identity.verify(pattern) for pattern in known)
 
 
 def _identity(host: str) -> ServiceID:
