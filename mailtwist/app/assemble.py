@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mailtwist.config.part import OnlyForOne, SupportsReload, SupportsStart, SupportsStop
+from mailtwist.config.part import OnlyForOne, SupportsBind, SupportsReload, SupportsStart, SupportsStop
 from mailtwist.config.problems import BadConfig, Problem
 from mailtwist.delivery.telling import the_telling
 from mailtwist.kit.clock import Clock, process_clock
@@ -119,6 +119,12 @@ class Assembled:
             for key, part in self._built.items()
             if isinstance(part, OnlyForOne)
         ]
+
+    def with_ports(self) -> list[Any]:
+        """What was built and has ports to be bound: the services first, in the order of the file."""
+        services = list(self.parts("service").values())
+        others = [part for _, part in self._order if isinstance(part, SupportsBind)]
+        return services + [part for part in others if all(part is not one for one in services)]
 
     def _make(self, words: str, build: Callable[[], Any]) -> Any:
         if words in self._under_way:

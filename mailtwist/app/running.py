@@ -88,8 +88,8 @@ class MailServer(Service):
         steady_timers()
         _raise_file_limit()
         try:
-            for service in self.services.values():
-                service.bind(self._workers) if self._workers > 1 else service.bind()
+            for part in self.assembled.with_ports():
+                part.bind(self._workers) if self._workers > 1 else part.bind()
         except CannotListen as error:
             self._give_up(str(error))
 
@@ -187,8 +187,8 @@ class MailServer(Service):
         old = self.assembled
         self.assembled = Assembled(old.config, clock=old.clock, files=old.files, first=number == 1)
         self.assembled.build()
-        for name, service in self.services.items():
-            service.adopt(old.part("service", name), number)
+        for part, its in zip(self.assembled.with_ports(), old.with_ports(), strict=True):
+            part.adopt(its, number)
         reactor.addSystemEventTrigger("before", "shutdown", self.stopService)
         reactor.addReader(Lifeline(lifeline, self._orphan))
         reactor.callWhenRunning(self._begin)
@@ -202,8 +202,8 @@ class MailServer(Service):
             _reactor().stop()
 
     def _withdraw(self) -> None:
-        for service in self.services.values():
-            service.withdraw()
+        for part in self.assembled.with_ports():
+            part.withdraw()
 
     # -- signals
     def _hang_up(self, number: int, frame: object) -> None:

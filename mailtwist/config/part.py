@@ -18,11 +18,10 @@ T = TypeVar("T")
 ROOMS = (
     *("service", "directory", "factor", "state", "store", "tls", "check", "target"),
     *("upstream", "route", "oauth"),
-    "dns",
+    *("dns", "page"),
 )
 GROUPS = tuple(
-    f"mailtwist.{room}"
-    for room in (*ROOMS, "imap", "smtp", "pop3", "sieve", "sasl", "challenge", "page", "command")
+    f"mailtwist.{room}" for room in (*ROOMS, "imap", "smtp", "pop3", "sieve", "sasl", "challenge", "command")
 )
 
 
@@ -92,6 +91,22 @@ class SupportsStop(Protocol):
     """A built part that has an end; stopped in reverse order, after services have stopped."""
 
     async def stop(self) -> None: ...
+
+
+@runtime_checkable
+class SupportsBind(Protocol):
+    """A built part with ports of its own: bound while the process still may, served when the part starts."""
+
+    def bind(self, workers: int = 1) -> None:
+        """Clients wait in the queue from now on; each of several `workers` has one of its own.  An exception
+        whose words are a sentence ends the process (`services.listen.CannotListen`)."""
+
+    def adopt(self, other: Any, worker: int) -> None:
+        """In a process of its own: what the same part of the first process, `other`, has bound for the
+        `worker`, counted from 1."""
+
+    def withdraw(self) -> None:
+        """In the process that has bound them: nobody can connect any more, but to workers that serve."""
 
 
 @runtime_checkable

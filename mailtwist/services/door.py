@@ -1,7 +1,7 @@
 """What every mail service does at its door: who may come in, who is here, and how everybody leaves."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall
@@ -37,14 +37,54 @@ PATIENCE_WITH_LEAVING = 3.0
 PATIENCE_WITH_DISMISSED = 0.5
 
 
-class Guest(TakesTurns):
+class Visitor:
     """Stands first in the class of a service's server: its door learns who comes and who goes."""
 
     door: "Door"
+    factory: Any
+    transport: Any
     address = service = ""
     counted = False
+
+    if TYPE_CHECKING:  # the server's own; a def here would hide them
+        clock: Clock
+
+        @property
+        def visit(self) -> str:
+            """The connection's id in the log."""
+
+        @property
+        def said_goodbye(self) -> bool: ...
+
+        def finish(self) -> None:
+            """Goodbye, after what is under way."""
+
+    def makeConnection(self, transport: Any) -> None:
+        self.door.present.add(self)
+        cast(Any, super()).makeConnection(transport)
+        OPENED.log(service=self.door.service, address=self.address, connection=self.visit)
+        if self.door.closing:  # it was in the queue of a port that has just been closed
+            self.finish()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        cast(Any, super()).connectionLost(reason)
+        CLOSED.log(service=self.door.service, address=self.address, connection=self.visit)
+        self.door.gone(self)
+
+
+class Guest(Visitor, TakesTurns):
+    """Somebody who speaks a mail protocol."""
+
     dismissed = False
     _cutting: IDelayedCall | None = None
+
+    @property
+    def visit(self) -> str:
+        return self.turns.id
+
+    @property
+    def said_goodbye(self) -> bool:
+        return self.turns.over
 
     def dismiss(self, why: str) -> None:
         """The login is over: goodbye, after what is under way if that ends at once; who does not go is cut
@@ -60,19 +100,10 @@ class Guest(TakesTurns):
         else:
             self.transport.abortConnection()
 
-    def makeConnection(self, transport: Any) -> None:
-        self.door.present.add(self)
-        super().makeConnection(transport)
-        OPENED.log(service=self.door.service, address=self.address, connection=self.turns.id)
-        if self.door.closing:  # it was in the queue of a port that has just been closed
-            self.finish()
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._cutting is not None and self._cutting.active():
             self._cutting.cancel()
         super().connectionLost(reason)
-        CLOSED.log(service=self.door.service, address=self.address, connection=self.turns.id)
-        self.door.gone(self)
 
 
 class Door(ServerFactory):
@@ -84,14 +115,14 @@ class Door(ServerFactory):
     def __init__(
         self,
         service: str,
-        make: Callable[[], Guest],
+        make: Callable[[], Visitor],
         connections: Connections,
         full: bytes,
         trusted: Networks,
         clock: Clock,
         clients: Networks | None = None,
     ) -> None:
-        self.present: set[Guest] = set()
+        self.present: set[Visitor] = set()
         self.service = service
         self._make = make
         self._connections = connections
@@ -117,13 +148,13 @@ class Door(ServerFactory):
         guest = self._make()
         guest.door, guest.factory, guest.clock = self, self, self._clock
         guest.address, guest.service, guest.counted = address, self.service, counted
-        return guest
+        return cast(TwistedProtocol, guest)
 
     def _lets_in(self, address: str) -> bool:
         """Who may open a Unix socket, which has no address, is said by the file system."""
         return self._clients is None or not address or self._clients.contains(address)
 
-    def gone(self, guest: Guest) -> None:
+    def gone(self, guest: Visitor) -> None:
         self.present.discard(guest)
         if guest.counted:
             self._connections.leave(guest.address)
@@ -148,10 +179,10 @@ class Door(ServerFactory):
         for guest in list(self.present):
             guest.transport.abortConnection()
 
-    def _see_off(self, leaving: set[Guest]) -> None:
+    def _see_off(self, leaving: set[Visitor]) -> None:
         for guest in leaving & self.present:
             guest.transport.abortConnection()
-        gone = {guest for guest in self.present if guest.turns.over}
+        gone = {guest for guest in self.present if guest.said_goodbye}
         self._seeing_off = self._clock.later(PATIENCE_WITH_LEAVING, self._see_off, gone)
 
     def _look(self) -> None:

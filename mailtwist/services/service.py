@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IListeningPort
 
 from mailtwist.config.network import Endpoints, Networks
 from mailtwist.kit.clock import Clock
-from mailtwist.services.door import Door, Guest
+from mailtwist.services.door import Door, Visitor
 from mailtwist.services.listen import another, bind, serve, spoken
 from mailtwist.services.proxied import ProxyDoor
 from mailtwist.services.sockets import TlsFactory
@@ -28,7 +28,7 @@ class MailService:
         `socket_mode` is for Unix sockets."""
         self._listen = listen
         self._socket_mode = socket_mode
-        self._door = door
+        self.door = door
         self._factory: Any = door
         if implicit_tls is not None:
             self._factory = TlsFactory(implicit_tls, False, door)
@@ -42,12 +42,12 @@ class MailService:
     def stand_behind(self, proxies: Networks, clock: Clock, believed: bool, most: int) -> None:
         """Connections come from these proxies alone: `ProxyDoor`."""
         self._introduced = self._factory = ProxyDoor(
-            self._door.service, self._factory, proxies, clock, believed=believed, most=most
+            self.door.service, self._factory, proxies, clock, believed=believed, most=most
         )
 
     @property
-    def present(self) -> Collection[Guest]:
-        return self._door.present
+    def present(self) -> Collection[Visitor]:
+        return self.door.present
 
     def bind(self, workers: int = 1) -> None:
         """Clients wait in the queue from now on; each of several `workers` has one of its own (`adopt`).
@@ -100,14 +100,14 @@ class MailService:
         await self.close_ports()
         if self._introduced is not None:
             self._introduced.cut()
-        await self._door.finish(grace)
+        await self.door.finish(grace)
 
     async def stop(self) -> None:
         """At once."""
         await self.finish(0)
 
     def abort(self) -> None:
-        self._door.abort()
+        self.door.abort()
 
     def unbind(self) -> None:
         """Nobody waits in a queue any more."""

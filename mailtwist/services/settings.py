@@ -10,7 +10,7 @@ from mailtwist.config.problems import hint, shown
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, Names, PartName
 from mailtwist.kit.lock import is_taken
-from mailtwist.services.door import Door, Guest
+from mailtwist.services.door import Door, Visitor
 from mailtwist.services.limits import Connections
 from mailtwist.services.listen import CannotListen, bind
 from mailtwist.services.service import MailService
@@ -106,7 +106,7 @@ def mail_service(
     assembly: Assembly,
     *,
     ports: Ports,
-    kind: type[Guest],
+    kind: type[Visitor],
     full: bytes,
     facts: dict[str, Any],
     clients: Networks | None = None,
@@ -119,7 +119,7 @@ def mail_service(
     implicit = contexts if settings.implicit else None
     offered = None if settings.implicit else contexts
 
-    def make() -> Guest:
+    def make() -> Visitor:
         made = kind()
         for name, value in {"ctx": offered, **facts}.items():
             setattr(made, name, value)
