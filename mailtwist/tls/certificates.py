@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
 from typing import cast
 
 from cryptography import x509
@@ -37,6 +39,13 @@ class Bundle:
     names: tuple[str, ...]
     not_before: float
     not_after: float
+    bootstrap: bool = False
+    """Of our own making, until there is a real one."""
+
+    @cached_property
+    def contents(self) -> bytes:
+        """A digest: what shows the same has the same."""
+        return sha256(b"".join(one.public_bytes(Encoding.DER) for one in (self.leaf, *self.chain))).digest()
 
     @property
     def key_kind(self) -> str:

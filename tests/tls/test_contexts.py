@@ -108,7 +108,7 @@ class Names(OverLoopback):
         await self.shown(port, b"elsewhere.example")
         await self.shown(port, b"mx.example.org")
         ids = [e["event_id"] for e in events if str(e.get("event_id", "")).startswith("tls.")]
-        self.assertEqual(ids, ["tls.name_missing", "tls.name_unknown"])
+        self.assertEqual(ids, ["tls.clients_without_name", "tls.name_missing", "tls.name_unknown"])
 
     async def test_openssl_without_and_with_a_name(self) -> None:
         port = listening(self, contexts())
