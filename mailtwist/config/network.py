@@ -203,3 +203,19 @@ class Hostnames(tuple[Hostname, ...]):
 
     def __str__(self) -> str:
         return ", ".join(self)
+
+
+class NamesBelow(tuple[str, ...]):
+    """Host names; one that begins with a dot stands for every name below it."""
+
+    kind: ClassVar[str] = "host names"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        found = ["." * word.startswith(".") + Hostname.parse(word.removeprefix(".")) for word in split(text)]
+        if twice := repeated(found):
+            raise HOSTNAME_TWICE.wrong(text=twice)
+        return cls(found)
+
+    def __str__(self) -> str:
+        return ", ".join(self)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import ClassVar, Literal, Self
 
-from mailtwist.config.network import Hostname
+from mailtwist.config.network import Hostname, NamesBelow
 from mailtwist.config.places import File
 from mailtwist.config.problems import Sentence
 from mailtwist.config.secret import Secret
@@ -24,6 +24,10 @@ HALF_A_LOGIN = Sentence(
 )
 LOGIN_IN_CLEAR = Sentence(
     "smarthost-clear", 'no password goes out without TLS; write another smarthost_tls than "none"'
+)
+LOGIN_TO_ANYBODY = Sentence(
+    "smarthost-anybody",
+    'no password goes to a server that is not verified; write "smarthost_policy = verify"',
 )
 
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}")
@@ -124,8 +128,18 @@ class NoticesSettings:
     )
     smarthost_tls: Literal["starttls", "implicit", "none"] = setting(
         "starttls",
-        words="How TLS begins there. Its certificate has to be valid for the name; only with `none`, for a"
-        " server on this machine, there is none.",
+        words="How TLS begins there; `none`, for a server on this machine: not at all.",
+    )
+    smarthost_policy: Literal["verify", "opportunistic"] = setting(
+        "verify",
+        words="Whether it goes only to a server whose certificate is valid for the name (`verify`), or also"
+        " where TLS, or the certificate, is missing or wrong, which is logged then (`opportunistic`).",
+    )
+    smarthost_names: NamesBelow = setting(
+        NamesBelow(),
+        words="Names that the smarthost's certificate may be valid for in place of its own; `.example.net` is"
+        " every name below that one.",
+        example="mail.example.net",
     )
     smarthost_ca: File | None = setting(
         None,
@@ -142,3 +156,5 @@ class NoticesSettings:
             raise HALF_A_LOGIN.wrong()
         if self.smarthost_user and self.smarthost_tls == "none":
             raise LOGIN_IN_CLEAR.wrong()
+        if self.smarthost_user and self.smarthost_policy != "verify":
+            raise LOGIN_TO_ANYBODY.wrong()

@@ -1,20 +1,24 @@
 """The two ways of mail that this server writes itself: into its own mailboxes, or to a smarthost."""
 
 from collections.abc import Sequence
-from typing import Any
-
-from cryptography.x509 import load_pem_x509_certificates
-from OpenSSL.crypto import X509
-from twisted.internet import ssl
 
 from mailtwist.config.notices import NoticesSettings
 from mailtwist.delivery.api import Target
 from mailtwist.delivery.pipeline import Pipeline
+from mailtwist.delivery.remote.handing import NextServer, NotReached, hand_over
+from mailtwist.delivery.remote.session import Ours
 from mailtwist.delivery.trace import delivered_to
 from mailtwist.kit.clock import Clock
+from mailtwist.kit.resolver import Resolver
 from mailtwist.kit.trouble import Trouble
-from mailtwist.mail.address import Address
-from mailtwist.protocols.smtp.client import NextServer, NotReached, Outgoing, hand_over
+from mailtwist.mail.address import NULL, Address
+from mailtwist.protocols.smtp.sending import Outgoing
+from mailtwist.tls.certificates import BadCertificate
+from mailtwist.tls.outbound import Outbound
+from mailtwist.tls.policy import Policy, named
+
+PATIENCE = 60.0
+"""Seconds for a connection to the smarthost, and for each answer; who waits here can come again."""
 
 
 class ByTargets:
@@ -25,8 +29,7 @@ class ByTargets:
 
     async def send(self, to: str, octets: bytes) -> None:
         """It is in the mailbox, on the disk."""
-        local, _, domain = to.rpartition("@")
-        address = Address(local, domain)
+        address = _address(to)
         target = await self._pipeline.target(address)
         if target is None:
             raise Trouble(
@@ -47,13 +50,13 @@ class BySmarthost:
         self._settings = settings
         self._hostname = hostname
         self._clock = clock
+        self._resolver = Resolver(clock)
 
     async def send(self, to: str, octets: bytes) -> None:
         """The smarthost has taken it."""
-        from twisted.internet import reactor
-
-        outgoing = Outgoing("", to, octets)
-        await hand_over(reactor, self._clock, self._server(), self._hostname, outgoing)
+        outgoing = Outgoing(NULL, _address(to), octets)
+        ours = Ours(self._hostname, self._outbound(), self._clock, PATIENCE, PATIENCE)
+        await hand_over(self._server(), outgoing, ours, self._resolver)
 
     def _server(self) -> NextServer:
         settings = self._settings
@@ -62,19 +65,25 @@ class BySmarthost:
         return NextServer(
             settings.smarthost.host,
             settings.smarthost.port,
-            settings.smarthost_tls,
-            self._roots(),
+            self._policy(),
+            settings.smarthost_tls == "implicit",
             settings.smarthost_user,
             password.reveal() if password else "",
         )
 
-    def _roots(self) -> Any:
+    def _policy(self) -> Policy:
+        settings = self._settings
+        word = "none" if settings.smarthost_tls == "none" else settings.smarthost_policy
+        return named(word, settings.smarthost_names)
+
+    def _outbound(self) -> Outbound:
         """Read each time: who replaces the file need not restart anything."""
-        path = self._settings.smarthost_ca
-        if path is None:
-            return None
         try:
-            found = load_pem_x509_certificates(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise NotReached(f"{path}: {error}") from error
-        return ssl.trustRootFromCertificates([ssl.Certificate(X509.from_cryptography(one)) for one in found])
+            return Outbound(roots=self._settings.smarthost_ca)
+        except BadCertificate as bad:
+            raise NotReached(bad.words) from bad
+
+
+def _address(to: str) -> Address:
+    local, _, domain = to.rpartition("@")
+    return Address(local, domain)

@@ -10,11 +10,11 @@ from mailtwist.config.notices import NoticesSettings
 from mailtwist.config.part import Assembly
 from mailtwist.delivery.notice import mail
 from mailtwist.delivery.outlets import BySmarthost, ByTargets
+from mailtwist.delivery.remote.handing import NotReached
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
 from mailtwist.kit.trouble import Trouble
-from mailtwist.protocols.smtp.client import NotReached
 from mailtwist.state.api import Durable
 from mailtwist.state.process import durable
 from mailtwist.state.records import Notice

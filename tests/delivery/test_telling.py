@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.auth.notices import the_notices
 from mailtwist.config.notices import NoticesSettings
 from mailtwist.delivery import telling
+from mailtwist.delivery.remote.handing import NotReached
 from mailtwist.delivery.telling import GIVEN_UP, LOOK, LOOK_ANYHOW, PAUSES, Telling, the_telling
 from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
-from mailtwist.protocols.smtp.client import NotReached
 from mailtwist.state.api import StateAway
 from mailtwist.state.process import durable
 from mailtwist.testing.assembly import OnePart

@@ -2,9 +2,9 @@
 
 from base64 import b64decode
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from OpenSSL.crypto import X509
 from twisted.internet import reactor as the_reactor
 from twisted.internet import ssl
 from twisted.internet.defer import CancelledError
@@ -13,16 +13,23 @@ from twisted.internet.task import deferLater
 from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import TestCase
 
+from mailtwist.delivery.remote import session as module
+from mailtwist.delivery.remote.handing import NextServer, NotReached, hand_over
+from mailtwist.delivery.remote.session import Ours
 from mailtwist.kit.clock import SystemClock
+from mailtwist.kit.resolver import Resolver
 from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
-from mailtwist.protocols.smtp import client as module
-from mailtwist.protocols.smtp.client import NextServer, NotReached, NotTaken, Outgoing, hand_over
+from mailtwist.mail.address import NULL, Address
+from mailtwist.protocols.smtp.sending import NotTaken, Outgoing
+from mailtwist.tls.outbound import Outbound
+from mailtwist.tls.policy import NoTls, Opportunistic, Verify
 from tests.tls.made import NOW, Authority
 
 reactor: Any = the_reactor
 MESSAGE = b"Subject: x\r\n\r\nhello\r\n.dot\r\n\r\nend\r\n"
-MAIL = Outgoing("", "ann@example.org", MESSAGE)
+ANN = Address("ann", "example.org")
+MAIL = Outgoing(NULL, ANN, MESSAGE)
 LONG_AGO = NOW - timedelta(400)
 PASSWORD = "s3cret of the smarthost"
 
@@ -92,16 +99,19 @@ class Handing(TestCase):
         self.peers = Peers(self.contexts)
         self.port = reactor.listenTCP(0, self.peers, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
-        self.patch(module, "PATIENCE", 5.0)
+        self.patience = 5.0
+        self.roots: Path | None = Path(self.mktemp())
+        self.roots.write_bytes(self.authority.pem)
         self.patch(module, "GOODBYE", 0.2)
 
     def server(self, **how: Any) -> NextServer:
-        root = ssl.Certificate(X509.from_cryptography(self.authority.certificate))
-        how = {"roots": ssl.trustRootFromCertificates([root]), **how}
-        return NextServer(how.pop("host", "localhost"), self.port.getHost().port, **how)
+        how = {"host": "localhost", "policy": Verify(), **how}
+        return NextServer(port=how.pop("port", 0) or self.port.getHost().port, **how)
 
     async def handed(self, mail: Outgoing = MAIL, **how: Any) -> None:
-        await hand_over(reactor, SystemClock(), self.server(**how), "mail.example.org", mail)
+        clock = SystemClock()
+        ours = Ours("mail.example.org", Outbound(self.roots), clock, self.patience, self.patience)
+        await hand_over(self.server(**how), mail, ours, Resolver(clock, lambda name: ["127.0.0.1"]))
 
     async def trouble(self, mail: Outgoing = MAIL, **how: Any) -> Trouble:
         try:
@@ -127,12 +137,12 @@ class TakenTests(Handing):
         self.port = reactor.listenSSL(0, self.peers, self.contexts, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
         self.peers.replies["EHLO"] = b"250 there"
-        await self.handed(tls="implicit")
+        await self.handed(implicit=True)
         self.assertNotIn(b"STARTTLS", self.peers.said[0])
 
     async def test_in_clear_where_it_is_said_so(self) -> None:
         self.peers.replies["EHLO"] = b"250 there"
-        await self.handed(tls="none", host="127.0.0.1")
+        await self.handed(policy=NoTls(), host="127.0.0.1")
         self.assertIn(b"DATA", self.peers.said[0])
 
     async def test_a_login(self) -> None:
@@ -141,7 +151,7 @@ class TakenTests(Handing):
         self.assertEqual(b64decode(auth.split()[2]), f"\0mailer\0{PASSWORD}".encode())
 
     async def test_a_sender(self) -> None:
-        await self.handed(Outgoing("it@example.org", "ann@example.org", MESSAGE))
+        await self.handed(Outgoing(Address("it", "example.org"), ANN, MESSAGE))
         self.assertIn(b"MAIL FROM:<it@example.org>", self.peers.said[0])
 
     async def test_a_peer_that_never_says_goodbye_is_cut_off(self) -> None:
@@ -149,6 +159,52 @@ class TakenTests(Handing):
         self.peers.replies["RSET"] = None
         await self.handed()
         self.assertEqual(len(self.peers.said), 1)
+
+    async def test_by_the_policy_a_wrong_certificate_may_do(self) -> None:
+        self.roots = None
+        await self.handed(policy=Opportunistic())
+        self.assertIn(b"DATA", self.peers.said[0])
+
+    async def test_a_certificate_may_be_for_another_name_that_is_set(self) -> None:
+        certificate, key = self.authority.leaf("mx.elsewhere.example", begins=LONG_AGO)
+        self.peers.contexts = ssl.PrivateCertificate.loadPEM(certificate + key).options()
+        for names in (("mx.elsewhere.example",), (".elsewhere.example",), ("a.example", ".example")):
+            await self.handed(policy=Verify(names))
+        for names in (("localhost",), (".mx.elsewhere.example",), ("elsewhere.example",), (".here.example",)):
+            self.assertIsInstance(await self.trouble(policy=Verify(names)), NotReached, names)
+
+
+class OctetTests(Handing):
+    """What stock's client does to mail, ours does not: S6 and S7 of its defects."""
+
+    async def got(self, octets: bytes) -> bytes:
+        await self.handed(Outgoing(NULL, ANN, octets), policy=NoTls(), host="127.0.0.1")
+        said = self.peers.said.pop()
+        message = said[said.index(b"DATA") + 1 : said.index(b".")]
+        self.assertEqual(said[said.index(b".") + 1 :], [b"QUIT"], "nothing else was a command")
+        return b"".join(line.removeprefix(b".") + b"\r\n" for line in message)
+
+    async def test_a_dot_that_begins_a_line_ends_no_message_wherever_it_stands(self) -> None:
+        for place in (0, 1, 2, 16383, 16384, 16385, 32768, 65536):
+            for before in (b"x" * 70 + b"\r\n", b"\r\n"):
+                filler = (before * (place // len(before) + 1))[: max(place - 2, 0)]
+                filler = filler + b"\r\n" if place > 1 else b""
+                octets = filler + b".\r\nMAIL FROM:<smuggled@example.org>\r\n..\r\n"
+                octets = octets.replace(b"\r\r", b"\r")
+                self.assertEqual(await self.got(octets), octets, place)
+
+    async def test_a_bare_line_end_begins_no_line(self) -> None:
+        """LineReceiver splits at CRLF alone; a server that also takes LF must not see a dot alone there."""
+        self.peers.replies = {}
+        await self.handed(Outgoing(NULL, ANN, b"a\n.\r\nb\n.\nc\r.\rd\r\n"), policy=NoTls(), host="127.0.0.1")
+        (said,) = self.peers.said
+        self.assertIn(b"a\n..", said)
+        self.assertIn(b"b\n..\nc\r..\rd", said)
+
+    async def test_ends_of_lines_stay_as_they_are(self) -> None:
+        octets = b"Subject: x\r\n\r\none\r\n\r\ntwo\r\n"
+        self.assertEqual(await self.got(octets), octets)
+        self.assertNotIn(b"\r\r\n", octets)
 
 
 class RefusedTests(Handing):
@@ -172,17 +228,16 @@ class RefusedTests(Handing):
         self.assertEqual((await self.trouble()).status, "4.0.0")
 
     async def test_an_address_that_is_not_ascii(self) -> None:
-        trouble = await self.trouble(Outgoing("", "jörg@example.org", MESSAGE))
+        trouble = await self.trouble(Outgoing(NULL, Address("jörg", "example.org"), MESSAGE))
         self.assertFalse(trouble.temporary)
-        self.assertEqual(self.peers.said, [])
+        self.assertNotIn(b"MAIL FROM:<>", self.peers.said[0])
 
 
 class NotReachedTests(Handing):
     async def test_nobody_is_there(self) -> None:
-        server = self.server()
+        number = self.port.getHost().port
         await self.port.stopListening()
-        with self.assertRaises(NotReached):
-            await hand_over(reactor, SystemClock(), server, "mail.example.org", MAIL)
+        self.assertIsInstance(await self.trouble(port=number), NotReached)
 
     async def test_no_word_is_final_before_the_message(self) -> None:
         for replies in (
@@ -204,7 +259,8 @@ class NotReachedTests(Handing):
         self.assertFalse([line for line in self.peers.said[0] if b"AUTH" in line])
 
     async def test_a_certificate_by_nobody_we_trust(self) -> None:
-        self.assertIsInstance(await self.trouble(roots=None), NotReached)
+        self.roots = None
+        self.assertIsInstance(await self.trouble(), NotReached)
         self.assertNotIn(b"MAIL FROM:<>", self.peers.said[0])
 
     async def test_a_certificate_for_another_name(self) -> None:
@@ -230,10 +286,9 @@ class NotReachedTests(Handing):
             self.assertIsInstance(await self.trouble(), NotReached, verb)
 
     async def test_it_says_nothing(self) -> None:
-        self.patch(module.Client, "timeout", 0.05)
+        self.patience = 0.05
         for verb in ("", "EHLO", "RCPT", "message"):
             self.peers.replies = {verb: None} if verb != "message" else {"message": b"250-"}
-            self.patch(module, "PATIENCE", 0.05)
             self.assertIsInstance(await self.trouble(), NotReached, verb)
 
     async def test_it_talks_and_talks(self) -> None:

@@ -1,0 +1,1 @@
+"""Mail for other servers: sessions with them."""
