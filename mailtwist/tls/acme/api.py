@@ -141,5 +141,6 @@ class Store(Protocol):
         answer ends that."""
 
 
-Build = Callable[[Any, Any], Solver]
-"""A `mailtwist.challenge` entry point: `build(settings of [tls:...], assembly)`."""
+Build = Callable[[Any, Any, Any], Solver]
+"""A `mailtwist.challenge` entry point: `build(settings of [tls:...], assembly, source)`.  `source` is what the
+section builds: its `store` is the `Store`, and it is a `ServerContexts`."""
