@@ -123,6 +123,7 @@ class _Opening:
 
     def __init__(self, there: There, policies: Sequence[Policy], ours: Ours, note: Note | None) -> None:
         self.lacks: Finding | None = None
+        self._from = ""
         self._there = there
         self._policies = policies
         self._ours = ours
@@ -139,8 +140,9 @@ class _Opening:
         call = Call(str(there), ours.clock, ours.answer_time)
         await connected(call, there.address, there.port, ours.connect_time)
         try:
+            self._from = call.transport.getHost().host
             shown, offers = await self._introduced(call)
-            record = self.judged(self._seen(call, offers, shown))
+            record = self.judged(self._seen(offers, shown))
         except BaseException:
             call.abort()
             raise
@@ -209,22 +211,11 @@ class _Opening:
     def _without_tls(self, call: Call, failed: NotAnswered) -> _NoTls:
         call.abort()
         lacks = Finding("validation-failure", failed.why)
-        return _NoTls(self._seen(call, Offer(), None, lacks))
+        return _NoTls(self._seen((), None, lacks))
 
-    def _seen(
-        self, call: Call, offers: Sequence[str], shown: Shown | None, lacks: Finding | None = None
-    ) -> Seen:
-        there = self._there
-        ours = call.transport.getHost() if call.transport is not None else None
-        return Seen(
-            self._host,
-            there.address,
-            there.port,
-            getattr(ours, "host", ""),
-            tuple(offers),
-            shown,
-            lacks or self.lacks,
-        )
+    def _seen(self, offers: Sequence[str], shown: Shown | None, lacks: Finding | None = None) -> Seen:
+        there, lacks = self._there, lacks or self.lacks
+        return Seen(self._host, there.address, there.port, self._from, tuple(offers), shown, lacks)
 
 
 @implementer(IOpenSSLClientConnectionCreator)

@@ -8,9 +8,7 @@ from typing import Any
 from twisted.internet import reactor as the_reactor
 from twisted.internet import ssl
 from twisted.internet.defer import CancelledError
-from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import deferLater
-from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import TestCase
 
 from mailtwist.delivery.remote import session as module
@@ -24,6 +22,7 @@ from mailtwist.mail.address import NULL, Address
 from mailtwist.protocols.smtp.sending import NotTaken, Outgoing
 from mailtwist.tls.outbound import Outbound
 from mailtwist.tls.policy import NoTls, Opportunistic, Verify
+from tests.delivery.remote.peer import Peers
 from tests.tls.made import NOW, Authority
 
 reactor: Any = the_reactor
@@ -32,63 +31,6 @@ ANN = Address("ann", "example.org")
 MAIL = Outgoing(NULL, ANN, MESSAGE)
 LONG_AGO = NOW - timedelta(400)
 PASSWORD = "s3cret of the smarthost"
-
-
-class Peer(LineReceiver):
-    """Answers each verb as `replies` says, and writes down what it is told."""
-
-    factory: Any
-    transport: Any
-    data = False
-    login = False
-
-    def connectionMade(self) -> None:
-        self.factory.said.append([])
-        if (greeting := self.factory.replies.get("", b"220 here")) is not None:
-            self.sendLine(greeting)
-        if self.factory.hangs_up_at == "":
-            self.transport.loseConnection()
-
-    def lineReceived(self, line: bytes) -> None:
-        self.factory.said[-1].append(line)
-        if self.data:
-            self.data = line != b"."
-            if not self.data:
-                self.sendLine(self.factory.replies.get("message", b"250 taken"))
-            return
-        verb = line.split(b" ")[0].upper().decode()
-        if verb == self.factory.hangs_up_at:
-            self.transport.loseConnection()
-            return
-        reply = self.factory.replies.get(verb, self.usual(verb))
-        if reply is not None:
-            self.sendLine(reply)
-        if verb == "STARTTLS" and reply and reply.startswith(b"220"):
-            self.transport.startTLS(self.factory.contexts)
-        if verb == "QUIT":
-            self.transport.loseConnection()
-
-    def usual(self, verb: str) -> bytes:
-        if verb == "EHLO":
-            secure = hasattr(self.transport, "getPeerCertificate") and self.transport.TLS
-            words = [b"there", b"AUTH PLAIN LOGIN"] + ([] if secure else [b"STARTTLS"])
-            return b"\r\n".join([b"250-" + word for word in words[:-1]] + [b"250 " + words[-1]])
-        if verb == "DATA":
-            self.data = True
-        return {"STARTTLS": b"220 go", "DATA": b"354 go", "AUTH": b"235 ok", "QUIT": b"221 bye"}.get(
-            verb, b"250 ok"
-        )
-
-
-class Peers(ServerFactory):
-    noisy = False
-    protocol = Peer
-
-    def __init__(self, contexts: Any) -> None:
-        self.contexts = contexts
-        self.replies: dict[str, Any] = {}
-        self.said: list[list[bytes]] = []
-        self.hangs_up_at: str | None = None
 
 
 class Handing(TestCase):
