@@ -99,12 +99,14 @@ def _listening(host: str, text: str, port: str) -> str:
 
 
 class Endpoints(tuple[Endpoint, ...]):
-    """Places to listen, none twice; written with commas or on lines of their own."""
+    """Places to listen, none twice; written with commas or on lines of their own; `none` is nowhere."""
 
     kind: ClassVar[str] = "endpoints"
 
     @classmethod
     def parse(cls, text: str) -> Self:
+        if text.strip() == "none":
+            return cls()
         found = cls(Endpoint.parse(item) for item in split(text))
         if twice := repeated(endpoint for endpoint in found if endpoint.port or endpoint.path):
             raise ENDPOINT_TWICE.wrong(text=twice)
@@ -114,7 +116,7 @@ class Endpoints(tuple[Endpoint, ...]):
         return type(self)(endpoint.within(folder) for endpoint in self)
 
     def __str__(self) -> str:
-        return ", ".join(map(str, self))
+        return ", ".join(map(str, self)) or "none"
 
 
 class Networks(tuple[IPv4Network | IPv6Network, ...]):

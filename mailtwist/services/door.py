@@ -128,7 +128,7 @@ class Door(ServerFactory):
         self._connections = connections
         self._full = full
         self._trusted = trusted
-        self._clock = clock
+        self.clock = clock
         self._clients = clients
         self.closing = False
         self._empty: Deferred[None] = Deferred()
@@ -140,13 +140,13 @@ class Door(ServerFactory):
         address = plain(getattr(addr, "host", ""))
         if not self._lets_in(address):
             self._refusals.tell(NOT_ALLOWED, address)
-            return Refused(NOT_HERE, self._clock, self._leaving)
+            return Refused(NOT_HERE, self.clock, self._leaving)
         counted = not self._trusted.contains(address)
         if counted and not self._connections.enter(address):
             self._refusals.tell(TOO_MANY, address)
-            return Refused(self._full, self._clock, self._leaving)
+            return Refused(self._full, self.clock, self._leaving)
         guest = self._make()
-        guest.door, guest.factory, guest.clock = self, self, self._clock
+        guest.door, guest.factory, guest.clock = self, self, self.clock
         guest.address, guest.service, guest.counted = address, self.service, counted
         return cast(TwistedProtocol, guest)
 
@@ -166,7 +166,7 @@ class Door(ServerFactory):
         self.closing = True
         for guest in list(self.present):
             guest.finish()
-        late = self._clock.later(grace, self.abort)
+        late = self.clock.later(grace, self.abort)
         self._see_off(set())
         self._look()
         await self._empty
@@ -183,7 +183,7 @@ class Door(ServerFactory):
         for guest in leaving & self.present:
             guest.transport.abortConnection()
         gone = {guest for guest in self.present if guest.said_goodbye}
-        self._seeing_off = self._clock.later(PATIENCE_WITH_LEAVING, self._see_off, gone)
+        self._seeing_off = self.clock.later(PATIENCE_WITH_LEAVING, self._see_off, gone)
 
     def _look(self) -> None:
         if self.closing and not self.present and not self._empty.called:
@@ -191,8 +191,9 @@ class Door(ServerFactory):
 
 
 class Refused(TwistedProtocol):
-    """Hears one line and is gone, also when it does not listen.  One of many, `leaving`, is cut off: with TLS
-    nothing can be said before the handshake, and a flood must not hold what limits are there to save."""
+    """Hears one line, or nothing, and is gone, also when it does not listen.  One of many, `leaving`, is cut
+    off: with TLS nothing can be said before the handshake, and a flood must not hold what limits are there to
+    save."""
 
     transport: Any
 
@@ -203,7 +204,7 @@ class Refused(TwistedProtocol):
         self._cut: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        if len(self._leaving) >= MOST_REFUSED:
+        if len(self._leaving) >= MOST_REFUSED or not self._words:
             self.transport.abortConnection()
             return
         self._leaving.add(self)

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,9 +12,11 @@ from twisted.internet.interfaces import IListeningPort
 from mailtwist.config.network import Endpoints, Networks
 from mailtwist.kit.clock import Clock
 from mailtwist.services.door import Door, Visitor
+from mailtwist.services.hello import HelloDoor
 from mailtwist.services.listen import another, bind, serve, spoken
 from mailtwist.services.proxied import ProxyDoor
 from mailtwist.services.sockets import TlsFactory
+from mailtwist.tls.listener import Listener
 
 
 class MailService:
@@ -22,16 +24,24 @@ class MailService:
     `close_ports`, `finish`."""
 
     def __init__(
-        self, listen: Endpoints, door: Door, implicit_tls: Any = None, socket_mode: int | None = None
+        self,
+        listen: Endpoints,
+        door: Door,
+        implicit_tls: Listener | None = None,
+        socket_mode: int | None = None,
+        alpn: Sequence[bytes] = (),
     ) -> None:
-        """`implicit_tls` is the context factory of connections that begin with TLS, None when they do not;
-        `socket_mode` is for Unix sockets."""
+        """`implicit_tls` is for connections that begin with TLS, None when they do not; `socket_mode` is for
+        Unix sockets; `alpn` is what is spoken here, for a service of type alpn that leads here."""
         self._listen = listen
         self._socket_mode = socket_mode
+        self.alpn = tuple(alpn)
         self.door = door
         self._factory: Any = door
+        self._hearing: HelloDoor | None = None
         if implicit_tls is not None:
-            self._factory = TlsFactory(implicit_tls, False, door)
+            inner = TlsFactory(implicit_tls, False, door)
+            self._factory = self._hearing = HelloDoor(inner, implicit_tls, door.clock)
         self._introduced: ProxyDoor | None = None
         self._bound: list[socket.socket] = []
         self._queues: list[list[socket.socket]] = []
@@ -98,8 +108,9 @@ class MailService:
     async def finish(self, grace: float) -> None:
         """No new clients; those who are here have `grace` seconds."""
         await self.close_ports()
-        if self._introduced is not None:
-            self._introduced.cut()
+        for before in (self._introduced, self._hearing):
+            if before is not None:
+                before.cut()
         await self.door.finish(grace)
 
     async def stop(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from mailtwist.config.network import Endpoint, Endpoints, Networks
 from mailtwist.config.part import Assembly, installed
@@ -14,6 +14,7 @@ from mailtwist.services.door import Door, Visitor
 from mailtwist.services.limits import Connections
 from mailtwist.services.listen import CannotListen, bind
 from mailtwist.services.service import MailService
+from mailtwist.tls.listener import Answer, Policy
 
 Ports = tuple[int, int]
 """The well-known ones of a service: with STARTTLS, and with TLS from the start."""
@@ -23,9 +24,10 @@ Ports = tuple[int, int]
 class ServiceSettings:
     """The settings of every service."""
 
-    listen: Endpoints = setting(
-        Endpoints(),
-        words="Where to listen; by default the service's own port on all addresses.",
+    listen: Endpoints | None = setting(
+        None,
+        words="Where to listen; by default the service's own port on all addresses. `none`: it is reached"
+        " through a service of type alpn only.",
         example="127.0.0.1:1430, [::1]:1430",
     )
     tls: Annotated[str | None, PartName("tls")] = setting(
@@ -33,6 +35,25 @@ class ServiceSettings:
     )
     tls_mode: Literal["starttls", "implicit"] = setting(
         "starttls", words="Whether a connection asks for TLS, or begins with it."
+    )
+    sni_missing: Answer = setting(
+        "default",
+        words="What clients hear that ask for no server name, as QQ's and some of Outlook's do: the default"
+        " certificate, or that they are refused.",
+    )
+    sni_unknown: Answer = setting(
+        "default",
+        words="What clients hear that ask for a name of which no certificate is here: the same choice.",
+    )
+    alpn: Literal["strict", "lenient"] | None = setting(
+        None,
+        words="Whether clients that ask by ALPN for another protocol are refused. By default they are where"
+        " TLS begins the connection (rfc7301#3.2), but other mail servers never.",
+    )
+    session_tickets: bool | None = setting(
+        None,
+        words="Whether clients may resume a TLS session by a ticket, unless [tls:...] forbids it; by default"
+        " other mail servers may not: some of Microsoft's do not come back from it.",
     )
     connections: Annotated[int, AtLeast(1)] = setting(10_000, words="Connections in all.")
     connections_per_address: Annotated[int, AtLeast(1)] = setting(
@@ -54,7 +75,12 @@ class ServiceSettings:
         " there to here has to be safe.",
     )
 
+    between_servers: ClassVar[bool] = False
+    """Clients are other mail servers, which nobody can set up."""
+
     def __post_init__(self) -> None:
+        if self.between_servers and self.alpn == "strict":
+            raise ValueError("alpn: other mail servers come without it or with anything; leave it out")
         if any(network.prefixlen == 0 for network in self.proxy_protocol):
             raise ValueError(
                 "proxy_protocol: anybody could say that he is somebody else; write the proxies' own addresses"
@@ -68,6 +94,17 @@ class ServiceSettings:
     def implicit(self) -> bool:
         return self.tls_mode == "implicit"
 
+    @property
+    def policy(self) -> Policy:
+        """How hellos are answered."""
+        known = not self.between_servers
+        return Policy(
+            missing=self.sni_missing,
+            unknown=self.sni_unknown,
+            strict=(self.alpn == "strict") if self.alpn else (self.implicit and known),
+            tickets=known if self.session_tickets is None else self.session_tickets,
+        )
+
 
 def known(group: str, without: Names) -> Names:
     """`without`, all of which is installed in the group; ValueError says what is not."""
@@ -80,7 +117,9 @@ def known(group: str, without: Names) -> Names:
 
 def places(settings: ServiceSettings, ports: Ports) -> Endpoints:
     """Where to listen."""
-    return settings.listen or Endpoints([Endpoint("", ports[settings.implicit])])
+    if settings.listen is None:
+        return Endpoints([Endpoint("", ports[settings.implicit])])
+    return settings.listen
 
 
 def free(ports: Ports) -> Callable[[Any, Assembly], Awaitable[list[tuple[str, str]]]]:
@@ -115,9 +154,11 @@ def mail_service(
     """A service whose servers are of `kind`, each with `facts` as attributes; `full` is what one client too
     many hears.  `clients` are the networks that may connect, None is any; `socket_mode` says who may open its
     Unix sockets, None is who the umask says."""
-    contexts = None if settings.tls is None else assembly.part("tls", settings.tls)
-    implicit = contexts if settings.implicit else None
-    offered = None if settings.implicit else contexts
+    listener = None
+    if settings.tls is not None:
+        listener = assembly.part("tls", settings.tls).listener(settings.policy, assembly.name)
+    implicit = listener if settings.implicit else None
+    offered = None if settings.implicit else listener
 
     def make() -> Visitor:
         made = kind()
@@ -130,7 +171,7 @@ def mail_service(
     )
     allowed = None if clients is None else Networks((*clients, *assembly.trusted))
     door = Door(assembly.name, make, connections, full, assembly.trusted, assembly.clock, allowed)
-    service = MailService(places(settings, ports), door, implicit, socket_mode)
+    service = MailService(places(settings, ports), door, implicit, socket_mode, getattr(kind, "alpn", ()))
     if settings.proxy_protocol:
         service.stand_behind(
             settings.proxy_protocol, assembly.clock, settings.proxy_protocol_tls, settings.connections

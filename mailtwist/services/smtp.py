@@ -1,6 +1,7 @@
 """Mail from other servers: port 25, for our own domains, without a login."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mailtwist.config.part import Assembly, Part
 from mailtwist.delivery.pipeline import Rules
@@ -14,6 +15,8 @@ PORTS = (25, 465)
 @dataclass(frozen=True)
 class Settings(ReceivingSettings):
     """Mail from other servers: local recipients only, nobody can log in."""
+
+    between_servers: ClassVar[bool] = True
 
 
 def build(settings: Settings, assembly: Assembly) -> MailService:

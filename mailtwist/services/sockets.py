@@ -14,6 +14,8 @@ from twisted.python.failure import Failure
 
 from mailtwist.kit.sockets import Direct, unbuffered
 from mailtwist.protocols.proxy import Header, Place
+from mailtwist.tls.hello import Hearing, NotAHello
+from mailtwist.tls.listener import ALERT, Listener
 
 
 def seen(place: Place) -> IAddress:
@@ -52,6 +54,11 @@ class Prompt(Direct, tcp.Server):
         """Where the client connected to."""
         said = None if self.front is None else self.front.destination
         return super().getHost() if said is None else seen(said)  # type: ignore[no-untyped-call]
+
+    def startTLS(self, ctx: Any, normal: bool = True) -> None:
+        super().startTLS(ctx, normal)
+        if isinstance(ctx, Listener) and ctx.policy.rejects:
+            refusing(self.protocol, ctx)
 
     def startWriting(self) -> None:
         busy = self.dataBuffer or self._sending or self._file is not None
@@ -123,6 +130,29 @@ class Prompt(Direct, tcp.Server):
             return failed is None and not (self.dataBuffer or self._tempDataLen)
         finally:
             self._sending = False
+
+
+def refusing(tls: Any, listener: Listener) -> None:
+    """A connection that was in clear until now: its hello is heard before OpenSSL hears it."""
+    hearing = Hearing()
+
+    def received(data: bytes) -> None:
+        try:
+            hello = hearing.received(data)
+        except NotAHello:  # OpenSSL will say what it is
+            pass
+        else:
+            if hello is None:
+                return
+            if listener.refuses(hello, getattr(tls.getPeer(), "host", "")):
+                tls.dataReceived = lambda data: None
+                tls.transport.write(ALERT)
+                tls.transport.loseConnection()
+                return
+        del tls.dataReceived
+        tls.dataReceived(bytes(hearing.octets))
+
+    tls.dataReceived = received
 
 
 class Tls(BufferingTLSTransport):

@@ -28,7 +28,7 @@ class Built(SynchronousTestCase):
         stores = {"store": {"mail": store or MemoryStore(clock)}}
         assembly = OnePart(folder, clock=clock, parts=stores)
         service = part.build(Settings(store="mail", **settings), assembly)
-        return service._door.buildProtocol(None)
+        return service.door.buildProtocol(None)
 
     def told(self, **settings: Any) -> list[bytes]:
         server = self.served(**settings)

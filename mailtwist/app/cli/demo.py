@@ -191,7 +191,9 @@ async def _shown(totp: Any, person: Person, password: str) -> Shown:
 # -- the screen
 def _ports(config: Config) -> dict[str, int]:
     services = [section for section in config.sections if section.room == "service"]
-    return {service.name: next((place.port for place in service.settings.listen), 0) for service in services}
+    return {
+        service.name: next((place.port for place in service.settings.listen or ()), 0) for service in services
+    }
 
 
 def _screen(folder: Path, people: list[Shown], ports: dict[str, int]) -> str:

@@ -110,6 +110,6 @@ def _ports(config: Config, kind: str, implicit: bool | None) -> list[int]:
             continue
         settings = section.settings
         if implicit is None or settings.implicit == implicit:
-            listen: tuple[Endpoint, ...] = settings.listen
+            listen: tuple[Endpoint, ...] = settings.listen or ()
             found += [place.port for place in listen] or [PORTS[kind][settings.implicit]]
     return found

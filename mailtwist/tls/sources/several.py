@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from OpenSSL.SSL import Context
+
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.kit.events import Event
@@ -55,6 +57,15 @@ class Several(ServerContexts):
         self._together()
         for member in self._members:
             member.listen(self._follow)
+
+    @property
+    def proving(self) -> bool:
+        return super().proving or any(member.proving for member in self._members)
+
+    def proof(self, name: bytes) -> Context | None:
+        """Who orders a certificate for one of them knows nothing of us."""
+        shown = (one.proof(name) for one in (super(), *self._members))
+        return next((context for context in shown if context is not None), None)
 
     def _follow(self) -> None:
         try:
