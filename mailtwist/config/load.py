@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mailtwist.config.audit import AuditSettings
+from mailtwist.config.authority import AuthoritySettings
 from mailtwist.config.domain import DomainSettings, domain_name
 from mailtwist.config.fields import BrokenSettings
 from mailtwist.config.fill import Filled, fill, tell
@@ -51,6 +52,7 @@ ONCE: Mapping[str, type[Any]] = {
 NAMED: Mapping[str, tuple[type[Any], str]] = {
     "domain": (DomainSettings, "example.org"),
     "policy": (PolicySettings, "everybody"),
+    "authority": (AuthoritySettings, "internal"),
 }
 """Sections of which there may be many, all of one kind, each with a name; and a name for the manual."""
 Parts = Callable[[str], Mapping[str, EntryPoint]]
