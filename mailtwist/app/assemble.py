@@ -12,6 +12,7 @@ from mailtwist.kit.clock import Clock, process_clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.files import DiskFiles, Files
 from mailtwist.kit.threads import Threads
+from mailtwist.services.port80 import port_80
 
 if TYPE_CHECKING:
     from mailtwist.config.load import Config, Section
@@ -107,6 +108,7 @@ class Assembled:
         for section in sorted(self.config.sections, key=lambda s: s.room == "service"):
             self.part(section.room, section.name)
         self.one(the_telling)
+        self.one(port_80)
         if problems := self.only_for_one():
             raise BadConfig(problems)
 

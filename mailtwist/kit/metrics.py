@@ -8,7 +8,8 @@ Kind = Literal["counter", "gauge"]
 Labels = tuple[str, ...]
 
 MOST = 500
-"""Different values of the labels of one metric; what comes after them is counted together, as `OTHER`."""
+"""Different values of the labels of one metric.  What a counter has more is counted together, as `OTHER`; a
+gauge shows nothing of it."""
 
 OTHER = "other"
 LONGEST = 253
@@ -39,8 +40,10 @@ class Metric:
         self._values[key] = self._values.get(key, 0.0) + by
 
     def set(self, value: float, *labels: str) -> None:
-        """A gauge shows `value` from now on."""
-        self._values[self._key(labels)] = value
+        """A gauge shows `value` from now on, if there is room for these labels."""
+        key = self._key(labels)
+        if key != (OTHER,) * len(labels) or not labels:
+            self._values[key] = value
 
     def forget(self, *labels: str) -> None:
         """It shows nothing for these labels; without any, nothing at all."""

@@ -1,0 +1,96 @@
+"""A port for `[tls:...]` parts that prove their names by http-01, where no site of ours listens already."""
+
+from collections.abc import Iterator, Sequence
+
+from mailtwist.config.network import Endpoint, Endpoints
+from mailtwist.config.part import Assembly
+from mailtwist.kit.events import Event
+from mailtwist.kit.spawn import together
+from mailtwist.services.http import http_service
+from mailtwist.services.listen import CannotListen
+from mailtwist.services.service import MailService
+from mailtwist.services.settings import ServiceSettings
+from mailtwist.services.sites import the_sites
+from mailtwist.web.api import AnswersHttp
+from mailtwist.web.choosing import PROOFS, site
+
+BOUND = Event("web.port_bound", "authorities that ask for proofs by http-01 are answered on {places}")
+NOT_BOUND = Event(
+    "web.port_not_bound",
+    "{error}; authorities cannot ask for proofs by http-01 there, so that names have to be proved in another"
+    ' way; if somebody else listens there for good, write "http_listen = none" in [tls:...]',
+    "warn",
+)
+NEEDS_PAGE = (
+    '[service:{service}] listens on port {port}, where [tls:{source}] proves names; add "acme_challenge" to'
+    ' its pages, or write "http_listen = none" in [tls:{source}]'
+)
+
+
+class Port80:
+    """As many listeners as there are places; one that cannot be bound is told, and is no reason not to serve
+    mail."""
+
+    def __init__(self, listeners: Sequence[MailService]) -> None:
+        self._listeners = tuple(listeners)
+        self.bound: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> list[str]:
+        return [place for one in self._all() for place in one.places]
+
+    def _all(self) -> Iterator[MailService]:
+        return (self._listeners[index] for index in self.bound)
+
+    def bind(self, workers: int = 1) -> None:
+        for index, listener in enumerate(self._listeners):
+            try:
+                listener.bind(workers)
+            except CannotListen as error:
+                NOT_BOUND.log(error=str(error))
+            else:
+                self.bound += (index,)
+
+    def adopt(self, other: "Port80", worker: int) -> None:
+        self.bound = other.bound
+        for mine, its in zip(self._all(), other._all(), strict=True):
+            mine.adopt(its, worker)
+
+    def withdraw(self) -> None:
+        for listener in self._all():
+            listener.withdraw()
+
+    async def start(self) -> None:
+        for listener in self._all():
+            await listener.start()
+        if places := self.places:
+            BOUND.log(places=", ".join(places))
+
+    async def stop(self) -> None:
+        await together(*(listener.stop() for listener in self._all()))
+
+
+def port_80(assembly: Assembly) -> Port80:
+    """For all sources that want to be asked.  The services have been built."""
+    return Port80([_listener(place, assembly) for place in _wanted(assembly)])
+
+
+def _wanted(assembly: Assembly) -> Endpoints:
+    """Each place once, and none where a site of ours is.  ValueError when that site would know no proofs."""
+    sites = assembly.one(the_sites)
+    wanted: dict[Endpoint, None] = {}
+    for name, source in assembly.parts("tls").items():
+        for place in source.http_listen if isinstance(source, AnswersHttp) else ():
+            served = list(sites.on_port(place.port))
+            for one in served:
+                if all(page.name != PROOFS for page in one.site.pages):
+                    raise ValueError(NEEDS_PAGE.format(service=one.service, port=place.port, source=name))
+            if not served:
+                wanted[place] = None
+    return Endpoints(wanted)
+
+
+def _listener(place: Endpoint, assembly: Assembly) -> MailService:
+    """With the usual limits of a service."""
+    pages = site((PROOFS, "redirect"), assembly)
+    return http_service(ServiceSettings(listen=Endpoints([place])), assembly, pages)

@@ -1,0 +1,56 @@
+"""How long the certificates that are shown still last, for whoever collects metrics."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mailtwist.config.part import Assembly
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.metrics import Metric, gauged
+
+NOT_AFTER = Metric(
+    "tls_not_after",
+    "When the certificate that is shown for a name ends, in seconds since 1970; the earliest, if there are"
+    " several.",
+    "gauge",
+    ("section", "name"),
+)
+DAYS_LEFT = Metric(
+    "tls_days_left", "Days until the certificate that is shown for a name ends.", "gauge", ("section", "name")
+)
+DAY = 86400.0
+
+
+class Dates:
+    """Of all `[tls:...]` sections, as long as this has started."""
+
+    def __init__(self, sources: Mapping[str, Any], clock: Clock) -> None:
+        self._sources = sources
+        self._clock = clock
+        self._end: Callable[[], None] | None = None
+
+    async def start(self) -> None:
+        self._end = gauged(self.look)
+
+    async def stop(self) -> None:
+        if self._end is not None:
+            self._end()
+            self._end = None
+
+    def look(self) -> None:
+        """The gauges are right; of more names than they hold, those that end first are there."""
+        ends: dict[tuple[str, str], float] = {}
+        for section, source in self._sources.items():
+            for bundle in source.bundles:
+                for name in bundle.names:
+                    key = section, name
+                    ends[key] = min(bundle.not_after, ends.get(key, bundle.not_after))
+        NOT_AFTER.forget()
+        DAYS_LEFT.forget()
+        now = self._clock.now()
+        for key, end in sorted(ends.items(), key=lambda one: one[1]):
+            NOT_AFTER.set(end, *key)
+            DAYS_LEFT.set((end - now) / DAY, *key)
+
+
+def the_dates(assembly: Assembly) -> Dates:
+    return Dates(assembly.parts("tls"), assembly.clock)

@@ -1,0 +1,1 @@
+"""The pages that mailtwist brings, one file each."""

@@ -1,0 +1,66 @@
+"""`/metrics`: what Prometheus collects, for networks that may know it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from mailtwist.config.network import Networks
+from mailtwist.config.part import Assembly, Part
+from mailtwist.config.settings import setting
+from mailtwist.kit import metrics
+from mailtwist.web.api import Answer, Asked, Page, said
+from mailtwist.web.dates import the_dates
+
+NOT_FOR_YOU = said(403, "Metrics are not for your network.")
+KIND = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Counters and gauges in the format of Prometheus."""
+
+    clients: Networks = setting(
+        Networks.parse("127.0.0.0/8, ::1"),
+        words="Who may read them. Behind a proxy without a PROXY header everybody has the proxy's address.",
+    )
+
+
+class Told:
+    """`generate_latest` asks this for what there is."""
+
+    def collect(self) -> Iterator[Metric]:
+        for metric, values in metrics.read():
+            kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+            family = kind(f"mailtwist_{metric.id}", metric.words, labels=metric.labels)
+            for labels, value in sorted(values.items()):
+                family.add_metric(labels, value)
+            yield family
+
+
+def rendered() -> bytes:
+    """All metrics of this process, as text."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Told())
+    return bytes(generate_latest(registry))
+
+
+class Reading:
+    """For `clients`, and for those who come through a Unix socket, which has permissions of its own."""
+
+    def __init__(self, clients: Networks) -> None:
+        self._clients = clients
+
+    async def answer(self, asked: Asked) -> Answer:
+        if asked.address and not self._clients.contains(asked.address):
+            return NOT_FOR_YOU
+        return Answer(200, rendered(), KIND)
+
+
+def build(settings: Settings, assembly: Assembly) -> Page:
+    assembly.one(the_dates)
+    return Page("metrics", ("/metrics",), Reading(settings.clients).answer, quiet=True)
+
+
+part = Part(Settings, build)
