@@ -1,38 +1,18 @@
 """Questions to a provider of access tokens: a form goes there, a small JSON object comes back.  rfc6749#5"""
 
-import json
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from OpenSSL.SSL import Error as SSLError
-from twisted.internet import ssl
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, DNSLookupError
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
-from twisted.web.client import (
-    Agent,
-    HTTPConnectionPool,
-    RequestGenerationFailed,
-    ResponseDone,
-    ResponseFailed,
-)
-from twisted.web.http import PotentialDataLoss
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS
-from zope.interface import implementer
-
 from mailtwist.auth.api import LoginUnavailable
 from mailtwist.kit.clock import Clock
-from mailtwist.kit.spawn import started
+from mailtwist.tls.certificates import BadCertificate
+from mailtwist.tls.https import Answer, Https, NoAnswer, host_of
 
 LARGEST = 64 * 1024
 """Octets of an answer."""
-
-_FAILURES = (ConnectError, DNSLookupError, ResponseFailed, RequestGenerationFailed, SSLError, OSError)
 
 
 class ProviderAway(LoginUnavailable):
@@ -64,11 +44,11 @@ class Client:
         secret = {"client_secret": self._secret} if self._secret else {}
         return {"client_id": self._id, **secret}
 
-    def headers(self) -> dict[str, list[str]]:
+    def headers(self) -> dict[str, str]:
         if not (self._header and self._secret):
             return {}
         pair = f"{quote_plus(self._id)}:{quote_plus(self._secret)}"
-        return {"Authorization": [f"Basic {b64encode(pair.encode()).decode()}"]}
+        return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
     def hidden_in(self, words: str) -> str:
         """`words` without our secret, should they have it."""
@@ -115,146 +95,28 @@ class Asking:
     are certificates in PEM that its own is trusted by, in place of the system's."""
 
     def __init__(self, clock: Clock, time: float, roots: Path | None = None) -> None:
-        self._clock = clock
-        self._time = time
-        self._roots = roots
-        self._agent: Agent | None = None
+        self._https = Https(clock, seconds=time, largest=LARGEST, roots=roots, reuse=False, plain=True)
 
     async def ask(self, url: str, client: Client, fields: Mapping[str, str]) -> Provided:
         """`ProviderAway` when there is no answer in time, or none that makes sense."""
-        asking = started(self._ask(url, client, fields))
-        late = self._clock.later(self._time, asking.cancel)
-        try:
-            return await asking
-        except (CancelledError, *_FAILURES) as error:
-            if not late.active():
-                raise ProviderAway(f"{_host(url)} did not answer in {self._time:g} s") from None
-            if isinstance(error, CancelledError):  # nobody waits for it any more
-                raise
-            raise ProviderAway(f"{_host(url)}: {_why(error)}") from None
-        finally:
-            if late.active():
-                late.cancel()
-
-    async def _ask(self, url: str, client: Client, fields: Mapping[str, str]) -> Provided:
         form = urlencode({**fields, **client.fields()}).encode("ascii")
         headers = {
-            "Content-Type": ["application/x-www-form-urlencoded"],
-            "Accept": ["application/json"],
-            "User-Agent": ["mailtwist"],
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
             **client.headers(),
         }
-        response = await self._made().request(b"POST", url.encode("ascii"), Headers(headers), _Form(form))
-        return _provided(url, response.code, await _body(url, response))
-
-    def _made(self) -> Agent:
-        if self._agent is None:
-            from twisted.internet import reactor
-
-            pool = HTTPConnectionPool(reactor, persistent=False)
-            self._agent = Agent(reactor, _Trust(self._roots), self._time, pool=pool)
-        return self._agent
+        try:
+            return _provided(await self._https.ask("POST", url, headers, form))
+        except (NoAnswer, BadCertificate) as error:
+            raise ProviderAway(error.words) from None
 
 
-@implementer(IPolicyForHTTPS)
-class _Trust:
-    """The certificate has to be valid for the name."""
-
-    def __init__(self, roots: Path | None) -> None:
-        self._trusted: Any = ssl.platformTrust() if roots is None else _roots(roots)
-
-    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:
-        return ssl.optionsForClientTLS(
-            hostname.decode("ascii"),
-            trustRoot=self._trusted,
-            extraCertificateOptions={"raiseMinimumTo": ssl.TLSVersion.TLSv1_2},
-        )
-
-
-def _roots(path: Path) -> Any:
-    end = b"-----END CERTIFICATE-----"
-    pieces = path.read_bytes().split(end)[:-1]
-    return ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(piece + end) for piece in pieces])
-
-
-@implementer(IBodyProducer)
-class _Form:
-    def __init__(self, form: bytes) -> None:
-        self._form = form
-        self.length = len(form)
-
-    def startProducing(self, consumer: Any) -> Deferred[None]:
-        consumer.write(self._form)
-        done: Deferred[None] = Deferred()
-        done.callback(None)
-        return done
-
-    def pauseProducing(self) -> None:
-        """It is written at once."""
-
-    def resumeProducing(self) -> None:
-        """It is written at once."""
-
-    def stopProducing(self) -> None:
-        """It is written at once."""
-
-
-class _Body(Protocol):
-    """All of a body, unless that is too much."""
-
-    transport: Any
-
-    def __init__(self, done: Deferred[bytes]) -> None:
-        self._done = done
-        self._held = bytearray()
-
-    def dataReceived(self, data: bytes) -> None:
-        self._held += data
-        if len(self._held) > LARGEST and not self._done.called:
-            self.stop()
-            self._done.errback(OSError(f"its answer has more than {LARGEST} octets"))
-
-    def stop(self) -> None:
-        if self.transport is not None:
-            self.transport.abortConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._done.called:
-            return
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self._done.callback(bytes(self._held))
-        else:
-            self._done.errback(reason)
-
-
-async def _body(url: str, response: Any) -> bytes:
-    done: Deferred[bytes] = Deferred(lambda waiting: body.stop())
-    body = _Body(done)
-    response.deliverBody(body)
-    return await done
-
-
-def _provided(url: str, status: int, body: bytes) -> Provided:
+def _provided(answer: Answer) -> Provided:
     """Troubles on the way have HTML in them, or nothing."""
+    status, who = answer.status, host_of(answer.url)
     if status == 429 or status >= 500 or not (status == 200 or status >= 400):
-        raise ProviderAway(f"{_host(url)} answers {status}")
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
-        raise ProviderAway(f"{_host(url)} answers {status}, and not in JSON")
+        raise ProviderAway(f"{who} answers {status}")
+    told = answer.object()
+    if told is None:
+        raise ProviderAway(f"{who} answers {status}, and not in JSON")
     return Provided(status, told)
-
-
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0]
-
-
-def _why(error: Exception) -> str:
-    """Of several reasons the first: what OpenSSL said, say."""
-    reasons = getattr(error, "reasons", None)
-    if reasons:
-        inner = reasons[0].value
-        return _why(inner) if isinstance(inner, Exception) else type(inner).__name__
-    return f"{type(error).__name__}: {error}"[:300]

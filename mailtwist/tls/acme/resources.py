@@ -42,7 +42,7 @@ def directory(url: str, told: Told) -> Directory:
         revoke=told.url("revokeCert"),
         key_change=told.url("keyChange"),
         renewal=told.url("renewalInfo"),
-        terms=meta.page("termsOfService"),
+        terms=meta.shown("termsOfService"),
         website=meta.page("website"),
         caa=meta.texts("caaIdentities"),
         profiles=meta.words_by_name("profiles"),

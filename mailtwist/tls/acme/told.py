@@ -78,11 +78,15 @@ class Told:
             self.must_lead(name, value)
         return values
 
+    def shown(self, name: str) -> str:
+        """A text fit to be shown; '' when it is none."""
+        value = self._told.get(name)
+        return told_by(value, 500) if isinstance(value, str) else ""
+
     def page(self, name: str) -> str:
         """A URL for people to read, '' when it is none."""
-        value = self._told.get(name)
-        shown = told_by(value, 500) if isinstance(value, str) else ""
-        return shown if shown == value and shown.startswith(("https://", "http://")) else ""
+        shown = self.shown(name)
+        return shown if shown == self._told.get(name) and shown.startswith(("https://", "http://")) else ""
 
     def texts(self, name: str) -> tuple[str, ...]:
         values = self._told.get(name, [])
