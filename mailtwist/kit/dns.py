@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 import dns.name
 from dns.name import Name
-from twisted.internet.defer import CancelledError
 
 from mailtwist.kit.clock import Clock, process_clock
 from mailtwist.kit.dns_records import Answer, Caa, Mx, Server, Tlsa, labels
 from mailtwist.kit.dns_wire import NoAnswer, Reply, asked, resolved, system_servers
-from mailtwist.kit.spawn import started, together
+from mailtwist.kit.spawn import together
 from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
+from mailtwist.kit.within import TooLate, within
 
 T = TypeVar("T")
 
@@ -123,12 +123,13 @@ class Dns:
         return answer
 
     # -- from the servers of the zone
-    async def zone(self, name: str) -> str:
-        """The zone in which `name` is, or would be."""
+    async def zone(self, name: str, servers: Sequence[Server] = ()) -> str:
+        """The zone in which `name` is, or would be; as `servers` know it, if they are told, and not what the
+        resolvers see."""
         above = labels(name) or []
         for at in range(len(above)):
             candidate = _joined(above[at:])
-            reply = await self._reply(candidate, "SOA", _name(above[at:]))
+            reply = await self._reply(candidate, "SOA", _name(above[at:]), servers)
             if reply.found.answer is not None and not reply.found.cnames:
                 return candidate
         raise DnsAway(name, "SOA", "no zone has it")
@@ -190,35 +191,22 @@ class Dns:
             tuple(host(rrset[0].target) for rrset in found.cnames),
         )
 
-    async def _reply(self, name: str, kind: str, wire: Name) -> Reply:
-        return await self._in_thread(name, kind, self._resolve, wire, kind)
+    async def _reply(self, name: str, kind: str, wire: Name, servers: Sequence[Server] = ()) -> Reply:
+        return await self._in_thread(name, kind, self._resolve, wire, kind, servers)
 
-    def _resolve(self, name: Name, kind: str) -> Reply:
+    def _resolve(self, name: Name, kind: str, servers: Sequence[Server]) -> Reply:
         """In a thread."""
-        servers = self._servers or system_servers(self._port)
-        return resolved(servers, name, kind, self._timeout, self._trust_ad)
+        chosen = servers or self._servers or system_servers(self._port)
+        return resolved(chosen, name, kind, self._timeout, self._trust_ad)
 
     async def _in_thread(self, name: str, kind: str, ask: Callable[..., Reply], *args: Any) -> Reply:
-        late = False
-
-        def too_late() -> None:
-            nonlocal late
-            late = True
-            work.cancel()
-
-        work = started(self._threads.run(ask, *args))
-        timer = self._clock.later(self._timeout + IN_LINE, too_late)
         try:
-            return await work
+            work = self._threads.run(ask, *args)
+            return await within(self._clock, self._timeout + IN_LINE, work)
         except NoAnswer as error:
             raise DnsAway(name, kind, error.why, error.bogus) from None
-        except CancelledError:
-            if not late:
-                raise
+        except TooLate:
             raise DnsAway(name, kind, "too many questions at once") from None
-        finally:
-            if timer.active():
-                timer.cancel()
 
 
 def host(name: Name) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from hashlib import sha256
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import DeferredLock
 
 from mailtwist.config.dns import the_dns
 from mailtwist.kit.clock import Clock
@@ -13,6 +13,7 @@ from mailtwist.kit.dns import Dns, DnsAway, Served
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import uninterrupted
 from mailtwist.kit.trouble import Trouble
+from mailtwist.kit.within import pause
 from mailtwist.tls.acme.api import Challenge, Kind, Store
 from mailtwist.tls.acme.held import Held
 from mailtwist.tls.dns.api import NotPublished, Propagation, Publisher
@@ -94,16 +95,20 @@ class Dns01:
         what is removed afterwards is removed."""
         lock = self._locks.setdefault(target, DeferredLock())
 
-        async def in_turn() -> None:
+        async def in_turn() -> Trouble | None:
             await lock.acquire()
             try:
                 await change
+                return None
+            except Trouble as trouble:
+                return trouble
             finally:
                 lock.release()
                 if not lock.locked:
                     self._locks.pop(target, None)
 
-        await uninterrupted(in_turn())
+        if (trouble := await uninterrupted(in_turn())) is not None:
+            raise trouble
 
     async def _add(self, publisher: Publisher, target: str, value: str) -> None:
         """It is remembered first: who dies now is cleaned up after."""
@@ -133,16 +138,16 @@ class Dns01:
     async def _there(self, name: str, value: str, when: Propagation) -> None:
         """Whoever the authority asks has it.  `NotPublished` when that takes too long."""
         until = self._clock.seconds() + when.most
-        pause = FIRST
+        step = FIRST
         while missing := await self._missing(name, value, when):
-            if self._clock.seconds() + pause > until:
+            if self._clock.seconds() + step > until:
                 raise NotPublished(
                     f"the TXT record of {name} is not there after {when.most:.0f} s: {missing}"
                 )
-            await self._pause(pause)
-            pause = min(2 * pause, LONGEST)
+            await pause(self._clock, step)
+            step = min(2 * step, LONGEST)
         if when.besides:
-            await self._pause(when.besides)
+            await pause(self._clock, when.besides)
 
     async def _missing(self, name: str, value: str, when: Propagation) -> str:
         """Where it is not; '' when it is everywhere."""
@@ -154,15 +159,6 @@ class Dns01:
             return ""
         except DnsAway as away:
             return away.detail
-
-    async def _pause(self, seconds: float) -> None:
-        over: Deferred[None] = Deferred()
-        call = self._clock.later(seconds, over.callback, None)
-        try:
-            await over
-        finally:
-            if call.active():
-                call.cancel()
 
 
 def value_of(key_authorization: str) -> str:
