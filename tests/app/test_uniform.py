@@ -132,7 +132,7 @@ class UniformTests(TestCase):
     def say(self, service: str, *lines: bytes, address: str = "127.0.0.1") -> StringTransport:
         """A new client that says this, each line behind the answer to the one before."""
         transport = StringTransport(peerAddress=IPv4Address("TCP", address, 50000))
-        guest = self.house.part("service", service)._door.buildProtocol(transport.getPeer())
+        guest = self.house.part("service", service).door.buildProtocol(transport.getPeer())
         guest.makeConnection(transport)
         self.guests.append(guest)
         for line in lines:
