@@ -2,8 +2,10 @@
 
 import atexit
 import json
+import shlex
 import shutil
 import ssl
+import sys
 import tempfile
 import urllib.request
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from tests.backends.certificates import certificate
 from tests.backends.processes import Program
 from tests.backends.server import answers
 from tests.peers.programs import free_ports, program
+from tests.tls.acme import hook
 from tests.tls.acme.chains import verified
 
 NINETY_DAYS = 90 * 86400
@@ -38,6 +41,11 @@ class Zones:
         ]
         self._program = Program(words, self.folder / "log")
         self._texts: dict[str, list[str]] = {}
+
+    @property
+    def hook(self) -> str:
+        """The command of an exec hook that writes here."""
+        return shlex.join([sys.executable, "-P", hook.__file__, self.url, str(self.folder)])
 
     def start(self) -> None:
         self._program.begin()
