@@ -19,7 +19,7 @@ from twisted.internet.error import (
     DNSLookupError,
 )
 from twisted.python.failure import Failure
-from twisted.web._newclient import ParseError
+from twisted.web._newclient import ParseError, RequestNotSent
 from twisted.web.client import (
     Agent,
     PartialDownloadError,
@@ -46,7 +46,10 @@ LARGEST = 64 * 1024
 LONGEST = 2048
 """Octets of a URL."""
 
-_FAILURES = (ConnectError, DNSLookupError, ResponseFailed, RequestGenerationFailed, SSL.Error, OSError)
+_FAILURES = (
+    *(ConnectError, DNSLookupError, SSL.Error, OSError),
+    *(ResponseFailed, RequestGenerationFailed, RequestTransmissionFailed, RequestNotSent),
+)
 _LOST = (ConnectionLost, ConnectionDone, ConnectionAborted)
 
 
@@ -151,7 +154,7 @@ class Https:
             if not left:
                 raise NoAnswer(f"{host_of(url)} redirects, more than {redirects} times in all")
             left -= 1
-            url = urljoin(url, answer.header("location"))
+            url = _joined(url, answer.header("location"))
 
     def _fit(self, url: str) -> str:
         """`url`, which may be anybody's."""
@@ -264,9 +267,10 @@ def _called_off(error: BaseException) -> bool:
 
 def _lost(error: BaseException) -> bool:
     """Before anything of an answer came."""
-    return isinstance(error, ResponseNeverReceived | RequestTransmissionFailed) and any(
-        isinstance(one, _LOST) for one in _reasons(error)
-    )
+    if isinstance(error, RequestNotSent):
+        return True
+    silent = isinstance(error, ResponseNeverReceived | RequestTransmissionFailed)
+    return silent and any(isinstance(one, _LOST) for one in _reasons(error))
 
 
 def _why(error: BaseException, host: str) -> str:
@@ -290,6 +294,14 @@ _WORDS: tuple[tuple[Any, str], ...] = (
     (ConnectionRefusedError, "it refuses connections"),
     (ParseError, "what answers there does not speak HTTP"),
 )
+
+
+def _joined(url: str, location: str) -> str:
+    """'' when that is no URL at all."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""
 
 
 def _plain(url: str) -> bool:
