@@ -1,9 +1,9 @@
-# make run   the demo host on loopback ports          make test   everything, with real peers
+# make run   the demo host on loopback ports          make test   everything, with real peers (TESTS=tests.x: these)
 # make check the gates: style, types, imports, news   make soak   the long loops
 
 PYTHON ?= python3
 VENV ?= .venv
-TESTS ?= tests
+TESTS ?=
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml README.rst $(shell find mailtwist twisted tap-examples -name '*.py' -o -name '*.ini')
 
@@ -13,7 +13,7 @@ run: $(BIN)/.run
 	$(BIN)/mailtwist demo
 
 test: $(BIN)/.dev metadata peers
-	PYTHONPATH=. $(BIN)/python -m twisted.trial --temp-directory=_trial_temp $(TESTS)
+	PYTHONPATH=. $(BIN)/python .ci/parts.py $(TESTS)
 
 check: $(BIN)/.dev metadata
 	$(BIN)/ruff format --check .

@@ -1,13 +1,13 @@
 """A gateway that is told to hand mail on to itself notices it, and goes on serving."""
 
 import smtplib
-import socket
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.gateway.dial import HOPS
 from mailtwist.testing.server import RunningServer
+from tests.peers.programs import free_ports
 
 INI = """\
 [server]
@@ -25,19 +25,13 @@ smtp = {port} plain
 """
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        port: int = bound.getsockname()[1]
-        return port
-
-
 class LoopTests(SynchronousTestCase):
     timeout = 120
 
     workers = 1
 
     def served(self) -> RunningServer:
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         ini = INI.format(port=self.port, workers=self.workers)
         server = RunningServer(Path(self.mktemp()), ini).start()
         self.addCleanup(server.stop)

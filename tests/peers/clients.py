@@ -1,8 +1,11 @@
 """Mail programs, each run once: what an ordinary user's configuration makes of a mailbox of ours."""
 
 import contextlib
+import fcntl
+import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,14 +132,16 @@ poll {login.host} service {login.ports[protocol + "s"]} protocol {protocol}
 """
     )
     config.chmod(0o600)
-    run(
-        "fetchmail",
-        "-f",
-        config,
-        "--nodetach",
-        env={"HOME": str(folder), "FETCHMAILHOME": str(folder)},
-        ok=ok,
-    )
+    with (Path(tempfile.gettempdir()) / f"mailtwist-fetchmail-{os.getuid()}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # it refuses to be there twice for one user of the system
+        run(
+            "fetchmail",
+            "-f",
+            config,
+            "--nodetach",
+            env={"HOME": str(folder), "FETCHMAILHOME": str(folder)},
+            ok=ok,
+        )
     return [f.read_bytes() for f in out.iterdir()]
 
 

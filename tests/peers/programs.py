@@ -1,23 +1,28 @@
 """Programs the tests need: found, or skipped visibly, or (with CI=true) a failure."""
 
 import contextlib
+import fcntl
 import os
 import pty
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import termios
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import cycle
 from pathlib import Path
-from random import SystemRandom
 from typing import Any, NoReturn
 from unittest import SkipTest
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-LASTING = (10_000, 32_000)
+LASTING = (10_000, 28_000)
 """Below what the kernel takes for outgoing connections."""
+EACH = 500
+"""So many are for each process."""
 
 
 def absent(said: str) -> NoReturn:
@@ -93,14 +98,30 @@ def run_in_terminal(*command: str | Path, env: dict[str, str], timeout: float = 
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, on any loopback address, and that the kernel gives to no outgoing connection:
-    a server that was stopped finds them free again."""
+    """Ports nobody listens on, on any loopback address, that the kernel gives to no outgoing connection, and
+    this function to no other process: a server that was stopped finds them free again."""
     held: list[socket.socket] = []
-    dice = SystemRandom()
+    ports = _ours()
     while len(held) < count:
         with contextlib.suppress(OSError):
-            held.append(socket.create_server(("127.0.0.1", dice.randrange(*LASTING))))
-    ports = [s.getsockname()[1] for s in held]
+            held.append(socket.create_server(("127.0.0.1", next(ports))))
+    found = [s.getsockname()[1] for s in held]
     for s in held:
         s.close()
-    return ports
+    return found
+
+
+@cache
+def _ours() -> Iterator[int]:
+    """The ports of this process, round and round: those whose file it has locked as long as it lives."""
+    folder = Path(tempfile.gettempdir()) / f"mailtwist-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    for first in range(*LASTING, EACH):
+        file = os.open(folder / str(first), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+        else:
+            return cycle(range(first, first + EACH))
+    raise AssertionError(f"so many processes run tests that no ports are left for this one: {folder}")

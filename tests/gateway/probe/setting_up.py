@@ -6,17 +6,22 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from random import SystemRandom
 
 from mailtwist.testing.server import COMMAND, RunningServer, import_path
 from tests.backends.server import Server
 from tests.gateway.probe.looking import KINDS
+from tests.peers.programs import LASTING
 
 USUAL = (143, 993, 110, 995, 587, 465, 4190, 25, 24)
 
 
 def free_plus() -> int:
-    """What can be added to all usual ports so that nobody listens there."""
-    for plus in range(20_000 + os.getpid() % 20_000, 60_000, 17):
+    """What can be added to all usual ports so that nobody listens there: above those of `free_ports` and
+    below those of outgoing connections."""
+    choices = list(range(LASTING[1], 32_768 - max(USUAL), 5))
+    SystemRandom().shuffle(choices)
+    for plus in choices:
         if all(_free(plus + port) for port in USUAL):
             return plus
     raise AssertionError("no free ports")
