@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
 
 
-@implementer(ITCPTransport, ITLSTransport)
+@implementer(ITCPTransport, ITLSTransport, IPushProducer)
 class Wire:
     """The transport of `protocol`, and the peer's end of it.
 

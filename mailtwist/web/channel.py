@@ -117,6 +117,7 @@ class Channel(http.HTTPChannel):
         self._count = self._held = self._written = 0
         self._late: IDelayedCall | None = None
         self._work: Deferred[Any] | None = None
+        self._untaken: Exchange | None = None
 
     # -- its life
     def connectionMade(self) -> None:
@@ -156,7 +157,9 @@ class Channel(http.HTTPChannel):
             self._late.cancel()
 
     def _too_slow(self) -> None:
-        if self.requests or self._buffer:
+        if self._untaken is not None:
+            self.transport.abortConnection()
+        elif self.requests or self._buffer:
             self._refuse(TOO_SLOW)
         else:
             self._leave()
@@ -266,9 +269,23 @@ class Channel(http.HTTPChannel):
         self._tell(LOOKED_AT if quiet else ANSWERED, exchange, answer)
         self._write(answer, exchange.name)
         self._wait(HEAD_TIME + self._written / SLOWEST, self._too_slow)
-        self._held = 0
         exchange.finished = 1
-        self.requestDone(exchange)
+        if self._waitingForTransport and self.persistent:
+            self._untaken = exchange
+        else:
+            self.requestDone(exchange)
+
+    def requestDone(self, request: http.Request) -> None:
+        """The next one, or the end."""
+        self._held = 0
+        super().requestDone(request)
+
+    def resumeProducing(self) -> None:
+        """The client has taken what was written: before that it is not asked what else it wants."""
+        super().resumeProducing()
+        if self._untaken is not None:
+            exchange, self._untaken = self._untaken, None
+            self.requestDone(exchange)
 
     def _refuse(self, answer: Answer) -> None:
         """The last answer.  For a while the rest is thrown away, so that the client can read why."""
