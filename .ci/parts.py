@@ -21,7 +21,7 @@ PARTS: tuple[tuple[str, ...], ...] = (
     (
         *("app", "auth", "config", "delivery", "docs", "kit", "mail", "process", "protocols", "services"),
         *("soak", "state", "store", "test_ci", "test_house", "test_imports", "test_wheel", "testing"),
-        *("third_party", "tls"),
+        *("third_party", "tls", "web"),
     ),
 )
 """What is below tests/, in parts that take about equally long.  What is in none is run with the last."""

@@ -1,16 +1,13 @@
 """`/.well-known/acme-challenge/`: an authority sees here that a name is ours.  rfc8555#8.3"""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailtwist.config.part import Assembly, Part
 from mailtwist.kit.trouble import Trouble
+from mailtwist.tls.acme.http01 import FOLDER, token_in
 from mailtwist.web.api import Answer, AnswersHttp, Asked, Page
 from mailtwist.web.site import NOT_HERE
-
-PATH = "/.well-known/acme-challenge/"
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 @dataclass(frozen=True)
@@ -26,8 +23,8 @@ class Proofs:
         self._sources = sources
 
     async def answer(self, asked: Asked) -> Answer:
-        token = asked.path.removeprefix(PATH)
-        if not _TOKEN.fullmatch(token):
+        token = token_in(asked.path)
+        if token is None:
             return NOT_HERE
         trouble: Trouble | None = None
         for source in self._sources:
@@ -45,7 +42,7 @@ class Proofs:
 
 def build(settings: Settings, assembly: Assembly) -> Page:
     sources = [part for part in assembly.parts("tls").values() if isinstance(part, AnswersHttp)]
-    return Page("acme_challenge", (PATH,), Proofs(sources).answer)
+    return Page("acme_challenge", (FOLDER,), Proofs(sources).answer)
 
 
 part = Part(Settings, build)
