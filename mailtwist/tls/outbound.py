@@ -16,7 +16,7 @@ from zope.interface import implementer
 from mailtwist.kit.trouble import Trouble
 from mailtwist.tls.certificates import BadCertificate, Bundle, read_bundle, read_certificates
 from mailtwist.tls.names import server_name
-from mailtwist.tls.verdict import Finding, Objection, Shown, by_chain, by_name, by_pins
+from mailtwist.tls.verdict import Finding, Objection, Shown, by_chain, by_name, by_pins, safe
 
 # Servers of ten years ago are served, too: forward secrecy always (rfc9325#4.1), AEAD where there is.
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES"
@@ -102,11 +102,14 @@ class Outbound:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Towards:
-    """One host.  `judge` and `found` look at a connection whose handshake is over."""
+    """One host, which is asked for by its name (SNI) unless it is `nameless`.  `judge`, `found` and `shown`
+    look at a connection whose handshake is over; one of them, once."""
 
-    def __init__(self, outbound: Outbound, host: str) -> None:
+    def __init__(self, outbound: Outbound, host: str, *, nameless: bool = False) -> None:
         self._outbound = outbound
         self.host, self._asks = _spelled(host)
+        if nameless:
+            self._asks = False
 
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         connection = self._outbound.connection()
@@ -136,6 +139,7 @@ class Towards:
             self.host if self._asks else "",
             connection.get_protocol_version_name(),
             connection.get_cipher_name() or "",
+            safe(connection.get_alpn_proto_negotiated().decode("latin-1")),
             () if leaf is None else (leaf, *_behind(connection)),
             tuple(objections),
             unreadable,

@@ -62,11 +62,13 @@ class Objection:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a server has shown in a handshake.  `chain` begins with its own certificate; it is empty where
-    nothing could be read, and `unreadable` says why.  `name` is what it was asked for, "" when it was not."""
+    nothing could be read, and `unreadable` says why.  `name` is what it was asked for, "" when it was not;
+    `alpn` what it has chosen of what it was offered."""
 
     name: str = ""
     version: str = ""
     cipher: str = ""
+    alpn: str = ""
     chain: tuple[x509.Certificate, ...] = ()
     objections: tuple[Objection, ...] = ()
     unreadable: Finding | None = None

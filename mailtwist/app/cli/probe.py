@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from mailtwist.app.assemble import CannotAssemble
+from mailtwist.app.cli import probe_mx, probe_sni
 from mailtwist.app.cli.answer import print_json
 from mailtwist.app.cli.command import BAD_CONFIG, FAILED, Command
 from mailtwist.app.cli.inside import CannotDo
@@ -51,19 +52,22 @@ UNPRIVILEGED = 10_000
 # -- what can be said on the command line
 def arguments(parser: ArgumentParser) -> None:
     words = parser.add_subparsers(dest="word", required=True, metavar="WORD")
-    backend = words.add_parser("backend", help="a server that a gateway could stand in front of")
-    of_the_server(backend)
-    of_the_config(backend)
-    backend.add_argument("--json", action="store_true", help="answer in JSON")
-    backend.add_argument(
+    probe_mx.arguments(words)
+    probe_sni.arguments(words)
+    server = words.add_parser("backend", help="a server that a gateway could stand in front of")
+    server.set_defaults(work=backend)
+    of_the_server(server)
+    of_the_config(server)
+    server.add_argument("--json", action="store_true", help="answer in JSON")
+    server.add_argument(
         "--user", metavar="NAME", default="", help="log in there, too; the password is asked for"
     )
-    backend.add_argument(
+    server.add_argument(
         "--password-stdin", action="store_true", help="read that password from the first line of stdin"
     )
-    backend.add_argument("--write", metavar="FILE", type=Path, help="write a config for a gateway")
-    backend.add_argument("--force", action="store_true", help="also over a file that is there")
-    backend.add_argument("--config-only", action="store_true", help="print that config, and nothing else")
+    server.add_argument("--write", metavar="FILE", type=Path, help="write a config for a gateway")
+    server.add_argument("--force", action="store_true", help="also over a file that is there")
+    server.add_argument("--config-only", action="store_true", help="print that config, and nothing else")
 
 
 def of_the_server(parser: ArgumentParser) -> None:
@@ -292,9 +296,12 @@ async def status_of(work: Callable[[Namespace], Awaitable[int]], chosen: Namespa
 
 
 def run(chosen: Namespace) -> int:
-    return run_alone(backend, chosen)
+    return run_alone(chosen.work, chosen)
 
 
 command = Command(
-    "looks at a mail server, and writes a gateway's config for it", run, arguments, needs_config=False
+    "looks at mail servers: TLS, certificates, and what a gateway's config for one is",
+    run,
+    arguments,
+    needs_config=False,
 )

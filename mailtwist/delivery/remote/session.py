@@ -5,11 +5,7 @@ the same one later, can be asked instead."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from math import inf
 
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.connecting import connected
@@ -18,7 +14,8 @@ from mailtwist.protocols.client import Call, NotAnswered
 from mailtwist.protocols.dialogue import NotServed, Offer
 from mailtwist.protocols.smtp.answers import answer
 from mailtwist.protocols.smtp.dialogue import greeted, hello
-from mailtwist.tls.outbound import Outbound, Towards
+from mailtwist.tls.looking import Looking
+from mailtwist.tls.outbound import Outbound
 from mailtwist.tls.policy import (
     NOT_OFFERED,
     Note,
@@ -56,14 +53,15 @@ class There:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """How we come: the name that we say in EHLO, TLS, and how many seconds a connection, and then each
-    answer, may take (rfc5321#4.5.3.2.1 has five minutes for the greeting)."""
+    """How we come: the name that we say in EHLO, TLS, and how many seconds a connection, then each answer,
+    and all up to MAIL may take (rfc5321#4.5.3.2.1 has five minutes for the greeting)."""
 
     hostname: str
     outbound: Outbound
     clock: Clock
     connect_time: float = 30.0
     answer_time: float = 300.0
+    opening_time: float = 900.0
 
 
 @dataclass(slots=True)
@@ -140,12 +138,14 @@ class _Opening:
         call = Call(str(there), ours.clock, ours.answer_time)
         await connected(call, there.address, there.port, ours.connect_time)
         try:
+            call.until = ours.clock.seconds() + ours.opening_time
             self._from = call.transport.getHost().host
             shown, offers = await self._introduced(call)
             record = self.judged(self._seen(offers, shown))
         except BaseException:
             call.abort()
             raise
+        call.until = inf
         session = RemoteSession(there, call, offers, record)
         if record.refusing:
             await session.quit()
@@ -189,7 +189,7 @@ class _Opening:
         return False
 
     async def _handshake(self, call: Call) -> Shown:
-        looking = _Looking(self._towards)
+        looking = Looking(self._towards)
         try:
             await call.start_tls(looking)
         except NotAnswered as failed:
@@ -216,21 +216,3 @@ class _Opening:
     def _seen(self, offers: Sequence[str], shown: Shown | None, lacks: Finding | None = None) -> Seen:
         there, lacks = self._there, lacks or self.lacks
         return Seen(self._host, there.address, there.port, self._from, tuple(offers), shown, lacks)
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _Looking:
-    """For `Call.start_tls`: nothing is refused there, as it is the policies who judge."""
-
-    def __init__(self, towards: Towards) -> None:
-        self._towards = towards
-        self.shown: Shown | None = None
-
-    def clientConnectionForTLS(self, protocol: Any) -> Any:
-        return self._towards.clientConnectionForTLS(protocol)
-
-    def judge(self, connection: Any) -> None:
-        self.shown = self._towards.shown(connection)
-
-    def explain(self, reason: Failure) -> str:
-        return self._towards.explain(reason)

@@ -32,6 +32,7 @@ class Certificate:
 
     names: tuple[str, ...] = ()
     issuer: str = ""
+    begins: datetime | None = None
     expires: datetime | None = None
     pin: str = ""
     findings: tuple[Finding, ...] = ()

@@ -1,6 +1,7 @@
 """Connections that are made to find out: they remember how they were greeted, and refuse no certificate."""
 
 import re
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -72,17 +73,22 @@ def _shown(connection: SSL.Connection, findings: list[Finding]) -> Certificate:
     shown = connection.get_peer_certificate()
     try:
         assert shown is not None
-        leaf = shown.to_cryptography()
-        return Certificate(
-            names=tuple(safe(name) for name in _names(leaf)[:MOST_NAMES]),
-            issuer=safe(leaf.issuer.rfc4514_string()),
-            expires=leaf.not_valid_after_utc,
-            pin=spelled(pin_of(leaf)),
-            findings=tuple(findings),
-        )
+        return described(shown.to_cryptography(), findings)
     except Exception:  # none, damaged, or of a kind that nobody knows: the findings say so
         words = Finding("validation-failure", "the certificate cannot be read")
         return Certificate(findings=tuple(findings) or (words,))
+
+
+def described(leaf: x509.Certificate, findings: Iterable[Finding]) -> Certificate:
+    """In words that are fit for a terminal.  Any exception for one that is damaged."""
+    return Certificate(
+        names=tuple(safe(name) for name in _names(leaf)[:MOST_NAMES]),
+        issuer=safe(leaf.issuer.rfc4514_string()),
+        begins=leaf.not_valid_before_utc,
+        expires=leaf.not_valid_after_utc,
+        pin=spelled(pin_of(leaf)),
+        findings=tuple(findings),
+    )
 
 
 def _names(leaf: x509.Certificate) -> list[str]:
