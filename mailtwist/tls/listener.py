@@ -36,7 +36,8 @@ _NONE_OF_OURS = [("", "", "no application protocol in common")]
 class Policy:
     """`missing` and `unknown`: what those hear who ask for no name, or for one that is not here.  `strict`:
     who offers protocols and none of ours is refused, as rfc7301#3.2 wants it; otherwise he is served.
-    `tickets`: clients may resume a session by a ticket."""
+    `tickets`: clients may resume a session by a ticket.  In TLS 1.3 OpenSSL sends some all the same; then
+    they resume nothing."""
 
     missing: Answer = "default"
     unknown: Answer = "default"

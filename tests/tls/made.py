@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mailtwist.testing.clock import BEGIN
@@ -21,6 +21,8 @@ YESTERDAY = datetime.now(UTC) - timedelta(1)
 def new_key(kind: str = "EC") -> Any:
     if kind.startswith("RSA"):
         return rsa.generate_private_key(public_exponent=65537, key_size=int(kind[3:] or 2048))
+    if kind == "Ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
     return ec.generate_private_key(ec.SECP256R1())
 
 
