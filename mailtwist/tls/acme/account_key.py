@@ -1,6 +1,7 @@
 """The key that is an account: it signs requests, and challenges show that it is ours.  rfc8555#6.2"""
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from functools import cached_property
@@ -83,6 +84,7 @@ class AccountKey:
         return f"<AccountKey {self._algorithm.name} {self.thumbprint[:8]}...>"
 
 
+_BASE64 = re.compile(r"[A-Za-z0-9_-]+")
 _CURVES: Mapping[str, Any] = {"secp256r1": ES256, "secp384r1": ES384}
 
 
@@ -94,7 +96,7 @@ def bound(jwk: Mapping[str, str], kid: str, secret: str, url: str) -> dict[str, 
         octets = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         octets = b""
-    if not octets:
+    if not octets or not _BASE64.fullmatch(text):
         raise ValueError("`eab_key` is not in base64; write it as the authority gives it")
     header = {"alg": "HS256", "kid": kid, "url": url}
     told: dict[str, str] = json.loads(_flattened(header, _json(jwk), lambda said: HS256.sign(octets, said)))
