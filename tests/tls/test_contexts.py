@@ -29,7 +29,7 @@ def contexts(*bundles, **how) -> ServerContexts:
     return made
 
 
-class _Raw(ClientFactory):
+class Raw(ClientFactory):
     noisy = False
 
     def __init__(self, said: bytes) -> None:
@@ -39,7 +39,7 @@ class _Raw(ClientFactory):
     def buildProtocol(self, address: object) -> Protocol:
         outer = self
 
-        class Raw(Protocol):
+        class Saying(Protocol):
             heard = b""
 
             def connectionMade(self) -> None:
@@ -51,7 +51,7 @@ class _Raw(ClientFactory):
             def connectionLost(self, reason: object) -> None:
                 outer.answer.callback(self.heard)
 
-        return Raw()
+        return Saying()
 
 
 class OverLoopback(TestCase):
@@ -124,7 +124,7 @@ class Names(OverLoopback):
         self.assertRaises(SSL.WantReadError, hello.do_handshake)
         raw = hello.bio_read(65536)
         self.assertIn(b"imap!example.org", raw)
-        factory = _Raw(raw.replace(b"imap!", b"imap\0"))
+        factory = Raw(raw.replace(b"imap!", b"imap\0"))
         reactor.connectTCP("127.0.0.1", port, factory)
         answer = await factory.answer
         self.assertEqual(answer[:1], b"\x15")  # an alert, and nothing in the log
