@@ -163,6 +163,7 @@ class AcmeDns:
             raise
 
     async def remove(self, name: str, value: str) -> None:
+        checked(name, value)
         self._leave((self._account(name).subdomain, value))
 
     def _account(self, name: str) -> Account:

@@ -1,8 +1,9 @@
 """Records by dynamic updates, signed with a key: bind, knot, PowerDNS, whoever speaks it.  rfc2136"""
 
+from base64 import b64decode
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import dns.exception
 import dns.query
@@ -19,6 +20,7 @@ from mailtwist.config.part import Assembly, Part
 from mailtwist.config.problems import Sentence
 from mailtwist.config.secret import Secret
 from mailtwist.config.settings import setting
+from mailtwist.config.values import AtLeast, AtMost
 from mailtwist.kit.dns import Dns, DnsAway
 from mailtwist.kit.dns_records import Server, labels
 from mailtwist.kit.resolver import Resolver, Unresolved
@@ -109,7 +111,9 @@ class Settings(PublisherSettings):
     key_name: str = setting("", words="The name of the TSIG key (rfc8945).", example="mailtwist")
     key: Secret | None = setting(None, words="The TSIG key, in base64.", example="file:/etc/mailtwist/tsig")
     algorithm: Algorithm = setting("hmac-sha256", words="What the key is for.")
-    ttl: int = setting(60, words="Seconds for which others may remember a record.")
+    ttl: Annotated[int, AtLeast(0), AtMost(86400)] = setting(
+        60, words="Seconds for which others may remember a record."
+    )
 
     def __post_init__(self) -> None:
         if bool(self.key_name) != (self.key is not None):
@@ -204,8 +208,10 @@ class Updates:
 def _key(name: str, key: Secret, algorithm: str) -> dns.tsig.Key:
     """ValueError when it is none; without the key in the words."""
     try:
-        return dns.tsig.Key(name, key.reveal(), _ALGORITHMS[algorithm])
-    except Exception:
+        return dns.tsig.Key(
+            name, b64decode("".join(key.reveal().split()), validate=True), _ALGORITHMS[algorithm]
+        )
+    except (ValueError, dns.exception.DNSException):
         raise NOT_BASE64.wrong() from None
 
 
