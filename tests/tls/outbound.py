@@ -39,6 +39,7 @@ class Serving:
     """A server's context as OpenSSL has it: for what ours would not do."""
 
     def __init__(self, leaf, key, *chain, wants=None, version=None, ciphers=None):
+        self.leaf = leaf
         self.context = SSL.Context(SSL.TLS_SERVER_METHOD)
         if leaf is not None:
             self.context.use_certificate(leaf)
