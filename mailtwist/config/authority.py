@@ -74,6 +74,9 @@ class AuthoritySettings:
     order_time: Annotated[Duration, AtLeast(1), AtMost(86400)] = setting(
         Duration(600), words="How long it may take to look at the proofs, and as long again to issue."
     )
+    accounts: Rate | None = setting(
+        None, words="How many accounts we make there at most.", example="10 in 3 h"
+    )
     orders: Rate | None = setting(None, words="How many orders we place at most.", example="300 in 3 h")
     certificates: Rate | None = setting(
         None, words="How many certificates we ask for below one registered domain.", example="50 in 7 d"
@@ -95,6 +98,7 @@ def _lets_encrypt(host: str, staging: HttpsUrl | None = None) -> AuthoritySettin
         directory=HttpsUrl(f"https://{host}/directory"),
         profile="tlsserver",
         staging=staging,
+        accounts=Rate(10, 3 * 3600.0),
         orders=Rate(300, 3 * 3600.0),
         certificates=Rate(50, 7 * 86400.0),
         duplicates=Rate(5, 7 * 86400.0),

@@ -1,0 +1,127 @@
+"""Which key a certificate gets: a new one each time, or the old one until the world knows the next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, get_args
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from mailtwist.kit.events import Event
+from mailtwist.kit.threads import Threads
+from mailtwist.tls.acme.api import Issued, KeyKind, Note, Store
+from mailtwist.tls.acme.csr import Key, new_key, pem_of
+from mailtwist.tls.acme.published import Seen, digest_of
+
+KeyPolicy = Literal["rotate", "pin"]
+KeyChoice = Literal["ecdsa", "rsa", "both"]
+
+NEXT_KEY = Event(
+    "acme.next_key", "{name}: the key after this one is made; publish _25._tcp.{name}. TLSA 3 1 1 {digest}"
+)
+KEY_PINNED = Event("acme.key_pinned", "{name}: renewed with the same key; the next one is not published yet")
+KEY_SWITCHED = Event("acme.key_switched", "{name}: from now on with the key that was published")
+
+PUBLISHED = "tlsa"
+"""What a note's facts call it."""
+
+
+class Looks(Protocol):
+    """`published.Published`"""
+
+    async def look(
+        self, names: Sequence[str], digest: str, before: Seen | None, now: float
+    ) -> Seen | None: ...
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """`is_next`: it is the one that was kept for this; then there is to be another next one."""
+
+    key: Key = field(repr=False)
+    is_next: bool
+
+
+def kinds_of(choice: KeyChoice) -> tuple[KeyKind, ...]:
+    if choice == "both":
+        kinds: tuple[KeyKind, ...] = get_args(KeyKind)
+        return kinds
+    return ("RSA",) if choice == "rsa" else ("EC",)
+
+
+class Keys:
+    """Of one section."""
+
+    def __init__(self, policy: KeyPolicy, store: Store, threads: Threads, published: Looks) -> None:
+        self.policy = policy
+        self._store = store
+        self._threads = threads
+        self._published = published
+
+    async def chosen(
+        self, name: str, kind: KeyKind, old: Issued | None, note: Note, now: float, forced: bool = False
+    ) -> Chosen:
+        """For the certificate after `old`.  `forced`: the old one must not be used any more, whatever is
+        published."""
+        if self.policy == "rotate":
+            return Chosen(await self._new(kind), False)
+        waiting = await self.next_key(name, kind)
+        current = await self._key_of(old, kind)
+        if current is None:
+            return Chosen(waiting or await self._new(kind), waiting is not None)
+        seen = Seen.of(note.facts.get(PUBLISHED))
+        if waiting is not None and (forced or _is_ripe(seen, waiting, now)):
+            return Chosen(waiting, True)
+        if forced:
+            return Chosen(await self._new(kind), False)
+        return Chosen(current, False)
+
+    async def used(self, name: str, kind: KeyKind, chosen: Chosen, old: Issued | None) -> None:
+        """There is a certificate for it, and it is kept."""
+        if self.policy == "rotate":
+            await self._store.set_next_key(name, kind, None)
+            return
+        if chosen.is_next:
+            KEY_SWITCHED.log(name=name)
+        elif old is not None:
+            KEY_PINNED.log(name=name)
+        if chosen.is_next or await self.next_key(name, kind) is None:
+            made = await self._new(kind)
+            await self._store.set_next_key(name, kind, await self._threads.run(pem_of, made))
+            NEXT_KEY.log(name=name, digest=digest_of(made))
+
+    async def looked(self, names: Sequence[str], kind: KeyKind, note: Note, now: float) -> Note:
+        """The note, with what is published of the next key now."""
+        waiting = await self.next_key(names[0], kind) if self.policy == "pin" else None
+        if waiting is None:
+            return note
+        before = Seen.of(note.facts.get(PUBLISHED))
+        seen = await self._published.look(names, digest_of(waiting), before, now)
+        facts = {name: value for name, value in note.facts.items() if name != PUBLISHED}
+        return replace(note, facts=facts if seen is None else {**facts, PUBLISHED: seen.written()})
+
+    async def next_key(self, name: str, kind: KeyKind) -> Key | None:
+        return await self._read(await self._store.next_key(name, kind), kind)
+
+    async def _key_of(self, issued: Issued | None, kind: KeyKind) -> Key | None:
+        return None if issued is None else await self._read(issued.pem, kind)
+
+    async def _read(self, pem: bytes | None, kind: KeyKind) -> Key | None:
+        """None also for what is damaged, or of another kind."""
+        return None if pem is None else await self._threads.run(_read, pem, kind)
+
+    async def _new(self, kind: KeyKind) -> Key:
+        return await self._threads.run(new_key, kind)
+
+
+def _is_ripe(seen: Seen | None, key: Key, now: float) -> bool:
+    return seen is not None and seen.digest == digest_of(key) and seen.long_enough_at <= now
+
+
+def _read(pem: bytes, kind: KeyKind) -> Key | None:
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except Exception:  # whatever is in the file
+        return None
+    wanted = rsa.RSAPrivateKey if kind == "RSA" else ec.EllipticCurvePrivateKey
+    return key if isinstance(key, wanted) else None

@@ -1,0 +1,97 @@
+"""Whether the world can know a key: its TLSA record has been there for long enough.  rfc7671#8.1 rfc7672#4"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from mailtwist.kit.trouble import Trouble
+from mailtwist.tls.acme.csr import Key
+
+TIMES = 2
+"""So many times its TTL a record must have been seen: whoever has the old ones has forgotten them."""
+
+SHORTEST = 3600.0
+"""Seconds that count as its TTL at least: a slave server may be late."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`digest` was seen at all servers of the zone since then."""
+
+    digest: str
+    since: float
+    ttl: float
+
+    @property
+    def long_enough_at(self) -> float:
+        return self.since + TIMES * max(self.ttl, SHORTEST)
+
+    def written(self) -> Mapping[str, Any]:
+        return {"digest": self.digest, "since": self.since, "ttl": self.ttl}
+
+    @classmethod
+    def of(cls, about: object) -> "Seen | None":
+        """As it was written, or None."""
+        if not isinstance(about, Mapping):
+            return None
+        try:
+            return cls(str(about["digest"]), float(about["since"]), float(about["ttl"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+class Asks(Protocol):
+    """`kit.dns.Dns`"""
+
+    async def authoritative(self, name: str, kind: str) -> Sequence[Any]: ...
+
+
+class Published:
+    """Looks at `_25._tcp` of host names, at the zones' own servers: a resolver may remember too much."""
+
+    def __init__(self, dns: Asks) -> None:
+        self._dns = dns
+
+    async def look(self, names: Sequence[str], digest: str, before: Seen | None, now: float) -> Seen | None:
+        """How long `digest` has been published for all of `names`; None: it is not there, or not yet
+        everywhere.  While DNS is away, what was seen `before` stays."""
+        if before is not None and (before.digest != digest or before.since > now):
+            before = None
+        ttl = before.ttl if before is not None else 0.0
+        hosts = [name for name in names if not name.startswith("*.")]
+        if not hosts:  # nobody can tell which hosts a wildcard is for
+            return None
+        try:
+            for name in hosts:
+                found = await self._ttl(f"_25._tcp.{name}", digest)
+                if found is None:
+                    return None
+                ttl = max(ttl, found)
+        except Trouble:
+            return before
+        return Seen(digest, now if before is None else before.since, ttl)
+
+    async def _ttl(self, name: str, digest: str) -> float | None:
+        """None: a server of the zone has no such record."""
+        served = await self._dns.authoritative(name, "TLSA")
+        answers = [one.answer for one in served if one.answer is not None]
+        if not answers:
+            raise Trouble("4.4.3", "DNS gives no answer", name)
+        if all(any(is_of(record, digest) for record in answer.records) for answer in answers):
+            return max(float(answer.ttl) for answer in answers)
+        return None
+
+
+def digest_of(key: Key) -> str:
+    """What a record `3 1 1` has of a key.  rfc6698#2.1"""
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return sha256(spki).hexdigest()
+
+
+def is_of(record: str, digest: str) -> bool:
+    """`record`, as zone files have it, is `3 1 1` and that key."""
+    words = record.split(None, 3)
+    return len(words) == 4 and words[:3] == ["3", "1", "1"] and "".join(words[3].split()).lower() == digest
