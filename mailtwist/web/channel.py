@@ -62,6 +62,7 @@ MOST_HELD = 16 * 1024
 """Octets of requests to come that are read while one is answered: enough to see the client leave."""
 
 LONGEST_SHOWN = 200
+MAY_BEGIN = (b"", b"\r")
 ALWAYS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -170,6 +171,8 @@ class Channel(http.HTTPChannel):
             return
         try:
             super().dataReceived(data)
+            if not self.requests and self._buffer[:1] < b"!" and self._buffer[:1] not in MAY_BEGIN:
+                raise Refused(BAD_REQUEST)  # TLS, say, which would wait for an answer
         except Refused as refused:
             self._refuse(refused.answer)
 

@@ -159,6 +159,8 @@ class Refusals(OnWire):
             b"G(T /plain HTTP/1.1\r\nHost: x\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
             b"EHLO me\r\n\r\n",
+            b"\x16",
+            b"\n",
             GET.replace(b"Host", b"Host "),
             GET.replace(b"\r\n\r\n", b"\r\nX\r\n\r\n"),
             GET.replace(b"\r\n\r\n", b"\r\nX: a\nb\r\n\r\n"),
