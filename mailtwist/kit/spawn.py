@@ -1,6 +1,6 @@
 """Start a coroutine: one of the two places where that is done (the other is a connection's turns)."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from types import coroutine
 from typing import Any, TypeVar
 
@@ -108,7 +108,33 @@ def shield(work: Deferred[Any], undo: Callable[[Any], object]) -> Deferred[Any]:
 
 async def together(*work: Awaitable[T]) -> list[T]:
     """The results of all, in order; the first error after all have ended."""
+    return await _results([Deferred.fromCoroutine(_wait(w)) for w in work])
+
+
+async def abreast(*work: Awaitable[T]) -> list[T]:
+    """As `together`; and calling it off calls off all."""
     begun = [Deferred.fromCoroutine(_wait(w)) for w in work]
+    gone = False
+
+    async def each(one: Deferred[T]) -> T:
+        nonlocal gone
+        try:
+            return await one
+        except CancelledError:
+            gone = True
+            for other in begun:
+                other.cancel()
+            raise
+
+    try:
+        return await _results([each(one) for one in begun])
+    except Exception:
+        if gone:
+            raise CancelledError() from None
+        raise
+
+
+async def _results(begun: Sequence[Awaitable[T]]) -> list[T]:
     results: list[T] = []
     error: BaseException | None = None
     for one in begun:

@@ -4,7 +4,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.kit.spawn import spawn, started, uninterrupted
+from mailtwist.kit.spawn import abreast, spawn, started, uninterrupted
 from mailtwist.kit.trouble import Trouble
 
 
@@ -91,3 +91,37 @@ class Uninterrupted(SynchronousTestCase):
         self.failureResultOf(done, CancelledError)
         self.gate.callback("")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class Abreast(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.ends: list[str] = []
+        self.one: Deferred[int] = Deferred(lambda gone: self.ends.append("one"))
+        self.two: Deferred[int] = Deferred(lambda gone: self.ends.append("two"))
+
+    def test_results_are_in_order(self) -> None:
+        both = started(abreast(self.one, self.two))
+        self.two.callback(2)
+        self.assertNoResult(both)
+        self.one.callback(1)
+        self.assertEqual(self.successResultOf(both), [1, 2])
+
+    def test_the_first_error_comes_after_all_have_ended(self) -> None:
+        both = started(abreast(self.one, self.two))
+        self.one.errback(Bug("one"))
+        self.assertNoResult(both)
+        self.two.errback(Bug("two"))
+        self.assertEqual(str(self.failureResultOf(both, Bug).value), "one")
+
+    def test_calling_it_off_calls_off_all(self) -> None:
+        both = started(abreast(self.one, self.two))
+        both.cancel()
+        self.assertEqual(self.ends, ["one", "two"])
+        self.failureResultOf(both, CancelledError)
+
+    def test_whatever_had_failed_before(self) -> None:
+        both = started(abreast(self.one, self.two))
+        self.one.errback(Bug("one"))
+        both.cancel()
+        self.assertEqual(self.ends, ["two"])
+        self.failureResultOf(both, CancelledError)

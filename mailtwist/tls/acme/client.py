@@ -245,6 +245,10 @@ class Client:
         """Nobody waits for it.  rfc8555#7.5.2"""
         await self._post(authorization.url, {"status": "deactivated"})
 
+    async def again(self, order: Order) -> Order:
+        """The order as it is now."""
+        return self._order(order.url, await self._post(order.url, None))
+
     async def finalize(self, order: Order, request: bytes) -> Order:
         """The order when it is valid; `request` in DER.  rfc8555#7.4"""
         try:
@@ -252,10 +256,11 @@ class Client:
         except Refused as error:
             if error.kind != "orderNotReady":
                 raise
-            answer = await self._post(order.url, None)
-            if self._order(order.url, answer).status not in ("processing", "valid"):
+            order = await self.again(order)
+            if order.status not in ("processing", "valid"):
                 raise error from None  # else it was asked for before, and the answer was lost
-        order = self._order(order.url, answer)
+        else:
+            order = self._order(order.url, answer)
         return await self.settled(order, "processing")
 
     async def settled(self, order: Order, *statuses: str) -> Order:
@@ -264,7 +269,7 @@ class Client:
         first: list[Order] = [order]
 
         async def ask() -> Order:
-            return first.pop() if first else self._order(order.url, await self._post(order.url, None))
+            return first.pop() if first else await self.again(order)
 
         what = f"{self.host} did not issue the certificate for {order.names[0]}"
         found = await until(self.clock, patience, ask, lambda one: one.status not in statuses, what)
@@ -274,6 +279,8 @@ class Client:
 
     async def chain(self, order: Order) -> bytes:
         """PEM: the leaf first.  Of several chains the one that the settings prefer.  rfc8555#7.4.2"""
+        if order.status != "valid" or not order.certificate:
+            raise nonsense(order.url, f"the order is {order.status}, and there is no certificate")
         first = await self._post(order.certificate, None, accept=PEM)
         wanted = self.settings.preferred_chain
         if not wanted:

@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailtwist.kit.events import Event
-from mailtwist.kit.spawn import together, uninterrupted
+from mailtwist.kit.spawn import abreast, uninterrupted
 from mailtwist.kit.trouble import Trouble
 from mailtwist.tls.acme.api import Challenge, Issued, Solver
 from mailtwist.tls.acme.ari import certificate_id
@@ -101,14 +101,14 @@ class _Ordering:
         """An order that is ready.  A challenge that fails ends an order; the next has what was proven."""
         while True:
             order = await self._ordered()
-            found = await together(*map(self._client.authorization, order.authorizations))
+            found = await abreast(*map(self._client.authorization, order.authorizations))
             for one in found:
                 self._must_be_ours(one)
             self._open = {one.url: one for one in found if one.status == "pending"}
-            results = await together(*map(self._tried, self._open.values()))
+            results = await abreast(*map(self._tried, self._open.values()))
             _raise_all([one for one in results if isinstance(one, NotIssued)])
             if all(results):
-                return await self._client.settled(order, "pending")
+                return await self._client.settled(await self._client.again(order), "pending")
 
     async def _ordered(self) -> Order:
         known = await self._client.directory()
@@ -180,7 +180,7 @@ class _Ordering:
             if solver.kind not in offered:
                 continue
             challenge = self._client.challenge(offered[solver.kind], authorization)
-            why = await solver.can(challenge)
+            why = await _why_not(solver, challenge)
             if not why:
                 return solver, challenge
             tries.failed[solver.kind] = why
@@ -207,7 +207,7 @@ class _Ordering:
         return True
 
     async def _judged(self, challenge: Challenge, authorization: Authorization) -> bool:
-        await self._client.answer(challenge)
+        await self._answered(challenge, authorization)
         found = await self._client.judged(authorization)
         self._open.pop(authorization.url, None)
         name = authorization.identifier
@@ -221,6 +221,16 @@ class _Ordering:
             if error.kind in _HOPELESS:
                 raise NotIssued(error.kind, error.words, names=[name], temporary=error.temporary)
         return False
+
+    async def _answered(self, challenge: Challenge, authorization: Authorization) -> None:
+        """The authority looks at the proof, or has done so for somebody else: another order, or a request
+        of which the answer was lost."""
+        try:
+            await self._client.answer(challenge)
+        except Refused:
+            found = await self._client.authorization(authorization.url)
+            if found.status == "pending":
+                raise
 
     def _failed(self, authorization: Authorization, kind: str, why: str) -> None:
         name = authorization.identifier
@@ -243,8 +253,22 @@ class _Ordering:
             try:
                 await solver.withdraw(challenge)
             except Trouble as error:
-                why = getattr(error, "words", "") or error.detail or error.public
-                NOT_WITHDRAWN.log(kind=solver.kind, name=challenge.name, why=why)
+                NOT_WITHDRAWN.log(kind=solver.kind, name=challenge.name, why=_words(error))
+            except Exception:  # a bug in one leaves no other proof standing
+                NOT_WITHDRAWN.failure(kind=solver.kind, name=challenge.name, why="a bug")
+
+
+async def _why_not(solver: Solver, challenge: Challenge) -> str:
+    try:
+        return await solver.can(challenge)
+    except Trouble as error:
+        return _words(error)
+
+
+def _words(error: Trouble) -> str:
+    """A sentence."""
+    words: str = getattr(error, "words", "") or error.detail or error.public
+    return words
 
 
 def _raise_all(errors: Sequence[NotIssued]) -> None:
