@@ -66,7 +66,8 @@ class Desk(Resource):
 
     async def close(self) -> None:
         """Nobody is spoken to any more."""
-        await self._port.stopListening()
+        if not self._port.disconnected:
+            await self._port.stopListening()
         await self._site.empty()
 
     @property
@@ -128,7 +129,7 @@ class _Site(Site):
 
     def __init__(self, resource: Resource) -> None:
         super().__init__(resource, timeout=None)
-        self._here: dict[Any, Deferred[None]] = {}
+        self._here: dict[Any, tuple[Any, Deferred[None]]] = {}
 
     @property
     def open(self) -> int:
@@ -140,17 +141,21 @@ class _Site(Site):
 
         def connectionLost(reason: Any) -> None:
             lost(reason)
-            self._here.pop(made).callback(None)
+            self._here.pop(made)[1].callback(None)
 
+        def makeConnection(transport: Any) -> None:
+            self._here[made] = transport, Deferred()
+            real(transport)
+
+        real, made.makeConnection = made.makeConnection, makeConnection
         made.connectionLost = connectionLost
-        self._here[made] = Deferred()
         return made
 
     def log(self, request: Any) -> None:
         """Nowhere: the authority has its own list."""
 
     async def empty(self) -> None:
-        waiting = list(self._here.values())
-        for one in list(self._here):
-            one.transport.abortConnection()
-        await DeferredList(waiting)
+        here = list(self._here.values())
+        for transport, _ in here:
+            transport.abortConnection()
+        await DeferredList([gone for _, gone in here])
