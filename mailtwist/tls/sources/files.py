@@ -1,19 +1,22 @@
-"""Certificates from files that somebody else renews (certbot, acme.sh, a colleague), read again on reload."""
+"""Certificates from files that somebody else renews (certbot, acme.sh, a colleague), served at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
+
+from twisted.internet.defer import DeferredLock
 
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.kit.events import Event
 from mailtwist.tls.certificates import BadCertificate, Bundle, read_bundle
 from mailtwist.tls.contexts import ServerContexts
+from mailtwist.tls.ending import Ending
+from mailtwist.tls.followed import Followed
 from mailtwist.tls.names import ServerName, ServerNames, covers
 
 SERVED = Event("tls.served", "{section}: certificate for {names}, valid until {until}")
-EXPIRED = Event("tls.expired", "{section}: the certificate for {names} {words}", "error")
 KEPT = Event(
     "tls.kept", "{section}: new certificate not taken, the old one stays: {setting}: {words}", "error"
 )
@@ -54,53 +57,120 @@ class Settings:
 
 
 class FileCertificates(ServerContexts):
-    """A context factory whose certificates are in files.  They are read by `start` and by `reload`."""
+    """A context factory whose certificates are in files.  They are read by `start`, by `reload`, and when
+    somebody has changed them."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         super().__init__(settings.default_name, settings.session_tickets)
         self._settings = settings
         self._assembly = assembly
         self._section = f"[tls:{assembly.name}]"
+        self._pairs: list[Bundle] = []
+        self._one_at_a_time = DeferredLock()
+        self._ending = Ending(self._section)
+        files = [*settings.certificate, *settings.key]
+        self._files = Followed(files, assembly.clock, assembly.threads, self._renewed, self._look)
 
     async def start(self) -> None:
         """Raises `BadCertificate`.  A certificate that is only too old is served all the same: that is
         better than no TLS, and the log says so."""
-        bundles = await self._assembly.threads.run(_read, self._settings)
-        for bundle in bundles:
-            for words in bundle.troubles(self._assembly.clock.now()):
-                EXPIRED.log(section=self._section, names=", ".join(bundle.names), words=words)
-        self._take(bundles)
+        from twisted.internet import reactor
+
+        await self._files.start(reactor)
+        try:
+            pairs = await self._assembly.threads.run(_read, self._settings)
+            self.serve(_only(self._settings.names, pairs))
+        except BadCertificate:
+            self._files.stop()
+            raise
+        self._pairs = pairs
+        self._look()
+        for bundle in self.bundles:
+            self._tell_served(bundle)
+
+    async def stop(self) -> None:
+        self._files.stop()
 
     async def reload(self) -> None:
-        """The files as they are now; what cannot be served changes nothing."""
+        """The files as they are now.  Of a pair that cannot be served the old one stays, and the log says
+        why."""
+        await self._files.seen()
+        await self._renewed(True)
+        self._look()
+
+    def _look(self) -> None:
+        self._ending.look(self.bundles, self._assembly.clock.now())
+
+    # -- renewed files
+    async def _renewed(self, loud: bool) -> bool:
+        """Whether all that is there can be served; if not, that is told, when `loud`."""
+        await self._one_at_a_time.acquire()
         try:
-            bundles = await self._assembly.threads.run(_read, self._settings)
-            self._refuse_new_troubles(bundles)
-            self._take(bundles)
-        except BadCertificate as bad:
+            read = await self._assembly.threads.run(_read_each, self._settings)
+            refused = [one for one in read if isinstance(one, BadCertificate)]
+            new = {
+                at: one for at, one in enumerate(read) if isinstance(one, Bundle) and self._is_new(at, one)
+            }
+            refused += self._too_old(new)
+            refused += await self._take(new)
+        finally:
+            self._one_at_a_time.release()
+        for bad in refused if loud else ():
             KEPT.log(section=self._section, setting=bad.setting, words=bad.words)
+        return not refused
 
-    def _refuse_new_troubles(self, bundles: Sequence[Bundle]) -> None:
-        """A certificate that is too old is not taken; one that is served already and was forgotten does not
-        keep the others from being renewed."""
-        served = [bundle.leaf for bundle in self.bundles]
-        for bundle in bundles:
-            for words in bundle.troubles(self._assembly.clock.now()):
-                if bundle.leaf not in served:
-                    raise BadCertificate("certificate", words)
-                EXPIRED.log(section=self._section, names=", ".join(bundle.names), words=words)
+    def _is_new(self, at: int, bundle: Bundle) -> bool:
+        return bundle.contents != self._pairs[at].contents
 
-    def _take(self, bundles: Sequence[Bundle]) -> None:
-        self.serve(bundles)
-        for bundle in bundles:
-            SERVED.log(section=self._section, names=", ".join(bundle.names), until=bundle.until)
+    def _too_old(self, new: dict[int, Bundle]) -> list[BadCertificate]:
+        """Why some are left out of `new`."""
+        now = self._assembly.clock.now()
+        bad = {at: words for at, bundle in new.items() for words in bundle.troubles(now)}
+        for at in bad:
+            del new[at]
+        return [BadCertificate("certificate", f"{self._settings.certificate[at]} {bad[at]}") for at in bad]
+
+    async def _take(self, new: Mapping[int, Bundle]) -> list[BadCertificate]:
+        """They are served, or as many of them as can be; why not the others."""
+        left = dict(new)
+        try:
+            await self._show(left)
+        except BadCertificate as bad:
+            return await self._take_one_by_one(left) if len(left) > 1 else [bad]
+        return []
+
+    async def _take_one_by_one(self, left: dict[int, Bundle]) -> list[BadCertificate]:
+        """One may have a name that another one has lost."""
+        refused: dict[int, BadCertificate] = {}
+        for at in [*left, *left]:
+            if at not in left:
+                continue
+            try:
+                await self._show({at: left[at]})
+                del left[at]
+            except BadCertificate as bad:
+                refused[at] = bad
+        return [refused[at] for at in left]
+
+    async def _show(self, new: Mapping[int, Bundle]) -> None:
+        """These in their places, from now on; or `BadCertificate`, and nothing has changed."""
+        if not new:
+            return
+        pairs = [new.get(at, one) for at, one in enumerate(self._pairs)]
+        await self.change(_only(self._settings.names, pairs))
+        self._pairs = pairs
+        for bundle in new.values():
+            self._tell_served(bundle)
+
+    def _tell_served(self, bundle: Bundle) -> None:
+        SERVED.log(section=self._section, names=", ".join(bundle.names), until=bundle.until)
 
 
 async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
     """The files can be read, belong together, are not too old and are for the names that are wanted."""
     try:
         bundles = await assembly.threads.run(_read, settings)
-        ServerContexts(settings.default_name).serve(bundles)
+        ServerContexts(settings.default_name).serve(_only(settings.names, bundles))
     except BadCertificate as bad:
         return [(bad.setting, bad.words)]
     now = assembly.clock.now()
@@ -121,12 +191,24 @@ def _read(settings: Settings) -> list[Bundle]:
     if len(settings.key) != len(settings.certificate):
         words = f"there are {len(settings.certificate)} certificates and {len(settings.key)} keys"
         raise BadCertificate("key", f"{words}; write one key for each certificate, in the same order")
-    found = [_pair(*files) for files in zip(settings.certificate, settings.key, strict=True)]
-    return _only(settings.names, found) if settings.names else found
+    return [_pair(*files) for files in zip(settings.certificate, settings.key, strict=True)]
+
+
+def _read_each(settings: Settings) -> list[Bundle | BadCertificate]:
+    """In a thread."""
+    found: list[Bundle | BadCertificate] = []
+    for files in zip(settings.certificate, settings.key, strict=True):
+        try:
+            found.append(_pair(*files))
+        except BadCertificate as bad:
+            found.append(bad)
+    return found
 
 
 def _only(names: Sequence[str], bundles: Sequence[Bundle]) -> list[Bundle]:
-    """`bundles`, each for those of `names` that it covers."""
+    """`bundles`, each for those of `names` that it covers; without `names` for all its own."""
+    if not names:
+        return list(bundles)
     for name in names:
         if not any(covers(bundle.names, name) for bundle in bundles):
             known = ", ".join(known for bundle in bundles for known in bundle.names)
