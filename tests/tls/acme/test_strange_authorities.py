@@ -183,10 +183,8 @@ class Strange(TestCase):
 
     async def test_nonsense_before_there_is_an_account(self) -> None:
         ca = await fake_ca(self)
-        for step in ("directory", "nonce", "account"):
+        for step in ("directory", "account"):
             for garbage in GARBAGE:
-                if step == "nonce" and garbage.status < 300:
-                    continue  # a nonce is in its header
                 ca.always(step, garbage)
                 await self.well_said(client(self, ca).register(agree=True), (step, garbage))
                 ca.mend()
