@@ -30,10 +30,13 @@ class Talker:
         if tls:
             self.start_tls()
 
-    def start_tls(self) -> None:
+    def start_tls(self, alpn: Sequence[str] = ()) -> None:
         """What was received in clear must have been read."""
         assert not self._came, bytes(self._came)
-        self.socket = trusting().wrap_socket(self.socket, server_hostname="localhost")
+        context = trusting()
+        if alpn:
+            context.set_alpn_protocols(alpn)
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
 
     @property
     def certificate(self) -> bytes:
