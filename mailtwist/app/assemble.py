@@ -203,6 +203,7 @@ class PartView:
         self.several = whole.config.several
         self.trusted = whole.config.server.trusted_networks
         self.first = whole.first
+        self.workers = whole.config.server.workers
         self.clock = whole.clock
         self.files = whole.files
         self.threads = whole.threads

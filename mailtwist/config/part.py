@@ -68,6 +68,10 @@ class Assembly(Protocol):
     def first(self) -> bool:
         """This process is the one of all `workers` that does what is to be done once on a machine."""
 
+    @property
+    def workers(self) -> int:
+        """How many processes serve, each with parts of its own."""
+
     def part(self, room: str, name: str) -> Any:
         """What the section `[room:name]` builds; the same object for everybody who asks."""
 

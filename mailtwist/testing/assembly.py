@@ -44,6 +44,7 @@ class OnePart:
         self.files: Files = files or DiskFiles()
         self.threads = threads or Threads("test", 4)
         self.first = True
+        self.workers = 1
         self.made: list[Any] = []
         self._parts = parts or {}
         self._once = tuple(once)

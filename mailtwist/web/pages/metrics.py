@@ -1,6 +1,6 @@
 """`/metrics`: what Prometheus collects, for networks that may know it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from mailtwist.config.network import Networks
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
-from mailtwist.kit import metrics
 from mailtwist.web.api import Answer, Asked, Page, said
+from mailtwist.web.counted import Values, Workers, the_workers, together
 from mailtwist.web.dates import the_dates
 
 NOT_FOR_YOU = said(403, "Metrics are not for your network.")
@@ -30,8 +30,11 @@ class Settings:
 class Told:
     """`generate_latest` asks this for what there is."""
 
+    def __init__(self, others: Sequence[Values]) -> None:
+        self._others = others
+
     def collect(self) -> Iterator[Metric]:
-        for metric, values in metrics.read():
+        for metric, values in together(self._others):
             kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
             family = kind(f"mailtwist_{metric.id}", metric.words, labels=metric.labels)
             for labels, value in sorted(values.items()):
@@ -39,28 +42,25 @@ class Told:
             yield family
 
 
-def rendered() -> bytes:
-    """All metrics of this process, as text."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Told())
-    return bytes(generate_latest(registry))
-
-
 class Reading:
     """For `clients`, and for those who come through a Unix socket, which has permissions of its own."""
 
-    def __init__(self, clients: Networks) -> None:
+    def __init__(self, clients: Networks, workers: Workers) -> None:
         self._clients = clients
+        self._workers = workers
 
     async def answer(self, asked: Asked) -> Answer:
         if asked.address and not self._clients.contains(asked.address):
             return NOT_FOR_YOU
-        return Answer(200, rendered(), KIND)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(Told(await self._workers.others()))
+        return Answer(200, bytes(generate_latest(registry)), KIND)
 
 
 def build(settings: Settings, assembly: Assembly) -> Page:
     assembly.one(the_dates)
-    return Page("metrics", ("/metrics",), Reading(settings.clients).answer, quiet=True)
+    reading = Reading(settings.clients, assembly.one(the_workers))
+    return Page("metrics", ("/metrics",), reading.answer, quiet=True)
 
 
 part = Part(Settings, build)
