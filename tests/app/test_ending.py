@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.app.tap import TWISTD
 from mailtwist.testing.server import RunningServer, import_path
-from mailtwist.tls.sources.self_signed import self_signed
+from mailtwist.tls.own import self_signed
 from tests.app.clients import bring, unverified
 
 INI = """

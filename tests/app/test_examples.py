@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.app.cli import demo
 from mailtwist.kit.ids import new_id
 from mailtwist.testing.server import RunningServer, import_path
-from mailtwist.tls.sources.self_signed import self_signed
+from mailtwist.tls.own import self_signed
 from tests.app.clients import read_imaps
 from tests.state.redis_server import shared_server
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.tls.sources.self_signed import self_signed
+from mailtwist.tls.own import self_signed
 from tests.peers.programs import needs
 from tests.process.site import USER, Site, eventually
 from tests.process.talk import Gone, Talker, deliver

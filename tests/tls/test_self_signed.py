@@ -16,7 +16,8 @@ from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.certificates import read_bundle
 from mailtwist.tls.contexts import ServerContexts
-from mailtwist.tls.sources.self_signed import LOOK_EVERY, SelfSigned, Settings, part, self_signed
+from mailtwist.tls.own import self_signed
+from mailtwist.tls.sources.self_signed import LOOK_EVERY, SelfSigned, Settings, part
 from tests.tls.client import Asking, connected, listening
 from tests.tls.made import NOW
 

@@ -2,14 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID
 from twisted.internet.interfaces import IDelayedCall
 
 from mailtwist.config.part import Assembly, Part
@@ -20,11 +13,11 @@ from mailtwist.kit.spawn import spawn
 from mailtwist.tls.certificates import BadCertificate, Bundle, read_bundle
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.names import ServerName, ServerNames, covers, server_name
+from mailtwist.tls.own import self_signed
 
 MADE = Event("tls.self_signed", "{section}: made a certificate for {names}, valid until {until}: {path}")
 NOT_RENEWED = Event("tls.not_renewed", "{section}: no new certificate was made: {error}", "error")
 
-LIFE = timedelta(days=397)  # clients refuse longer ones
 RENEW_BEFORE = 30 * 86400.0
 LOOK_EVERY = 6 * 3600.0
 LOOPBACK = ("127.0.0.1", "::1")
@@ -109,36 +102,6 @@ class SelfSigned(ServerContexts):
             return None
         hosts = [name for name in self._names if name not in LOOPBACK]
         return bundle if all(covers(bundle.names, name) for name in hosts) else None
-
-
-def self_signed(names: Sequence[str], now: float) -> bytes:
-    """A new P-256 key and its certificate for `names` (host names and IP addresses), as one PEM text."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0][:64])])
-    begin = datetime.fromtimestamp(now, UTC) - timedelta(hours=1)  # clients' clocks
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + LIFE)
-        .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return private + certificate.public_bytes(Encoding.PEM)
-
-
-def _general(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
 
 
 def _names(hostname: str, wanted: Sequence[str]) -> tuple[str, ...]:
