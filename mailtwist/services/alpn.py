@@ -57,7 +57,6 @@ class Undecided(Visitor, TwistedProtocol):
 
     def __init__(self) -> None:
         self.visit = new_id()  # type: ignore[misc]
-        self._gone = False
 
     @property
     def said_goodbye(self) -> bool:
@@ -73,11 +72,11 @@ class Undecided(Visitor, TwistedProtocol):
         tls: Any = self.transport
         word = tls.negotiatedProtocol
         chosen = self.default if word is None else self.doors[word]
-        self._no_longer()
         if chosen is None:
             WITHOUT_A_WORD.log(service=self.service, address=self.address)
             tls.loseConnection()
             return
+        self._no_longer()
         super().connectionLost()
         inner = chosen.buildProtocol(tls.getPeer())
         tls.wrappedProtocol = inner
