@@ -109,6 +109,7 @@ class _Ordering:
             _raise_all([one for one in results if isinstance(one, NotIssued)])
             if all(results):
                 return await self._client.settled(await self._client.again(order), "pending")
+            await uninterrupted(self._withdrawn())  # the next order has other challenges for the same names
 
     async def _ordered(self) -> Order:
         known = await self._client.directory()
@@ -184,9 +185,9 @@ class _Ordering:
             if not why:
                 return solver, challenge
             tries.failed[solver.kind] = why
-        raise self._unproven(authorization, offered)
+        raise self._unproven(authorization)
 
-    def _unproven(self, authorization: Authorization, offered: object) -> NotIssued:
+    def _unproven(self, authorization: Authorization) -> NotIssued:
         name = authorization.identifier
         tries = self._tries[name]
         known = ", ".join(solver.kind for solver in self._solvers) or "none"
@@ -220,6 +221,9 @@ class _Ordering:
             self._tries[name].kind = error.kind or "unproven"
             if error.kind in _HOPELESS:
                 raise NotIssued(error.kind, error.words, names=[name], temporary=error.temporary)
+        offered = {one.kind for one in authorization.challenges}
+        if not any(one.kind in offered and one.kind not in self._tries[name].failed for one in self._solvers):
+            raise self._unproven(authorization)  # another order would only cost
         return False
 
     async def _answered(self, challenge: Challenge, authorization: Authorization) -> None:
@@ -249,13 +253,16 @@ class _Ordering:
 
     async def _withdrawn(self) -> None:
         presented, self._presented = self._presented, []
-        for solver, challenge in presented:
-            try:
-                await solver.withdraw(challenge)
-            except Trouble as error:
-                NOT_WITHDRAWN.log(kind=solver.kind, name=challenge.name, why=_words(error))
-            except Exception:  # a bug in one leaves no other proof standing
-                NOT_WITHDRAWN.failure(kind=solver.kind, name=challenge.name, why="a bug")
+        await abreast(*(_withdrawn(solver, challenge) for solver, challenge in presented))
+
+
+async def _withdrawn(solver: Solver, challenge: Challenge) -> None:
+    try:
+        await solver.withdraw(challenge)
+    except Trouble as error:
+        NOT_WITHDRAWN.log(kind=solver.kind, name=challenge.name, why=_words(error))
+    except Exception:  # a bug in one leaves no other proof standing
+        NOT_WITHDRAWN.failure(kind=solver.kind, name=challenge.name, why="a bug")
 
 
 async def _why_not(solver: Solver, challenge: Challenge) -> str:
