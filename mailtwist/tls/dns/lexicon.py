@@ -29,6 +29,10 @@ NOT_SECRETS = Sentence(
     "lexicon-secrets", 'the secret options have to be lines as "auth_token: 5f3a..."; line {line} is none'
 )
 
+NO_NAME = "[::1]"
+"""The library guesses the zone of a name by a list that it fetches somewhere, and not that of an address.  We
+know the zone."""
+
 NO_LEXICON = "dns-lexicon is not installed; install mailtwist[lexicon]"
 
 _PROVIDER = re.compile(r"[a-z0-9]{1,40}")
@@ -161,14 +165,15 @@ def changed(settings: Settings, what: str, zone: str, name: str, value: str) -> 
     hidden = settings.hidden()
     told = {
         "provider_name": settings.provider,
-        "domain": zone,
-        "delegated": zone,
+        "domain": NO_NAME,
         "ttl": settings.ttl,
-        settings.provider: {**dict(settings.options), **hidden},
+        settings.provider: {"domain": zone, **dict(settings.options), **hidden},
     }
     try:
-        with client.Client(config.ConfigResolver().with_dict(told)) as operations:
-            done = getattr(operations, what)("TXT", name=name, content=value)
+        made = client.Client(config.ConfigResolver().with_dict(told))
+        made.config.add_config_source(config.DictConfigSource({"domain": zone}), 0)
+        with made as operations:
+            done = getattr(operations, what)(rtype="TXT", name=name, content=value)
     except Exception as error:
         return _safe(f"{type(error).__name__}: {error}", hidden.values())
     return "" if done or what == "delete_record" else "the provider has not taken the record"
