@@ -12,7 +12,7 @@ from mailtwist.tls.acme.api import KeyKind
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 COMMON_NAME = 64
-"""Characters that a common name may have.  rfc5280#appendix-A.1"""
+"""Characters that a common name may have.  rfc5280#A.1"""
 
 
 def new_key(kind: KeyKind = "EC", bits: int = 2048) -> Key:
