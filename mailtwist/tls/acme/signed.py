@@ -13,7 +13,8 @@ from mailtwist.tls.acme.account_key import AccountKey
 from mailtwist.tls.acme.pausing import pause
 from mailtwist.tls.acme.problem import NotIssued, Refused, nonsense, refused
 from mailtwist.tls.acme.told import leads
-from mailtwist.tls.https import Answer, Asks, NoAnswer
+from mailtwist.tls.certificates import BadCertificate
+from mailtwist.tls.https import Answer, Asks, NoAnswer, host_of
 
 NONCES = 8
 """Nonces that are kept."""
@@ -139,6 +140,8 @@ class Speaking:
         await self._room.acquire()
         try:
             answer = await self._https.ask(method, url, headers, body, redirects)
+        except BadCertificate as bad:  # the file of its roots
+            raise NotIssued("unreachable", f"{host_of(url)} cannot be asked: {bad.words}") from None
         finally:
             self._room.release()
         self._nonces.keep(answer)

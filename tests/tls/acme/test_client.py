@@ -6,12 +6,12 @@ from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.config.authority import AuthoritySettings, HttpsUrl
-from mailtwist.config.values import Hostnames, Secret
+from mailtwist.config.values import File, Hostnames, Secret
 from mailtwist.kit.spawn import started
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.acme.account_key import AccountKey
-from mailtwist.tls.acme.client import FRESH, Client, ExternalAccount
+from mailtwist.tls.acme.client import FRESH, Client, ExternalAccount, https_for
 from mailtwist.tls.acme.csr import new_key, request_for
 from mailtwist.tls.acme.problem import NotIssued
 from tests.tls.acme.asking import HOST, InMemory, answer, away, problem
@@ -85,6 +85,13 @@ class DirectoryTests(MemoryCase):
         self.assertEqual(
             self.successResultOf(started(one.directory())).new_order, "https://api.example/order"
         )
+
+    def test_roots_that_cannot_be_read_are_told(self) -> None:
+        nowhere = AuthoritySettings(directory=HttpsUrl(f"{HOST}/dir"), roots=File(self.mktemp()))
+        one = Client(nowhere, KEY, https_for(nowhere, self.clock), self.clock, AtOnce())
+        error = self.refused(one.directory())
+        self.assertEqual(error.kind, "unreachable")
+        self.assertIn("cannot be read", error.words)
 
 
 class AccountsTests(MemoryCase):
