@@ -24,6 +24,7 @@ from mailtwist.auth.reasons import REASONS, Reason
 from mailtwist.config.page import own
 from mailtwist.config.page import page as configuration
 from mailtwist.kit.events import Event
+from mailtwist.kit.metrics import MOST, OTHER, Metric
 from mailtwist.protocols.imap.server import IMAP4Server
 from mailtwist.protocols.pop3.server import POP3Server
 from mailtwist.protocols.smtp.server import ESMTPServer
@@ -133,6 +134,46 @@ def _with_traceback() -> set[str]:
     return told["failure"] - told["log"]
 
 
+# -- operators/metrics
+METRICS_HEAD = """\
+Metrics
+=======
+
+What Prometheus, or anything that reads its text format, can collect from the page ``metrics`` of a
+`site <web.rst>`_::
+
+    [service:metrics]
+    type = web
+    listen = 127.0.0.1:9273
+    pages = metrics
+
+It is for this machine unless ``[page:metrics]`` says for which networks (``clients``). The names are part
+of mailtwist's interface; the words may change. Of a metric there are at most {most} different labels: what a
+counter has more is counted as ``{other}``, and a gauge shows nothing of it. With several ``workers`` any of
+them answers for all: counters are added up, and a few seconds behind. They begin at 0 with the process.
+
+What is worth an alarm: ``mailtwist_tls_days_left`` below a quarter of a certificate's life;
+``mailtwist_acme_last_failure`` after ``mailtwist_acme_last_success`` for a day.
+"""
+
+
+def metrics() -> str:
+    rows = []
+    for metric in sorted(_metrics(), key=lambda one: one.id):
+        name = f"mailtwist_{metric.id}" + "_total" * (metric.kind == "counter")
+        rows.append(
+            (f"``{name}``", metric.kind, names(metric.labels) if metric.labels else "", _plain(metric.words))
+        )
+    head = METRICS_HEAD.format(most=MOST, other=OTHER)
+    return "\n".join([NOTE, "", head, table(("name", "kind", "labels", "what"), rows, "35 10 15 40")])
+
+
+def _metrics() -> Iterator[Metric]:
+    """Each once, wherever it is imported to."""
+    found = [value for module in modules() for value in vars(module).values() if isinstance(value, Metric)]
+    yield from {metric.id: metric for metric in found}.values()
+
+
 # -- operators/reasons
 REASONS_HEAD = """\
 Why a login was not accepted
@@ -234,6 +275,7 @@ def _plains(rows: Iterable[tuple[str, str, str]]) -> Iterator[Row]:
 PAGES: Mapping[str, Callable[[], str]] = {
     "operators/configuration.rst": configuration,
     "operators/events.rst": events,
+    "operators/metrics.rst": metrics,
     "operators/reasons.rst": reasons,
     "operators/threats.rst": threats.page,
     "operators/from-nginx.rst": nginx.page,

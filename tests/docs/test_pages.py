@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.kit.metrics import METRICS
 from mailtwist.protocols.stock import seam
 from tests.docs.example import ROOT
 
@@ -40,6 +41,19 @@ class Pages(SynchronousTestCase):
         self.assertIn("``login.refused``", text)
         for _, event in self.pages._events():
             self.assertEqual(text.count(f"``{event.id}``"), 1, event.id)
+
+    def test_each_metric_has_a_row_and_is_a_constant(self) -> None:
+        self.pages.modules()
+        text = self.pages.metrics()
+        written = [metric for metric in METRICS.values() if not metric.id.startswith("test_")]
+        self.assertGreater(len(written), 2)
+        for metric in written:
+            name = f"mailtwist_{metric.id}" + {"counter": "_total", "gauge": ""}[metric.kind]
+            self.assertEqual(text.count(f"``{name}``\n"), 1, metric.id)
+            self.assertRegex(metric.id, r"^[a-z]+(_[a-z]+)+$")
+            self.assertRegex(metric.words, r"^[A-Z].*\.$", metric.id)
+            for label in metric.labels:
+                self.assertRegex(label, r"^[a-z]+$", metric.id)
 
     def test_each_name_of_the_seam_is_there_or_in_its_family(self) -> None:
         for kind in self.pages.SERVERS.values():
