@@ -28,6 +28,7 @@ class SettingsTests(SynchronousTestCase):
             (["key = x.pem"], 'a key needs its certificate; write "certificate = ..."'),
             (["pins = sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="], 'all is "plain" here'),
             (["user_name = mine"], "canonical"),
+            (["tls_policy = opportunistic", "smtp = 25 starttls"], "imap hands over whom it is for"),
             (["pop3 = 995"], "is not a way to a server"),
         ):
             with self.assertRaises(BadConfig) as raised:

@@ -6,13 +6,15 @@ from functools import partial
 from mailtwist.config.part import Assembly
 from mailtwist.gateway.dial import Pool, Reach
 from mailtwist.gateway.drained import drained, names
+from mailtwist.gateway.upstream.opportunistic import Opportunistically
 from mailtwist.gateway.upstream.settings import Settings
 from mailtwist.tls.outbound import Outbound
 
 
 def outbound(settings: Settings) -> Outbound:
     """Reads files: blocks.  `tls.certificates.BadCertificate`."""
-    return Outbound(settings.roots, settings.verify_name, settings.pins, settings.certificate, settings.key)
+    kind = Outbound if settings.tls_policy == "verify" else Opportunistically
+    return kind(settings.roots, settings.verify_name, settings.pins, settings.certificate, settings.key)
 
 
 def pool(settings: Settings, assembly: Assembly) -> Callable[[Outbound], Pool]:

@@ -48,6 +48,12 @@ class Settings:
         words="A PEM file of the authorities, or certificates, that are trusted there, not the system's.",
         example="inside-ca.pem",
     )
+    tls_policy: Literal["verify", "opportunistic"] = setting(
+        "verify",
+        words="Its certificate has to be right (`verify`); or, where it serves smtp and lmtp alone and hears"
+        " no password, any certificate does, and so does STARTTLS that is not offered: what is wrong is"
+        " logged (`opportunistic`).",
+    )
     verify_name: str = setting(
         "",
         words="The name that its certificate has to be valid for, and that it is asked for, if it is not that"
@@ -181,6 +187,12 @@ def _of_none(settings: Settings) -> Iterator[tuple[str, str]]:
 def _of_tls(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.key is not None and settings.certificate is None:
         yield "key", 'a key needs its certificate; write "certificate = ..."'
+    if settings.tls_policy != "verify" and (kinds := [one for one in LOGS_IN if one in settings.ways()]):
+        yield (
+            "tls_policy",
+            f"{kinds[0]} hands over whom it is for, which only the right server may hear; write"
+            ' "tls_policy = verify", or an upstream of its own for smtp and lmtp',
+        )
     if settings.ways() and all(way.security == "plain" for way in settings.ways().values()):
         for name in ("roots", "verify_name", "pins", "certificate"):
             if getattr(settings, name):

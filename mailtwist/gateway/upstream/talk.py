@@ -5,6 +5,7 @@ from typing import Protocol
 
 from mailtwist.gateway.api import Guest, Kind
 from mailtwist.gateway.dial import Dialled
+from mailtwist.gateway.upstream.opportunistic import Opportunistically
 from mailtwist.protocols.dialogue import NOTHING, Offer
 from mailtwist.protocols.imap import client as imap
 from mailtwist.protocols.pop3 import client as pop3
@@ -127,7 +128,7 @@ class SmtpTalk(Talk):
     async def greet(self) -> None:
         await smtp.greeted(self.call)
         self.offer = await self._hello()
-        if self._under_tls:
+        if self._under_tls and not self._does_without():
             await smtp.start_tls(self.call, self.call.secure)
             self.offer = await self._hello()
 
@@ -154,6 +155,14 @@ class SmtpTalk(Talk):
 
     async def token(self, user: bytes, token: bytes) -> None:
         self.offer = await smtp.xoauth2(self.call, self.offer, user, token)
+
+    def _does_without(self) -> bool:
+        """TLS that is not offered is not insisted on, where that is the policy."""
+        by = self.call.secure_by
+        if self.offer.has("STARTTLS") or not isinstance(by, Opportunistically):
+            return False
+        by.in_clear(self.call.host)
+        return True
 
     async def _hello(self) -> Offer:
         return await smtp.hello(self.call, self._telling.hostname, self.hello)
