@@ -1,6 +1,6 @@
 """Mail into a store's mailboxes: each account gets its own copy, in its INBOX or where its detail says."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -85,6 +85,10 @@ class MailboxTarget:
 
     async def serves(self, domain: str) -> bool:
         return await self.recipients.serves(domain)
+
+    async def domains(self) -> Collection[str]:
+        """All that are served."""
+        return await self.recipients.domains()
 
     async def places(self, address: Address) -> Sequence[Place]:
         return await self.recipients.places(address)

@@ -60,6 +60,15 @@ class Recipients:
                 return True
         return False
 
+    async def domains(self) -> Collection[str]:
+        """All that are ours."""
+        if self._domains:
+            return self._domains
+        found: set[str] = set()
+        for directory in self._serving:
+            found.update(await told(directory.domains()))
+        return found
+
     async def places(self, address: Address) -> Sequence[Place]:
         """Who gets it, each account once.  `NoSuchRecipient`, `RecipientDisabled`, `RecipientsUnknown`,
         `Astray`."""

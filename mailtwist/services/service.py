@@ -56,6 +56,11 @@ class MailService:
         )
 
     @property
+    def ports(self) -> frozenset[int]:
+        """Those that it is to listen on."""
+        return frozenset(endpoint.port for endpoint in self._listen)
+
+    @property
     def present(self) -> Collection[Visitor]:
         return self.door.present
 

@@ -45,6 +45,9 @@ class ServerContexts:
         self.found: Counter[Found] = Counter()
         self.nameless = Nameless(clock)
         self.bundles: Sequence[Bundle] = ()
+        self.asked: Callable[[str], None] | None = None
+        """Hears the names that clients ask for and that are not here; in a handshake, which waits for
+        nothing."""
         self._clock = clock or process_clock()
         self._table: Table | None = None
         self._proofs: dict[str, SSL.Context] = {}

@@ -1,6 +1,7 @@
 """How one service answers a hello: names that are not here, protocols not spoken, proofs.  rfc6066#3"""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -12,6 +13,7 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.metrics import Metric
 from mailtwist.tls.hello import Hello
 from mailtwist.tls.nameless import Nameless
+from mailtwist.tls.names import asked_name
 from mailtwist.tls.table import Found, Table, new_context
 
 NAME_MISSING = Event("tls.name_missing", "a client asked for no server name: the default is shown", "debug")
@@ -58,6 +60,9 @@ class Shown(Protocol):
 
     nameless: Nameless
     found: Counter[Found]
+
+    @property
+    def asked(self) -> Callable[[str], None] | None: ...
 
     @property
     def table(self) -> Table: ...
@@ -144,6 +149,8 @@ class Listener:
         refused = self.policy.refuses(found)
         answer = REFUSED if refused else DEFAULT_IS_SHOWN
         self._shown.nameless.came(found, address, raw, self.service or "TLS", answer)
+        if self._shown.asked is not None and raw and (name := asked_name(raw)):
+            self._shown.asked(name)
         if refused:
             NAME_REFUSED.log(service=self.service, address=address, name=raw)
         elif found == "missing":

@@ -10,7 +10,9 @@ from twisted.internet.defer import DeferredLock
 
 from mailtwist.config.authority import AuthoritySettings
 from mailtwist.kit.clock import Clock
+from mailtwist.kit.dns_records import Answer, Caa
 from mailtwist.kit.threads import Threads
+from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateUnusable
 from mailtwist.tls.acme import order
 from mailtwist.tls.acme.account_key import AccountKey
@@ -21,11 +23,18 @@ from mailtwist.tls.acme.client import Client, https_for
 from mailtwist.tls.acme.csr import Key
 from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.https import Https
+from mailtwist.tls.records import caa_refuses
 
 UNPROVEN = frozenset(
     {"caa", "compound", "connection", "dns", "dnssec", "incorrectResponse", "tls", "unauthorized"}
 )
 """Kinds of failures that an authority counts, as proofs that failed."""
+
+
+class AsksCaa(Protocol):
+    """`kit.dns.Dns`"""
+
+    async def caa(self, name: str) -> Answer[Caa]: ...
 
 
 class Authority(Protocol):
@@ -65,6 +74,7 @@ class KnownAuthority:
         store: Store,
         clock: Clock,
         threads: Threads,
+        dns: AsksCaa | None = None,
     ) -> None:
         self.word = word
         self.settings = settings
@@ -72,12 +82,15 @@ class KnownAuthority:
         self.staging: KnownAuthority | None = None
         if settings.staging is not None and settings.staging != settings.directory:
             there = replace(settings, directory=settings.staging, staging=None)
-            self.staging = KnownAuthority(f"{word} (staging)", there, contact, agree, store, clock, threads)
+            self.staging = KnownAuthority(
+                f"{word} (staging)", there, contact, agree, store, clock, threads, dns
+            )
         self._contact = contact
         self._agree = agree
         self._store = store
         self._clock = clock
         self._threads = threads
+        self._dns = dns
         self._buckets = Buckets(store)
         self._https: Https | None = None
         self._client: Client | None = None
@@ -98,6 +111,7 @@ class KnownAuthority:
         free = replaces is not None and replaces.authority == self.directory
         free = free and (await client.directory()).has_renewal
         await self._buckets.must_have_room(self.settings, client.account, names, free)
+        await self._must_be_allowed(client, names)
         await self._buckets.ordered(self.settings, client.account, free)
         try:
             made = await order.issued(client, names, key, solvers, replaces)
@@ -110,6 +124,19 @@ class KnownAuthority:
         await self._buckets.issued(self.settings, names, free)
         return made
 
+    async def _must_be_allowed(self, client: Client, names: Sequence[str]) -> None:
+        """No order is spent on a name that CAA forbids.  `NotIssued` (caa)."""
+        issuers = (await client.directory()).caa
+        if self._dns is None or not issuers:
+            return
+        for name in names:
+            try:
+                found = await self._dns.caa(name.removeprefix("*."))
+            except Trouble:  # the authority may hear more
+                continue
+            if why := caa_refuses(found, issuers, wildcard=name.startswith("*."), account=client.account):
+                raise NotIssued("caa", f"{name}: {why}", names=[name], temporary=False)
+
     async def renewal(self, certificate: x509.Certificate) -> Renewal | None:
         client = self._client or self._made(AccountKey.new(), "")  # no account is needed for that
         return await client.renewal(certificate)
@@ -119,11 +146,12 @@ class KnownAuthority:
 
     # -- the account
     async def client(self) -> Client:
-        """With an account.  `NotIssued`."""
+        """With the account as it is kept: another process may have changed its key.  `NotIssued`."""
         await self._one.acquire()
         try:
-            if self._client is None:
-                self._client = await self._with_account()
+            kept = await self.account()
+            if self._client is None or not kept or kept.get("key") != self._client.key.pem.decode():
+                self._client = await self._with_account(kept)
             return self._client
         finally:
             self._one.release()
@@ -147,8 +175,7 @@ class KnownAuthority:
         await self._keep(None)
         self._client = None
 
-    async def _with_account(self) -> Client:
-        kept = await self._store.account(self.directory)
+    async def _with_account(self, kept: Mapping[str, Any] | None) -> Client:
         if kept is None:
             kept = await self._new_account()
         client = self._made(_key(kept["key"]), str(kept.get("url", "")))

@@ -66,7 +66,7 @@ class Keys:
         if self.policy == "rotate":
             return Chosen(await self._new(kind), False)
         waiting = await self.next_key(name, kind)
-        current = await self._key_of(old, kind)
+        current = None if old is None else await self.key_of(old)
         if current is None:
             return Chosen(waiting or await self._new(kind), waiting is not None)
         seen = Seen.of(note.facts.get(PUBLISHED))
@@ -103,8 +103,8 @@ class Keys:
     async def next_key(self, name: str, kind: KeyKind) -> Key | None:
         return await self._read(await self._store.next_key(name, kind), kind)
 
-    async def _key_of(self, issued: Issued | None, kind: KeyKind) -> Key | None:
-        return None if issued is None else await self._read(issued.pem, kind)
+    async def key_of(self, issued: Issued) -> Key | None:
+        return await self._read(issued.pem, issued.key_kind)
 
     async def _read(self, pem: bytes | None, kind: KeyKind) -> Key | None:
         """None also for what is damaged, or of another kind."""

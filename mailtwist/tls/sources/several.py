@@ -51,6 +51,7 @@ class Several(ServerContexts):
         super().__init__(settings.default_name, settings.session_tickets)
         self._name = assembly.name
         self._members = [assembly.part("tls", name) for name in settings.sections]
+        self.asked = self._pass_on
 
     async def start(self) -> None:
         """The members have started before: they were built before."""
@@ -66,6 +67,11 @@ class Several(ServerContexts):
         """Who orders a certificate for one of them knows nothing of us."""
         shown = (one.proof(name) for one in (super(), *self._members))
         return next((context for context in shown if context is not None), None)
+
+    def _pass_on(self, name: str) -> None:
+        for member in self._members:
+            if member.asked is not None:
+                member.asked(name)
 
     def _follow(self) -> None:
         try:

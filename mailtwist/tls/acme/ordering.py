@@ -1,0 +1,235 @@
+"""One certificate is cared for: its authority asked when to renew it, and the order made when it is time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.events import Event
+from mailtwist.kit.spawn import uninterrupted
+from mailtwist.kit.trouble import Trouble
+from mailtwist.kit.within import TooLate, within
+from mailtwist.tls.acme.alone import alone
+from mailtwist.tls.acme.api import Issued, KeyKind, Note, Store
+from mailtwist.tls.acme.due import RENEWAL_SUGGESTED, about, asks_now, suggested
+from mailtwist.tls.acme.keys import Chosen, Keys
+from mailtwist.tls.acme.pauses import DAY, pause
+from mailtwist.tls.acme.problem import NotIssued
+from mailtwist.tls.acme.shelf import Kept, Shelf
+from mailtwist.tls.acme.trying import Trying, failed, worked
+from mailtwist.tls.certificates import BadCertificate, read_bundle
+from mailtwist.tls.names import covers
+
+LONGEST = 2 * 3600.0
+"""Seconds that one certificate may take, with all authorities that are asked for it."""
+
+NO_ARI = 3600.0
+"""Seconds after which an authority is asked again, that did not say when to renew."""
+
+LOOK_AT_KEYS = 3600.0
+REVOKED, KEYS_LOOKED = "revoked", "keys_looked"
+KEY_COMPROMISE = 1
+
+ISSUED = Event("acme.issued", "{names}: certificate ({kind}) from {authority}, valid until {until}")
+NOT_ISSUED = Event(
+    "acme.not_issued", "{names}: no certificate ({kind}) after {failures} tries: {error}", "error"
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One certificate that is wanted."""
+
+    names: tuple[str, ...]
+    kind: KeyKind
+
+    @property
+    def name(self) -> str:
+        return self.names[0]
+
+
+class Ordering:
+    """Of one section."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        trying: Trying,
+        keys: Keys,
+        shelf: Shelf,
+        chance: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._trying = trying
+        self._keys = keys
+        self._shelf = shelf
+        self._chance = chance
+
+    # -- when
+    def when(self, item: Item, kept: Kept | None, note: Note, now: float) -> float:
+        """When there is something to do for it, seconds since 1970."""
+        if _is_missing(item, kept, note):
+            return self._not_before(note, now, now)
+        times = [self._not_before(note, note.due, now)]
+        if self._asks(kept, note, now):
+            times.append(now)
+        else:
+            times.append(note.ari_again)
+        if self._keys.policy == "pin":
+            times.append(_moment(note, now) + LOOK_AT_KEYS)
+        return min(times)
+
+    def _not_before(self, note: Note, when: float, now: float) -> float:
+        """After a failure it is left alone; unless the clock was far ahead then."""
+        again = note.again if note.again <= now + 31 * DAY else 0.0
+        return max(when, again)
+
+    def _asks(self, kept: Kept | None, note: Note, now: float) -> bool:
+        return kept is not None and not kept.bundle.expired(now) and asks_now(note, now)
+
+    # -- caring
+    async def cared_for(self, item: Item, kept: Kept | None) -> float:
+        """All is done that there is to do now; when to come again, seconds since 1970.  `kept` is what there
+        was a moment ago."""
+        now = self._clock.now()
+        if kept is not None:
+            note = await self._asked(item, kept, now)
+            note = await self._keys_looked(item, note, now)
+        else:
+            note = await self._store.note(item.name, item.kind)
+        if self._is_due(item, kept, note, now):
+            try:
+                await self.ordered(item)
+            except NotIssued as error:  # it is noted, and the log has it
+                if error.kind == "busy":
+                    return now + 60
+            kept = (await self._shelf.all()).get((item.name, item.kind))
+            note = await self._store.note(item.name, item.kind)
+        return self.when(item, kept, note, now)
+
+    def _is_due(self, item: Item, kept: Kept | None, note: Note, now: float) -> bool:
+        when = now if _is_missing(item, kept, note) else note.due
+        return self._not_before(note, when, now) <= now
+
+    async def _asked(self, item: Item, kept: Kept, now: float) -> Note:
+        """The note, after its authority was asked when to renew, if it was time."""
+        old = await self._store.note(item.name, item.kind)
+        note = about(old, kept.bundle, self._chance)
+        if self._asks(kept, note, now):
+            note = await self._suggested(item, kept, note, now)
+        if note != old:
+            await self._store.set_note(item.name, item.kind, note)
+        return note
+
+    async def _suggested(self, item: Item, kept: Kept, note: Note, now: float) -> Note:
+        authority = self._trying.known(kept.issued.authority)
+        if authority is None:
+            return replace(note, ari_again=now + DAY)
+        try:
+            renewal = await authority.renewal(kept.bundle.leaf)
+        except Trouble:
+            return replace(note, ari_again=now + NO_ARI)
+        new = suggested(note, kept.bundle, renewal, now, self._chance)
+        if renewal is not None and renewal.explanation and new.window != note.window:
+            RENEWAL_SUGGESTED.log(name=item.name, authority=authority.word, page=renewal.explanation)
+        return new
+
+    async def _keys_looked(self, item: Item, note: Note, now: float) -> Note:
+        if self._keys.policy != "pin" or now < _moment(note, now) + LOOK_AT_KEYS:
+            return note
+        new = await self._keys.looked(item.names, item.kind, note, now)
+        new = replace(new, facts={**new.facts, KEYS_LOOKED: now})
+        await self._store.set_note(item.name, item.kind, new)
+        return new
+
+    # -- ordering
+    async def ordered(self, item: Item, force: bool = False) -> Issued:
+        """The certificate that there is then: a new one if it was missing, due, or `force`.  `NotIssued`; why
+        is noted."""
+        what = f"the certificate for {item.name} ({item.kind})"
+        return await alone(self._store, self._clock, what, lambda: self._ordered(item, force))
+
+    async def _ordered(self, item: Item, force: bool) -> Issued:
+        kept = (await self._shelf.all()).get((item.name, item.kind))
+        note = await self._store.note(item.name, item.kind)
+        now = self._clock.now()
+        if kept is not None and not force:
+            note = about(note, kept.bundle, self._chance)
+            if not self._is_due(item, kept, note, now):  # another process was faster
+                return kept.issued
+        try:
+            return await within(self._clock, LONGEST, self._made(item, kept, note))
+        except NotIssued as error:
+            await uninterrupted(self._failed(item, note, error))
+            raise
+        except TooLate:
+            slow = NotIssued("slow", f"there was no certificate for {item.name} within two hours")
+            await uninterrupted(self._failed(item, note, slow))
+            raise slow from None
+        except Trouble as error:
+            told = NotIssued("trouble", error.detail or str(error))
+            await uninterrupted(self._failed(item, note, told))
+            raise told from error
+
+    async def _made(self, item: Item, kept: Kept | None, note: Note) -> Issued:
+        old = kept.issued if kept is not None else None
+        now = self._clock.now()
+        compromised = note.facts.get(REVOKED) == KEY_COMPROMISE
+        chosen = await self._keys.chosen(item.name, item.kind, old, note, now, compromised)
+        made = await self._trying.issued(item.names, chosen.key, old, note)
+        made = replace(made, name=item.name, key_kind=item.kind, pinned=self._keys.policy == "pin")
+        return await uninterrupted(self._taken(item, made, chosen, old, note))
+
+    async def _taken(
+        self, item: Item, made: Issued, chosen: Chosen, old: Issued | None, note: Note
+    ) -> Issued:
+        """Kept, and noted.  Nobody calls that off: the authority counts it."""
+        try:
+            bundle = read_bundle(made.pem, made.pem)
+        except BadCertificate as bad:
+            raise NotIssued("wrongCertificate", bad.words)
+        await self._store.keep(made)
+        note = worked(note, made)
+        note = replace(note, facts={name: one for name, one in note.facts.items() if name != REVOKED})
+        note = about(note, bundle, self._chance)
+        await self._store.set_note(item.name, item.kind, note)
+        await self._keys.used(item.name, item.kind, chosen, old)
+        names, until = ", ".join(item.names), bundle.until
+        ISSUED.log(names=names, kind=item.kind, authority=made.authority, until=until)
+        return made
+
+    async def _failed(self, item: Item, note: Note, error: NotIssued) -> None:
+        now = self._clock.now()
+        failing = max(now - note.failing_since, 0.0) if note.failing_since else 0.0
+        note = failed(note, error, now, pause(note.failures + 1, failing, self._chance))
+        names = ", ".join(item.names)
+        NOT_ISSUED.log(names=names, kind=item.kind, failures=note.failures, error=error.words)
+        await self._store.set_note(item.name, item.kind, note)
+
+    # -- revoking
+    async def revoke(self, kept: Kept, reason: int) -> None:
+        """`NotIssued`.  It is noted that there is to be another one."""
+        issued = kept.issued
+        authority = self._trying.known(issued.authority)
+        if authority is None:
+            words = f"{issued.authority}, which issued it, is not among the authorities"
+            raise NotIssued("unwanted", words, temporary=False)
+        key = await self._keys.key_of(issued)
+        await authority.revoke(kept.bundle.leaf, reason, key)
+        note = await self._store.note(issued.name, issued.key_kind)
+        note = replace(note, again=0.0, facts={**note.facts, REVOKED: reason})
+        await self._store.set_note(issued.name, issued.key_kind, note)
+
+
+def _is_missing(item: Item, kept: Kept | None, note: Note) -> bool:
+    """It is not there, not for all of its names, or revoked."""
+    if kept is None or REVOKED in note.facts:
+        return True
+    return not all(covers(kept.bundle.names, name) for name in item.names)
+
+
+def _moment(note: Note, now: float) -> float:
+    """When keys were looked at; never, if that is to come."""
+    last = note.facts.get(KEYS_LOOKED)
+    return float(last) if isinstance(last, float | int) and last <= now else -LOOK_AT_KEYS

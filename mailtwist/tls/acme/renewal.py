@@ -1,0 +1,274 @@
+"""The clock of renewal: each certificate is ordered when it is missing or due, the default name's first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from random import random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.events import Event
+from mailtwist.kit.spawn import spawn
+from mailtwist.kit.threads import Threads
+from mailtwist.kit.trouble import Trouble
+from mailtwist.tls.acme.api import Issued, KeyKind, Note, Store
+from mailtwist.tls.acme.due import DAY, about, loud_from
+from mailtwist.tls.acme.keys import Keys
+from mailtwist.tls.acme.ordering import Item, Ordering
+from mailtwist.tls.acme.problem import NotIssued
+from mailtwist.tls.acme.shelf import Kept, Shelf
+from mailtwist.tls.acme.status import Status, not_here, status
+from mailtwist.tls.acme.trying import Trying
+from mailtwist.tls.acme.wanted import WantedNames
+from mailtwist.tls.names import covers
+
+WAKE = 600.0
+"""Seconds: so often it is looked what is due, whatever the clock did meanwhile."""
+
+SHORTEST = 15.0
+"""Seconds between two such looks at least, unless somebody waits: they cost something with many names."""
+
+LOOK = 3600.0
+"""Seconds after which DNS is asked again which names point here, and which keys are published."""
+
+FIRST_LOOK = 5.0
+AT_ONCE = 4
+"""Orders beside each other: one that waits for DNS holds up no other."""
+
+LOUD = "loud"
+
+ENDS_SOON = Event(
+    "acme.ends_soon",
+    "the certificate for {names} ends in {days} days and was not renewed: {error}",
+    "error",
+)
+NO_CERTIFICATE = Event("acme.no_certificate", "there is no certificate for {names} yet: {error}", "error")
+LOOK_FAILED = Event("acme.look_failed", "what is due cannot be found out: {error}", "error")
+
+
+class Renewal:
+    """Of one section.  `start` and `stop` are for the process that renews; the others may be called in any
+    process that has the store, beside it."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        threads: Threads,
+        trying: Trying,
+        keys: Keys,
+        kinds: Sequence[KeyKind],
+        wanted: WantedNames,
+        default: str,
+        chance: Callable[[], float] = random,
+    ) -> None:
+        self.wanted = wanted
+        self._store = store
+        self._clock = clock
+        self._kinds = tuple(kinds)
+        self._default = default
+        self._chance = chance
+        self._shelf = Shelf(store, threads)
+        self.ordering = Ordering(store, clock, trying, keys, self._shelf, chance)
+        self._kept: Mapping[tuple[str, KeyKind], Kept] = {}
+        self._queue: dict[Item, float] = {}
+        self._busy: set[Item] = set()
+        self._under_way: set[Deferred[Any]] = set()
+        self._timer: IDelayedCall | None = None
+        self._looked_at = -LOOK - 1
+        self._running = self._looking = self._once_more = False
+
+    # -- the clock
+    async def start(self) -> None:
+        """What needs no question is ordered at once; DNS and the directories are asked a moment later, when
+        all of the process has begun."""
+        self._running = True
+        self._looked_at = self._clock.seconds() - LOOK + FIRST_LOOK
+        self._wake_in(0)
+
+    async def stop(self) -> None:
+        """Orders are called off; what they have presented is withdrawn when this returns."""
+        self._running = False
+        self._queue.clear()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        for work in list(self._under_way):
+            work.cancel()
+        while self._under_way:
+            await next(iter(self._under_way))
+
+    def asked(self, name: str) -> None:
+        """A stranger wants a certificate for `name`, in a handshake that does not wait for it."""
+        if self._running and self.wanted.demand(name):
+            self._looked_at = self._clock.seconds() - LOOK
+            self._wake_in(1)
+
+    def _wake_in(self, seconds: float) -> None:
+        if not self._running:
+            return
+        if self._timer is not None and self._timer.active():
+            if self._timer.getTime() - self._clock.seconds() <= seconds:
+                return
+            self._timer.cancel()
+        self._timer = self._clock.later(seconds, self._wake)
+
+    def _wake(self) -> None:
+        if self._looking:
+            self._once_more = True
+        else:
+            self._looking = True
+            self._begin(self._looked(), "looking which certificates are due")
+
+    def _begin(self, work: Any, purpose: str) -> None:
+        done = spawn(work, purpose)
+        if not done.called:
+            self._under_way.add(done)
+            done.addBoth(self._ended, done)
+
+    def _ended(self, result: Any, done: Deferred[Any]) -> Any:
+        self._under_way.discard(done)
+        return result
+
+    async def _looked(self) -> None:
+        wait = WAKE
+        try:
+            wait = await self.look()
+        except Trouble as error:
+            LOOK_FAILED.log(error=error.detail or str(error))
+        finally:
+            self._looking = False
+            self._wake_in(0 if self._once_more else wait)
+            self._once_more = False
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Not while it is looked what is due: then two would write the same notes."""
+        while self._running and not self._looking and self._queue and len(self._busy) < AT_ONCE:
+            item = min(self._queue, key=self._queue.__getitem__)
+            del self._queue[item]
+            self._busy.add(item)
+            self._begin(self._cared_for(item), f"the certificate for {item.name}")
+
+    async def _cared_for(self, item: Item) -> None:
+        try:
+            again = await self.ordering.cared_for(item, self._kept.get((item.name, item.kind)))
+            self._wake_in(max(again - self._clock.now(), SHORTEST))
+        finally:
+            self._busy.discard(item)
+            self._go_on()
+
+    # -- what is due
+    async def look(self) -> float:
+        """What is due is in the queue; in so many seconds it is time to look again."""
+        self._kept = kept = await self._shelf.all()
+        if self._clock.seconds() >= self._looked_at + LOOK:
+            self._looked_at = self._clock.seconds()
+            await self.wanted.look([name for name, _ in kept])
+        soonest = min(WAKE, self._looked_at + LOOK - self._clock.seconds())
+        now = self._clock.now()
+        for item in self.items():
+            if item in self._busy:
+                continue
+            its = kept.get((item.name, item.kind))
+            note = await self._noted(item, its, now)
+            when = self.ordering.when(item, its, note, now)
+            if when > now:
+                soonest = min(soonest, max(when - now, SHORTEST))
+            else:
+                self._queue[item] = self._rank(item, its)
+        await self._drop_unwanted(kept, now)
+        return max(soonest, 1.0)
+
+    def items(self) -> list[Item]:
+        return [Item(one.names, kind) for one in self.wanted.current for kind in self._kinds]
+
+    async def _noted(self, item: Item, kept: Kept | None, now: float) -> Note:
+        """The note, and what is to be said aloud is said."""
+        old = note = await self._store.note(item.name, item.kind)
+        if kept is not None:
+            note = about(note, kept.bundle, self._chance)
+        note = self._loud(item, kept, note, now)
+        if note != old:
+            await self._store.set_note(item.name, item.kind, note)
+        return note
+
+    def _loud(self, item: Item, kept: Kept | None, note: Note, now: float) -> Note:
+        """Each day, while it is near its end, or missing for more than a day."""
+        missing = kept is None and note.failures and now - note.failing_since >= DAY
+        if not missing and (kept is None or now < loud_from(kept.bundle)):
+            return note
+        last = note.facts.get(LOUD)
+        if isinstance(last, float | int) and 0 <= now - last < DAY:
+            return note
+        names, error = ", ".join(item.names), note.error or "it was not tried"
+        if kept is None:
+            NO_CERTIFICATE.log(names=names, error=error)
+        else:
+            days = round((kept.bundle.not_after - now) / DAY, 1)
+            ENDS_SOON.log(names=names, days=days, error=error)
+        return replace(note, facts={**note.facts, LOUD: now})
+
+    def _rank(self, item: Item, kept: Kept | None) -> float:
+        """The smallest first: the default name, then what is missing, then what ends first."""
+        if covers(item.names, self._default):
+            return -2.0
+        return -1.0 if kept is None else kept.bundle.not_after
+
+    async def _drop_unwanted(self, kept: Mapping[tuple[str, KeyKind], Kept], now: float) -> None:
+        """What is not wanted any more is served to its end."""
+        wanted = {(item.name, item.kind) for item in self.items()}
+        for key, its in kept.items():
+            if key not in wanted and its.bundle.expired(now):
+                await self._store.forget(*key)
+
+    # -- for operators
+    async def status(self) -> list[Status]:
+        """Of all that there are and all that are wanted, in their order; then what is not wanted."""
+        kept = dict(await self._shelf.all())
+        if not self._running:
+            await self.wanted.look([name for name, _ in kept])
+        now = self._clock.now()
+        found = []
+        for one in self.wanted.current:
+            for kind in self._kinds:
+                note = await self._store.note(one.name, kind)
+                found.append(status(one.names, kind, one.why, kept.pop((one.name, kind), None), note, now))
+        for (name, kind), its in kept.items():
+            note = await self._store.note(name, kind)
+            found.append(status(its.bundle.names, kind, "", its, note, now))
+        return found + [not_here(name, why) for name, why in self.wanted.not_here.items()]
+
+    async def renew(self, name: str, force: bool = False) -> list[Issued]:
+        """The certificates for `name` (one for each kind of key), ordered if they are missing, due, or
+        `force` is said.  `NotIssued`, with kind busy when another process is at it."""
+        return [await self.ordering.ordered(item, force) for item in await self._items_for(name)]
+
+    async def revoke(self, name: str, reason: int = 0, again: bool = True) -> int:
+        """The certificates for `name` are revoked, and new ones ordered, unless `again` is False: then they
+        are forgotten.  How many they were.  `reason` is one of rfc5280#5.3.1; after 1 (keyCompromise) the
+        key is not used again, whatever is pinned.  `NotIssued`."""
+        kept = [its for (known, _), its in (await self._shelf.all()).items() if known == name]
+        for its in kept:
+            await self.ordering.revoke(its, reason)
+        for its in kept:
+            if again:
+                await self.ordering.ordered(Item(_names_of(its), its.issued.key_kind), True)
+            else:
+                await self._store.forget(its.issued.name, its.issued.key_kind)
+        return len(kept)
+
+    async def _items_for(self, name: str) -> list[Item]:
+        if not self._running:
+            await self.wanted.look([one for one, _ in await self._shelf.all()])
+        found = [item for item in self.items() if name in item.names]
+        if not found:
+            why = self.wanted.not_here.get(name, f"{name} is not wanted by the config")
+            raise NotIssued("unwanted", why, temporary=False)
+        return found
+
+
+def _names_of(kept: Kept) -> tuple[str, ...]:
+    """The first is that of the order."""
+    return tuple(dict.fromkeys([kept.issued.name, *kept.bundle.names]))
