@@ -16,6 +16,10 @@ NOT_A_URL = Sentence(
 ONE_OF_TWO = Sentence("authority-eab", "`eab_kid` and `eab_key` belong together; write both, or neither")
 
 
+class NoSuchAuthority(ValueError):
+    """Told by who asks for it, with a sentence; not by who reads the file."""
+
+
 class HttpsUrl(str):
     """A URL without a user's name."""
 
@@ -126,16 +130,16 @@ its `eab_kid` and `eab_key`."""
 
 def authority(word: str, sections: Mapping[str, AuthoritySettings]) -> AuthoritySettings:
     """What `word` stands for: a section of that name, an authority that everybody knows, or one with what the
-    section says otherwise.  ValueError with a sentence when it is neither."""
+    section says otherwise.  `NoSuchAuthority` when it is neither."""
     written, known = sections.get(word), AUTHORITIES.get(word)
     if written is None and known is None:
         those = ", ".join(dict.fromkeys((*sections, *AUTHORITIES)))
-        raise ValueError(f'there is no authority "{word}"; there are: {those}')
+        raise NoSuchAuthority(f'there is no authority "{word}"; there are: {those}')
     if written is None or known is None:
         found = written or known
         assert found is not None
         if not found.directory:
-            raise ValueError(f"[authority:{word}] needs a `directory`, the URL of its directory")
+            raise NoSuchAuthority(f"[authority:{word}] needs a `directory`, the URL of its directory")
         return found
     if written.directory not in ("", known.directory):
         return written
