@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 SENTENCES: dict[str, "Sentence"] = {}
 LONGEST = 100  # characters of the operator's own text that a sentence repeats
-MANY = 20  # words that a hint lists
+MANY = 24  # words that a hint lists
 SEARCHED = 500  # words among which the one that was meant is looked for
 MOST = 100  # problems told one by one
 
