@@ -1,0 +1,136 @@
+"""From nothing to a certificate at every door, renewed in time, and under way when the power fails."""
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from cryptography import x509
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.process.certified import DOORS, Certified
+from tests.process.site import eventually
+from tests.tls.acme.pebble import Pebble, pebble
+
+DAY = 86400
+CLIENTS = 200
+STEPS = ("/sign-me-up", "/order-plz", "/authZ/", "/chalZ/", "/finalize-order/", "/certZ/")
+"""What pebble is asked, in this order."""
+
+
+@cache
+def site() -> Certified:
+    """One for all tests that do it no harm; it was begun while its authority said nothing."""
+    folder = Path(tempfile.mkdtemp(prefix="mailtwist-certified-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ca = pebble()
+    made = Certified(folder, [ca], "challenges = tls-alpn-01", https=ca.tls_port)
+    atexit.register(made.end)
+    ca.freeze()
+    try:
+        made.start()
+        for door in DOORS:
+            leaf = made.shown(door)
+            assert not is_issued(leaf), door
+    finally:
+        ca.thaw()
+    assert eventually(lambda: is_issued(made.shown(DOORS[0]))), made.server.log
+    return made
+
+
+class OfOneServer(SynchronousTestCase):
+    timeout = 300
+
+    def setUp(self) -> None:
+        self.ca, self.site = pebble(), site()
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.site.complaints, [])
+
+    def renewed(self, before: int) -> int:
+        """The serial number of the next one, for which the clock goes on and back."""
+        self.site.advance(75 * DAY)
+        self.assertTrue(eventually(lambda: self.site.serial() != before), self.site.server.log)
+        self.site.advance(-75 * DAY)
+        return self.site.serial()
+
+    def test_a_certificate_for_every_door(self) -> None:
+        """There was nothing at first, and mail went on by a certificate of its own making."""
+        self.assertEqual(len(self.site.verified()), 1, self.site.server.log)
+        self.assertIn("tls.bootstrap", self.site.server.log)
+
+    def test_who_is_there_stays_when_it_is_renewed(self) -> None:
+        clients = [self.site.idle() for _ in range(CLIENTS)]
+        for client in clients:
+            self.addCleanup(client.close)
+        before = self.site.serial()
+        self.renewed(before)
+        self.assertEqual(len(self.site.verified()), 1)
+        for client in clients:
+            client.send(b"DONE\r\n")
+            answer = client.answer(b"i")[-1]
+            self.assertTrue(answer.startswith(b"OK "), answer)
+            self.assertTrue(client.imap(b"NOOP")[-1].startswith(b"OK "))
+            held = x509.load_der_x509_certificate(client.certificate)
+            self.assertEqual(held.serial_number, before)
+
+    def test_a_server_that_begins_again_orders_nothing(self) -> None:
+        before, ordered = self.site.verified(), orders(self.ca)
+        self.site.server.stop()
+        self.site.start()
+        self.assertEqual(self.site.verified(), before)
+        self.assertEqual(orders(self.ca), ordered)
+        self.assertNotIn("tls.bootstrap", self.site.server.log)
+
+    def test_nobody_else_reads_the_keys(self) -> None:
+        for path in (self.site.store, *self.site.store.rglob("*")):
+            mode = path.stat().st_mode & 0o777
+            self.assertEqual(mode, 0o700 if path.is_dir() else 0o600, path)
+
+
+class OfSeveral(SynchronousTestCase):
+    timeout = 300
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-certified-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.ca = pebble()
+
+    def begun(self, **how: object) -> Certified:
+        made = Certified(self.folder, [self.ca], "challenges = http-01", http=self.ca.http_port, **how)
+        self.addCleanup(made.end)
+        return made
+
+    def test_two_workers_make_one_order(self) -> None:
+        ordered = orders(self.ca)
+        one = self.begun(server="workers = 2").start()
+        self.assertTrue(eventually(lambda: all(is_issued(one.shown(DOORS[4])) for _ in range(10))))
+        self.assertEqual(len(one.verified()), 1)
+        self.assertEqual(orders(self.ca), ordered + 1)
+        self.assertEqual(one.complaints, [])
+
+    def test_the_power_fails_at_each_step(self) -> None:
+        """In the end there is a certificate; nothing half of it is on the disk, and no proof is shown."""
+        one = self.begun()
+        for step in STEPS:
+            before = self.ca.count(step)
+            one.server.begin("--config", str(one.server.config))
+            found = eventually(lambda: self.ca.count(step) > before)
+            one.server.kill()
+            self.assertTrue(found, (step, one.server.log))
+        one.start()
+        self.assertTrue(eventually(lambda: is_issued(one.shown(DOORS[0]))), one.server.log)
+        self.assertEqual(len(one.verified()), 1)
+        self.assertEqual(one.complaints, [])
+        names = [path.name for path in one.store.rglob("*") if path.is_file()]
+        self.assertEqual([name for name in names if name.startswith(".") and "lock" not in name], [], names)
+
+
+def is_issued(leaf: x509.Certificate) -> bool:
+    """By an authority."""
+    return leaf.issuer != leaf.subject
+
+
+def orders(ca: Pebble) -> int:
+    return ca.count("POST /order-plz")
