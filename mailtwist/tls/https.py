@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -168,7 +169,7 @@ class Https:
         return url
 
     async def _asked(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        sent = {"User-Agent": f"mailtwist/{version('mailtwist')}", **headers}
+        sent = {"User-Agent": _ourselves(), **headers}
         response = await self._made().request(
             method, url, headers=sent, data=body, allow_redirects=False, unbuffered=True
         )
@@ -185,6 +186,11 @@ class Https:
             agent = Agent(reactor, _Trust(_Judging(self._roots)), self._seconds, pool=self._pool)
             self._client = HTTPClient(AsItIs(agent))
         return self._client
+
+
+@cache
+def _ourselves() -> str:
+    return f"mailtwist/{version('mailtwist')}"
 
 
 def host_of(url: str) -> str:

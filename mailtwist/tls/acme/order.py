@@ -99,7 +99,7 @@ class _Ordering:
 
     async def _proven(self) -> Order:
         """An order that is ready.  A challenge that fails ends an order; the next has what was proven."""
-        while True:
+        for _ in range(len(self._solvers) + 1):  # a flighty authority could go on for each name
             order = await self._ordered()
             found = await abreast(*map(self._client.authorization, order.authorizations))
             for one in found:
@@ -110,6 +110,9 @@ class _Ordering:
             if all(results):
                 return await self._client.settled(await self._client.again(order), "pending")
             await uninterrupted(self._withdrawn())  # the next order has other challenges for the same names
+        whys = [f"{name}: {why}" for name, one in self._tries.items() for why in one.failed.values()]
+        names = [name for name, one in self._tries.items() if one.failed]
+        raise NotIssued("unproven", f"one name after the other fails ({'; '.join(whys)})", names=names)
 
     async def _ordered(self) -> Order:
         known = await self._client.directory()
@@ -299,4 +302,7 @@ def _id_of(replaces: Issued | None, authority: str) -> str:
     """'' when this authority does not know it."""
     if replaces is None or replaces.authority != authority:
         return ""
-    return certificate_id(x509.load_pem_x509_certificate(replaces.pem))
+    try:
+        return certificate_id(x509.load_pem_x509_certificate(replaces.pem))
+    except ValueError:
+        return ""

@@ -44,7 +44,7 @@ def directory(url: str, told: Told) -> Directory:
         renewal=told.url("renewalInfo"),
         terms=meta.shown("termsOfService"),
         website=meta.page("website"),
-        caa=meta.texts("caaIdentities"),
+        caa=meta.lines("caaIdentities"),
         profiles=meta.words_by_name("profiles"),
         external=meta.truth("externalAccountRequired"),
     )
@@ -62,7 +62,7 @@ class Account:
 
 def account(url: str, told: Told) -> Account:
     status = told.text("status") or "valid"
-    return Account(url, told_by(status, 30), told.texts("contact"), told.url("orders"))
+    return Account(url, told_by(status, 30), told.lines("contact"), told.url("orders"))
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,6 @@ class Order:
     finalize: str
     certificate: str
     error: Refused | None
-    profile: str = ""
     wait: float | None = None
 
 
@@ -90,7 +89,6 @@ def order(url: str, told: Told, wait: float | None) -> Order:
         finalize=told.needed("finalize"),
         certificate=told.url("certificate"),
         error=told.problem("error"),
-        profile=told.text("profile"),
         wait=wait,
     )
 
@@ -138,19 +136,22 @@ def authorization(url: str, told: Told, wait: float | None) -> Authorization:
 
 
 def _offered(told: Told) -> Offered:
-    token = told.text("token")
-    if not _TOKEN.fullmatch(token):
-        raise told.wrong("token", "is no base64")
+    kind, token = told.text("type"), told.text("token")
+    if not _TOKEN.fullmatch(token) or (not token and kind in _BY_TOKEN):
+        raise told.wrong("token", "is none")
     return Offered(
-        kind=told.text("type"),
+        kind=kind,
         url=told.needed("url"),
         status=told.text("status") or "pending",
         token=token,
-        issuers=told.texts("issuer-domain-names"),
-        account=told.text("accounturi"),
+        issuers=tuple(one for one in told.texts("issuer-domain-names")[:10] if _ISSUER.fullmatch(one)),
+        account=told.url("accounturi"),
         error=told.problem("error"),
     )
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{0,512}")
 """It becomes a file's name.  Challenges by the account have none."""
+
+_BY_TOKEN = ("http-01", "tls-alpn-01", "dns-01")
+_ISSUER = re.compile(r"(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")

@@ -36,6 +36,9 @@ AT_ONCE = 8
 
 JSON = "application/jose+json"
 
+_IN_ENGLISH = {"Accept-Language": "en"}
+"""Its sentences go into our log.  rfc8555#6.1"""
+
 _NONCE = re.compile(r"[A-Za-z0-9_-]{1,512}")
 
 
@@ -139,7 +142,7 @@ class Speaking:
             raise nonsense(url, "it is none of the authority's own hosts")
         await self._room.acquire()
         try:
-            answer = await self._https.ask(method, url, headers, body, redirects)
+            answer = await self._https.ask(method, url, {**_IN_ENGLISH, **headers}, body, redirects)
         except BadCertificate as bad:  # the file of its roots
             raise NotIssued("unreachable", f"{host_of(url)} cannot be asked: {bad.words}") from None
         finally:

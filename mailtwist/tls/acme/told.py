@@ -94,6 +94,10 @@ class Told:
             raise self.wrong(name, "is no list of texts of a sensible length")
         return tuple(values)
 
+    def lines(self, name: str) -> tuple[str, ...]:
+        """Texts that are fit to be shown."""
+        return tuple(told_by(one, 300) for one in self.texts(name))
+
     def moment(self, name: str) -> float:
         """Seconds since 1970.  rfc3339"""
         try:
@@ -120,7 +124,8 @@ class Told:
         """An object of texts, fit to be shown; {} when it is none."""
         value = self._told.get(name)
         some = list(value.items())[:MOST] if isinstance(value, dict) else []
-        return {key[:100]: told_by(text, 300) for key, text in some if isinstance(text, str)}
+        known = ((told_by(key, 100), text) for key, text in some if isinstance(text, str))
+        return {key: told_by(text, 300) for key, text in known}
 
     def problem(self, name: str) -> Refused | None:
         value = self._told.get(name)

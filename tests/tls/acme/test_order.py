@@ -138,6 +138,25 @@ class ProofsTests(OrderCase):
         self.assertEqual(sorted(name for word, name in http.told if word == "present"), ["a.test", "b.test"])
         self.assertEqual([name for word, name in dns.told if word == "present"], ["b.test"])
 
+    async def test_names_that_fail_one_after_the_other_come_to_an_end(self) -> None:
+        one = await self.at()
+        names = [f"n{number}.test" for number in range(6)]
+        failing = iter(names)
+
+        async def judge(kind: str, name: str, *_: str) -> str:
+            return "dns" if name == self.bad else ""
+
+        def present(challenge: Challenge) -> None:
+            if challenge.name == names[0]:
+                self.bad = next(failing)
+
+        self.ca.judge = judge
+        by = [Solving("http-01", present=present), Solving("dns-01", present=present)]
+        error = await self.refused(issued(one, names, new_key(), by))
+        self.assertEqual(error.kind, "unproven")
+        self.assertEqual(self.ca.count("order"), 3)
+        self.assertEqual(error.names, tuple(names[:3]))
+
     async def test_when_none_is_left_all_reasons_are_told(self) -> None:
         one = await self.at()
         await self.judged(http_01="connection", dns_01="dns")

@@ -78,7 +78,7 @@ class DirectoryTests(ToldCase):
             "website": "https://ca.example",
             "caaIdentities": ["ca.example"],
             "externalAccountRequired": True,
-            "profiles": {"short": "six days", "evil": "a\nb", "none": 5},
+            "profiles": {"short": "six days", "evil\n": "a\nb", "none": 5},
         }
         found = directory(DIRECTORY | {"meta": meta, "renewalInfo": "https://ca.example/ari"})
         self.assertEqual((found.terms, found.website), ("data:text/plain,be%20good", "https://ca.example"))
@@ -149,15 +149,15 @@ class AuthorizationTests(ToldCase):
         by_account = {
             "type": "dns-persist-01",
             "url": "https://ca.example/chall/2",
-            "issuer-domain-names": ["ca.example"],
+            "issuer-domain-names": ["ca.example", "Evil; policy=wildcard", "x" * 300, "ca-2.example"],
             "accounturi": "https://ca.example/acct/1",
         }
         (found,) = authorization(AUTHORIZATION | {"challenges": [by_account]}).challenges
-        self.assertEqual((found.token, found.issuers), ("", ("ca.example",)))
+        self.assertEqual((found.token, found.issuers), ("", ("ca.example", "ca-2.example")))
         self.assertEqual(found.account, "https://ca.example/acct/1")
 
     def test_tokens_are_no_paths(self) -> None:
-        for token in ("../../etc/passwd", "a/b", "a b", "ü", "x" * 600, 5, "a\n"):
+        for token in ("../../etc/passwd", "a/b", "a b", "ü", "x" * 600, 5, "a\n", "", None):
             body = AUTHORIZATION | {"challenges": [CHALLENGE | {"token": token}]}
             self.nonsense(authorization, body, '"token"')
 
