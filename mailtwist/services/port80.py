@@ -36,6 +36,11 @@ class Port80:
         self.bound: tuple[int, ...] = ()
 
     @property
+    def wanted(self) -> bool:
+        """Some source wants to be asked."""
+        return bool(self._listeners)
+
+    @property
     def places(self) -> list[str]:
         return [place for one in self._all() for place in one.places]
 

@@ -160,6 +160,11 @@ class KnownAuthority:
         """What is kept of it: `url`, `contact`, `key` (PEM; a secret).  None: there is none yet."""
         return await self._store.account(self.directory)
 
+    async def update(self) -> None:
+        """The authority knows the address of the config.  `NotIssued`."""
+        await (await self.client()).set_contact(self._contact)
+        await self._keep({**(await self.account() or {}), "contact": list(self._contact)})
+
     async def change_key(self) -> None:
         """The account has a new key; that is kept before the authority hears of it.  `NotIssued`."""
         client = await self.client()
