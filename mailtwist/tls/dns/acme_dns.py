@@ -12,7 +12,6 @@ from twisted.internet.defer import DeferredSemaphore
 
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.places import File
-from mailtwist.config.problems import Sentence
 from mailtwist.config.secret import Secret
 from mailtwist.config.settings import setting
 from mailtwist.kit.clock import Clock
@@ -20,13 +19,10 @@ from mailtwist.kit.within import TooLate, within
 from mailtwist.tls.dns.api import NotPublished, Propagation, PublisherSettings, checked
 from mailtwist.tls.https import Asks, Https, NoAnswer
 
-NOT_A_URL = Sentence("acme-dns-url", '"{text}" is no acme-dns server; write "https://acme-dns.example.org"')
-IN_CLEAR = Sentence("acme-dns-clear", '"{text}": http:// is for a server on this machine; write https://')
-WHO = Sentence("acme-dns-who", "write subdomain, username and password, or accounts")
-NO_ACCOUNTS = Sentence(
-    "acme-dns-accounts",
-    "accounts has to be JSON: for each domain an object with subdomain, username and password",
-)
+NOT_A_URL = '{text!r} is no acme-dns server; write "https://acme-dns.example.org"'
+IN_CLEAR = "{text!r}: http:// is for a server on this machine; write https://"
+WHO = "write subdomain, username and password, or accounts"
+NO_ACCOUNTS = "accounts has to be JSON: for each domain an object with subdomain, username and password"
 
 VALUES = 2
 """acme-dns keeps this many of one subdomain: the next one takes the place of the oldest."""
@@ -54,9 +50,9 @@ class AcmeDnsUrl(str):
         except ValueError:
             whole = False
         if not whole or parts.query or parts.fragment or parts.username is not None:
-            raise NOT_A_URL.wrong(text=text)
+            raise ValueError(NOT_A_URL.format(text=text))
         if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-            raise IN_CLEAR.wrong(text=text)
+            raise ValueError(IN_CLEAR.format(text=text))
         return cls(text.rstrip("/"))
 
 
@@ -96,13 +92,18 @@ class Settings(PublisherSettings):
     )
 
     def __post_init__(self) -> None:
-        single = [bool(self.subdomain), bool(self.username), self.password is not None]
-        if all(single) is (self.accounts is not None) or any(single) is not all(single):
-            raise WHO.wrong()
-        self.known()
+        if self.accounts is not None or self._single:
+            self.known()
+
+    @property
+    def _single(self) -> int:
+        """How much of one account is here."""
+        return sum((bool(self.subdomain), bool(self.username), self.password is not None))
 
     def known(self) -> dict[str, Account]:
         """By their subdomains.  ValueError."""
+        if self._single != (0 if self.accounts else 3):
+            raise ValueError(WHO)
         if self.accounts is not None:
             return _accounts(self.accounts)
         password = self.password.reveal() if self.password else ""
@@ -114,9 +115,9 @@ def _accounts(secret: Secret) -> dict[str, Account]:
         told: Mapping[str, Any] = json.loads(secret.reveal())
         found = [Account(*(_text(one[word]) for word in _WORDS)) for one in told.values()]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise NO_ACCOUNTS.wrong() from None
+        raise ValueError(NO_ACCOUNTS) from None
     if not found:
-        raise NO_ACCOUNTS.wrong()
+        raise ValueError(NO_ACCOUNTS)
     return {account.subdomain.lower(): account for account in found}
 
 

@@ -11,13 +11,12 @@ from threading import Event
 from typing import IO, Annotated, ClassVar, Self, cast
 
 from mailtwist.config.part import Assembly, Part
-from mailtwist.config.problems import Sentence
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost, Duration
 from mailtwist.kit.threads import Threads
 from mailtwist.tls.dns.api import NotPublished, Propagation, PublisherSettings, checked
 
-NO_COMMAND = Sentence("command", '"{text}" is no command: {reason}; write "/usr/local/bin/dns-record"')
+NO_COMMAND = '{text!r} is no command: {reason}; write "/usr/local/bin/dns-record"'
 
 AT_ONCE = 4
 LARGEST = 2000
@@ -38,11 +37,11 @@ class Command(tuple[str, ...]):
         try:
             words = shlex.split(text)
         except ValueError as error:
-            raise NO_COMMAND.wrong(text=text, reason=str(error).lower()) from None
+            raise ValueError(NO_COMMAND.format(text=text, reason=str(error).lower())) from None
         if not words or "\0" in text:
-            raise NO_COMMAND.wrong(text=text, reason="there is nothing to run")
+            raise ValueError(NO_COMMAND.format(text=text, reason="there is nothing to run"))
         if not words[0].startswith("/"):
-            raise NO_COMMAND.wrong(text=text, reason="it does not begin with /")
+            raise ValueError(NO_COMMAND.format(text=text, reason="it does not begin with /"))
         return cls(words)
 
     def __str__(self) -> str:

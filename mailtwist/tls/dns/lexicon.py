@@ -10,7 +10,6 @@ from twisted.internet.defer import DeferredLock
 
 from mailtwist.config.dns import the_dns
 from mailtwist.config.part import Assembly, Part
-from mailtwist.config.problems import Sentence
 from mailtwist.config.secret import Secret
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost, Duration
@@ -21,13 +20,9 @@ from mailtwist.kit.threads import Threads
 from mailtwist.kit.within import TooLate, within
 from mailtwist.tls.dns.api import NotPublished, Propagation, PublisherSettings, checked
 
-NOT_A_PROVIDER = Sentence(
-    "lexicon-provider", '"{text}" is no name of a provider; write one as dns-lexicon has it: "gandi"'
-)
-NOT_AN_OPTION = Sentence("lexicon-option", '"{text}" is no option; write "auth_username: ann"')
-NOT_SECRETS = Sentence(
-    "lexicon-secrets", 'the secret options have to be lines as "auth_token: 5f3a..."; line {line} is none'
-)
+NOT_A_PROVIDER = '{text!r} is no name of a provider; write one as dns-lexicon has it: "gandi"'
+NOT_AN_OPTION = '{text!r} is no option; write "auth_username: ann"'
+NOT_SECRETS = 'the secret options have to be lines as "auth_token: 5f3a..."; line {line} is none'
 
 NO_NAME = "[::1]"
 """The library guesses the zone of a name by a list that it fetches somewhere, and not that of an address.  We
@@ -49,7 +44,7 @@ class Provider(str):
     @classmethod
     def parse(cls, text: str) -> Self:
         if not _PROVIDER.fullmatch(text):
-            raise NOT_A_PROVIDER.wrong(text=text)
+            raise ValueError(NOT_A_PROVIDER.format(text=text))
         return cls(text)
 
 
@@ -69,7 +64,7 @@ class Options(tuple[tuple[str, str], ...]):
 def _option(text: str) -> tuple[str, str]:
     found = _OPTION.fullmatch(text.strip())
     if not found:
-        raise NOT_AN_OPTION.wrong(text=text)
+        raise ValueError(NOT_AN_OPTION.format(text=text))
     return found[1].replace("-", "_"), found[2]
 
 
@@ -80,7 +75,7 @@ def _secret_options(secret: Secret) -> Iterable[tuple[str, str]]:
             try:
                 yield _option(line)
             except ValueError:
-                raise NOT_SECRETS.wrong(line=number) from None
+                raise ValueError(NOT_SECRETS.format(line=number)) from None
 
 
 @dataclass(frozen=True)

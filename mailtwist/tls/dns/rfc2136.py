@@ -17,7 +17,6 @@ from mailtwist.config.dns import the_dns
 from mailtwist.config.network import Hostname
 from mailtwist.config.notices import Peer
 from mailtwist.config.part import Assembly, Part
-from mailtwist.config.problems import Sentence
 from mailtwist.config.secret import Secret
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost
@@ -26,12 +25,10 @@ from mailtwist.kit.dns_records import Server, labels
 from mailtwist.kit.resolver import Resolver, Unresolved
 from mailtwist.tls.dns.api import NotPublished, Propagation, PublisherSettings, checked
 
-NOT_A_SERVER = Sentence(
-    "update-server", '"{text}" is no DNS server; write "ns1.example.org", "192.0.2.1" or "192.0.2.1:5353"'
-)
-NOT_A_ZONE = Sentence("zone", '"{text}" is not the name of a zone; write one like "example.org"')
-HALF_A_KEY = Sentence("tsig-half", "key_name and key belong together; write both, or none")
-NOT_BASE64 = Sentence("tsig-key", "the key is not in base64; copy what tsig-keygen printed behind `secret`")
+NOT_A_SERVER = '{text!r} is no DNS server; write "ns1.example.org", "192.0.2.1" or "192.0.2.1:5353"'
+NOT_A_ZONE = '{text!r} is not the name of a zone; write one like "example.org"'
+HALF_A_KEY = "key_name and key belong together; write both, or none"
+NOT_BASE64 = "the key is not in base64; copy what tsig-keygen printed behind `secret`"
 
 SECONDS = 15.0
 Algorithm = Literal["hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1", "hmac-md5"]
@@ -77,7 +74,7 @@ class UpdateServer(Peer):
                 return cls(Hostname.parse(text), 53)
             peer = Peer.parse(text)
         except ValueError:
-            raise NOT_A_SERVER.wrong(text=text) from None
+            raise ValueError(NOT_A_SERVER.format(text=text)) from None
         return cls(peer.host, peer.port)
 
 
@@ -92,7 +89,7 @@ class Zone(str):
     def parse(cls, text: str) -> Self:
         its = labels(text)
         if its is None or not text.isprintable():
-            raise NOT_A_ZONE.wrong(text=text)
+            raise ValueError(NOT_A_ZONE.format(text=text))
         return cls(b".".join(its).decode())
 
 
@@ -117,7 +114,7 @@ class Settings(PublisherSettings):
 
     def __post_init__(self) -> None:
         if bool(self.key_name) != (self.key is not None):
-            raise HALF_A_KEY.wrong()
+            raise ValueError(HALF_A_KEY)
         if self.key is not None:
             _key(self.key_name, self.key, self.algorithm)
 
@@ -212,7 +209,7 @@ def _key(name: str, key: Secret, algorithm: str) -> dns.tsig.Key:
             name, b64decode("".join(key.reveal().split()), validate=True), _ALGORITHMS[algorithm]
         )
     except (ValueError, dns.exception.DNSException):
-        raise NOT_BASE64.wrong() from None
+        raise ValueError(NOT_BASE64) from None
 
 
 def _escaped(value: str) -> str:

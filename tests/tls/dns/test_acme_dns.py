@@ -155,7 +155,9 @@ class SettingsTests(TestCase):
     def test_an_account_is_whole_or_in_a_file(self) -> None:
         three = "subdomain = a\nusername = b\npassword = c\n"
         load_text(f"[dns:main]\ntype = acme_dns\nserver = https://a.example\n{three}")
-        for lines in ("", "subdomain = a\n", "username = b\npassword = c\n", three + "accounts = {}\n"):
+        with self.assertRaisesRegex(ValueError, "write subdomain, username and password, or accounts"):
+            AcmeDns(Settings(server=AcmeDnsUrl("https://a.example")), OnePart(Path(".")))
+        for lines in ("subdomain = a\n", "username = b\npassword = c\n", three + "accounts = {}\n"):
             self.assertIn("write subdomain, username and password, or accounts", self.problems(lines))
 
     def test_accounts_are_as_clients_keep_them_and_are_not_repeated(self) -> None:
