@@ -17,8 +17,9 @@ from mailtwist.tls.certificates import BadCertificate
 from mailtwist.tls.outbound import Outbound
 from mailtwist.tls.policy import Policy, named
 
-PATIENCE = 60.0
-"""Seconds for a connection to the smarthost, and for each answer; who waits here can come again."""
+CONNECT_TIME, ANSWER_TIME, OPENING_TIME = 30.0, 60.0, 120.0
+"""Seconds for a connection to the smarthost, for an answer, and until it is ready for mail.  Who waits here can
+come again; one attempt must not last as long as the lease of a notice."""
 
 
 class ByTargets:
@@ -55,7 +56,8 @@ class BySmarthost:
     async def send(self, to: str, octets: bytes) -> None:
         """The smarthost has taken it."""
         outgoing = Outgoing(NULL, _address(to), octets)
-        ours = Ours(self._hostname, self._outbound(), self._clock, PATIENCE, PATIENCE)
+        times = CONNECT_TIME, ANSWER_TIME, OPENING_TIME
+        ours = Ours(self._hostname, self._outbound(), self._clock, *times)
         await hand_over(self._server(), outgoing, ours, self._resolver)
 
     def _server(self) -> NextServer:

@@ -115,7 +115,7 @@ class SmarthostTests(Servers):
         await other.add(ANN)
         (certificate,) = other.config.parent.glob("state/tls/**/*.pem")
         lines = {"smarthost": f"localhost:{other.port(service)}", "smarthost_ca": str(certificate), **how}
-        words = "".join(f"{name} = {value}\n" for name, value in lines.items())
+        words = "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
         server = await self.a_server(f"\n[notices]\n{words}", "gate.example.org")
         return server, await server.add(ANN), other
 
@@ -138,6 +138,16 @@ class SmarthostTests(Servers):
             await self.tell(server, ann)
             (message,) = await self.inbox(other, ANN)
             self.assertIn("with ESMTPSA ", message["Received"].replace("\t", " "))
+
+    async def test_by_policy_the_smarthost_may_be_anybody_or_go_by_another_name(self) -> None:
+        for how in (
+            {"smarthost_ca": "", "smarthost_policy": "opportunistic"},
+            {"smarthost_names": "mail.elsewhere.example, localhost"},
+        ):
+            server, ann, other = await self.both(**how)
+            await self.tell(server, ann)
+            (message,) = await self.inbox(other, ANN)
+            self.assertIn("with ESMTPS ", message["Received"].replace("\t", " "))
 
     async def test_a_second_address_too(self) -> None:
         server, ann, other = await self.both(second_addresses=f"{ANN}: {BOB}")

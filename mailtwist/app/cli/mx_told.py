@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from mailtwist.app.cli.answer import moment
+from mailtwist.delivery.remote.mx import literal
 from mailtwist.gateway.probe.found import Certificate
 from mailtwist.gateway.probe.mx_found import Address, Host, Look, MxReport, Verdict
 from mailtwist.gateway.probe.mx_quirks import problems
@@ -18,7 +19,8 @@ def told(report: MxReport) -> str:
     lines = [report.domain, *_records(report)]
     for host in report.hosts:
         lines += ["", *_host(report, host)]
-    lines += ["", "Published:", *(f"* {words}" for words in _published(report))] if not report.why else []
+    if not report.why and not literal(report.domain):
+        lines += ["", "Published:", *(f"* {words}" for words in _published(report))]
     lines += [
         "",
         *(("Problems:", *(f"* {words}" for words in found)) if found else ("No problem was found.",)),

@@ -15,6 +15,9 @@ from mailtwist.tls.policy import NoTls, Policy
 ADDRESSES = 4
 """Of the server that are tried."""
 
+HANDING = 180.0
+"""Seconds for the login and the message, once there is a session."""
+
 
 class NotReached(Trouble):
     """No message was refused: there was nobody to take it, or nobody who is to be trusted."""
@@ -41,6 +44,7 @@ async def hand_over(server: NextServer, mail: Outgoing, ours: Ours, resolver: Re
     password is no fault of the message."""
     try:
         session = await _opened(server, ours, await resolver.addresses(server.host))
+        session.call.until = ours.clock.seconds() + HANDING
         try:
             await _logged_in(server, session)
             await sent(session.call, session.offers, mail)

@@ -16,6 +16,9 @@ from mailtwist.tls.mta_sts import NoPolicy, fetched, report_addresses, sts_id
 from mailtwist.tls.policy import NotGoodEnough, Opportunistic, Record
 from mailtwist.tls.verdict import safe
 
+SMTPS = 465
+"""Where TLS comes first (rfc8314#3.3)."""
+
 ADDRESSES = 6
 """Of one host that are looked at."""
 
@@ -92,7 +95,7 @@ async def _tlsa(plan: MxPlan, host: Host) -> None:
 
 
 async def _tried(plan: MxPlan, host: Host, address: Address) -> None:
-    there = There(host.name, address.address, plan.port)
+    there = There(host.name, address.address, plan.port, implicit=plan.port == SMTPS)
     looks = await together(_look(there, plan.named), _look(there, plan.nameless))
     address.named, address.nameless = looks
 

@@ -1,5 +1,7 @@
 """What is wrong with the mail servers of a domain, one sentence for each problem."""
 
+import errno
+import os
 from collections.abc import Iterator
 
 from mailtwist.delivery.remote.mx import literal
@@ -51,7 +53,8 @@ def _of_host(host: Host) -> Iterator[str]:
 
 def _of_address(report: MxReport, host: Host, address: Address) -> Iterator[str]:
     if not address.reached:
-        yield address.named.why
+        if not _of_our_side(host, address):
+            yield address.named.why
         return
     if address.named.trouble:
         yield address.named.trouble
@@ -66,6 +69,12 @@ def _of_address(report: MxReport, host: Host, address: Address) -> Iterator[str]
     sts = mta_sts(report, host, address)
     if sts is not None and not sts.goes:
         yield f"by MTA-STS mail is refused: {sts.words}"
+
+
+def _of_our_side(host: Host, address: Address) -> bool:
+    """We have no IPv6, say, and have reached the host otherwise."""
+    here = address.named.why in (os.strerror(errno.ENETUNREACH), os.strerror(errno.EADDRNOTAVAIL))
+    return here and any(one.reached for one in host.addresses)
 
 
 def _ending(shown: Certificate) -> Iterator[str]:

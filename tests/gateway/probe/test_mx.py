@@ -64,7 +64,7 @@ class FoundTests(MxCase):
         self.assertEqual([host.name for host in report.hosts], [HOST, f"b.{DOMAIN}"])
         wrong = f"certificate is valid for {HOST}, not b.{DOMAIN}"
         told = [f"b.{DOMAIN} (127.0.0.3): {wrong}", f"b.{DOMAIN} (127.0.0.4): Connection refused"]
-        self.assertEqual(problems(report), told)
+        self.assertCountEqual(problems(report), told)
 
     async def test_no_tls_is_told_with_its_reason(self) -> None:
         self.server(HOST)
@@ -95,6 +95,19 @@ class FoundTests(MxCase):
         self.port = listening.getHost().port
         report = await self.report(seconds=0.2)
         self.assertEqual(problems(report), [f"{HOST} (127.0.0.1): no answer in time"])
+
+    async def test_what_our_own_network_cannot_reach_is_no_problem_of_the_server(self) -> None:
+        self.tell(HOST, "AAAA", "2001:db8::1")
+        self.server(HOST)
+        report = await self.report()
+        unreached, reached = (address for _, address in report.addresses())
+        self.assertTrue(reached.reached)
+        for why, told in (("Network is unreachable", []), ("Connection refused", ["Connection refused"])):
+            unreached.named.why = why
+            where = f"{HOST} (2001:db8::1): "
+            self.assertEqual(problems(report), [where + words for words in told])
+        reached.named.seen, unreached.named.why = None, "Network is unreachable"
+        self.assertIn(f"{HOST} (2001:db8::1): Network is unreachable", problems(report))
 
 
 class NamelessTests(MxCase):
