@@ -13,6 +13,7 @@ from OpenSSL import SSL
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import (
     ConnectError,
+    ConnectingCancelledError,
     ConnectionAborted,
     ConnectionDone,
     ConnectionLost,
@@ -51,6 +52,7 @@ _FAILURES = (
     *(ConnectError, DNSLookupError, SSL.Error, OSError),
     *(ResponseFailed, RequestGenerationFailed, RequestTransmissionFailed, RequestNotSent),
 )
+_OFF = (CancelledError, ConnectingCancelledError)
 _LOST = (ConnectionLost, ConnectionDone, ConnectionAborted)
 
 
@@ -128,7 +130,7 @@ class Https:
         late = self._clock.later(self._seconds, asking.cancel)
         try:
             return await asking
-        except (CancelledError, *_FAILURES) as error:
+        except (*_OFF, *_FAILURES) as error:
             if not late.active():
                 raise NoAnswer(f"{host_of(url)} did not answer in {self._seconds:g} s") from None
             if _called_off(error):  # nobody waits for it any more
@@ -170,9 +172,12 @@ class Https:
 
     async def _asked(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         sent = {"User-Agent": _ourselves(), **headers}
-        response = await self._made().request(
-            method, url, headers=sent, data=body, allow_redirects=False, unbuffered=True
-        )
+        try:
+            response = await self._made().request(
+                method, url, headers=sent, data=body, allow_redirects=False, unbuffered=True
+            )
+        except ValueError:  # Twisted's, and our own of names: there is more that is no host
+            raise NoAnswer(f'"{safe(url)}" has no host that can be asked') from None
         octets = await _body(response, self._largest)
         return Answer(url, response.code, _headers(response.headers), octets)
 
@@ -268,7 +273,7 @@ def _reasons(error: BaseException) -> list[BaseException]:
 
 
 def _called_off(error: BaseException) -> bool:
-    return any(isinstance(one, CancelledError) for one in _reasons(error))
+    return any(isinstance(one, _OFF) for one in _reasons(error))
 
 
 def _lost(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """Questions by HTTPS: whatever a server does, there is an answer in time or a sentence."""
 
 import gzip
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -188,6 +189,12 @@ class TrustTests(HttpsCase):
         )
         self.assertEqual(server.requests, [])
 
+    async def test_by_default_the_system_says_who_is_known(self) -> None:
+        self.serve(lambda _: WELL + b'{"a": 1}')
+        await self.no_answer(
+            self.https(roots=None).ask("GET", self.url), 'issuer "Root of HTTPS"', "is unknown"
+        )
+
     async def test_one_that_has_ended_is_no_good(self) -> None:
         yesterday = datetime.now(UTC) - timedelta(1)
         self.serve(lambda _: WELL, begins=yesterday - timedelta(9), ends=yesterday)
@@ -285,6 +292,27 @@ class NoAnswerTests(HttpsCase):
         )
         self.assertTrue(error.lost)
 
+    async def test_a_connection_that_does_not_come_about_is_waited_for_as_long(self) -> None:
+        full = socket.socket()
+        self.addCleanup(full.close)
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # nobody accepts, and there is room for few
+            one = socket.socket()
+            self.addCleanup(one.close)
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        url = f"https://127.0.0.1:{full.getsockname()[1]}/"
+        clock = ManualClock()
+        asking = started(self.https(clock).ask("GET", url))
+        await _turns()
+        clock.advance(31)
+        await self.no_answer(asking, "did not answer in 30 s")
+        asking = started(self.https().ask("GET", url))
+        await _turns()
+        asking.cancel()
+        await self.assertFailure(asking, CancelledError)
+
     async def test_nobody_there_is_told(self) -> None:
         port = reactor.listenTCP(0, Server(lambda _: WELL), interface="127.0.0.1")
         number = port.getHost().port
@@ -343,6 +371,13 @@ class PlacesTests(HttpsCase):
             "https://me@localhost/",
             "https://b\xfccher.example/",
             "https://localhost/" + "x" * 3000,
+            "https://a..b/",
+            "https://-x-/",
+            f"https://{'a' * 300}/",
+            f"https://{'a' * 70}.test/",
+            "https://a%00b/",
+            "https://[::g]/",
+            "https://*.test/",
             "",
         ):
             await self.no_answer(self.https().ask("GET", url))
