@@ -4,124 +4,17 @@ import gzip
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet import reactor, ssl
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.internet.protocol import Factory, Protocol
-from twisted.trial.unittest import TestCase
-from zope.interface import implementer
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError
+from twisted.internet.protocol import Protocol
 
-from mailtwist.kit.clock import SystemClock
 from mailtwist.kit.spawn import started
 from mailtwist.testing.clock import ManualClock
-from mailtwist.tls.https import Answer, Https, NoAnswer
+from mailtwist.tls.https import Answer
+from tests.tls.https_servers import WELL, HttpsCase, Server, turn, turns
 from tests.tls.made import Authority
-
-ROOT = Authority("Root of HTTPS")
-WELL = b"HTTP/1.1 200 Well\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 8\r\n\r\n"
-
-
-class Talker(Protocol):
-    """Says what `factory.says` makes of each request: octets, or nothing."""
-
-    def connectionMade(self) -> None:
-        self.heard = b""
-        self.factory.connections.append(self)
-        self.gone: Deferred[None] = Deferred()
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-        while b"\r\n\r\n" in self.heard:
-            head, _, rest = self.heard.partition(b"\r\n\r\n")
-            length = next(
-                (int(line[15:]) for line in head.split(b"\r\n") if line[:15] == b"Content-Length:"), 0
-            )
-            if len(rest) < length:
-                return
-            self.heard = rest[length:]
-            self.factory.requests.append(head + b"\r\n\r\n" + rest[:length])
-            said = self.factory.says(head)
-            if said is None:
-                self.transport.loseConnection()
-            else:
-                self.transport.write(said)
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.gone.callback(None)
-
-
-class Server(Factory):
-    protocol = Talker
-    noisy = False
-
-    def __init__(self, says: Callable[[bytes], bytes | None]) -> None:
-        self.says = says
-        self.connections: list[Any] = []
-        self.requests: list[bytes] = []
-
-
-@implementer(IOpenSSLServerConnectionCreator)
-class Context:
-    def __init__(self, chain: bytes, key: bytes, most: int) -> None:
-        self.made = context(chain, key, most)
-
-    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
-        return SSL.Connection(self.made, None)
-
-
-def context(chain: bytes, key: bytes, most: int) -> SSL.Context:
-    made = SSL.Context(SSL.TLS_SERVER_METHOD)
-    certificate = ssl.PrivateCertificate.loadPEM(chain + key)
-    made.use_certificate(certificate.original)
-    made.use_privatekey(certificate.privateKey.original)
-    if most:
-        made.set_cipher_list(b"ALL:@SECLEVEL=0")
-        made.set_min_proto_version(SSL.TLS1_VERSION)
-        made.set_max_proto_version(most)
-    return made
-
-
-class HttpsCase(TestCase):
-    timeout = 30
-
-    def serve(self, says: Callable[[bytes], bytes | None], *names: str, **how: Any) -> Server:
-        """At self.url, with a certificate for `names`."""
-        by = how.pop("by", ROOT)
-        most = how.pop("most", 0)
-        chain, key = by.leaf(*(names or ("localhost",)), **how)
-        server = Server(says)
-        port = reactor.listenSSL(0, server, Context(chain, key, most), interface="127.0.0.1")
-        self.url = f"https://localhost:{port.getHost().port}"
-
-        async def stop() -> None:
-            await port.stopListening()
-            for one in server.connections:
-                if not one.gone.called:
-                    one.transport.abortConnection()
-                    await one.gone
-
-        self.addCleanup(lambda: started(stop()))
-        return server
-
-    def https(self, clock: Any = None, **how: Any) -> Https:
-        roots = Path(self.mktemp())
-        roots.write_bytes(ROOT.pem)
-        made = Https(clock or SystemClock(), **{"roots": roots, **how})
-        self.addCleanup(lambda: started(made.stop()))
-        return made
-
-    async def no_answer(self, asking: Any, *words: str) -> NoAnswer:
-        try:
-            answer = await asking
-        except NoAnswer as error:
-            for one in words:
-                self.assertIn(one, error.words)
-            return error
-        self.fail(f"an answer: {answer}")
 
 
 class AnswersTests(HttpsCase):
@@ -161,7 +54,7 @@ class AnswersTests(HttpsCase):
         server = self.serve(lambda _: b"HTTP/1.0 404 No\r\n\r\nall of it")
         asking = started(self.https().ask("GET", self.url))
         while not server.requests:
-            await started(_turn())
+            await started(turn())
         server.connections[0].transport.loseConnection()
         answer = await asking
         self.assertEqual((answer.status, answer.body), (404, b"all of it"))
@@ -227,7 +120,7 @@ class NoAnswerTests(HttpsCase):
         clock = ManualClock()
         asking = started(self.https(clock, seconds=7).ask("GET", self.url))
         while not server.requests:
-            await started(_turn())
+            await started(turn())
         clock.advance(6.9)
         self.assertNoResult(asking)
         clock.advance(0.2)
@@ -239,8 +132,8 @@ class NoAnswerTests(HttpsCase):
         clock = ManualClock()
         asking = started(self.https(clock).ask("GET", self.url))
         while not server.requests:
-            await started(_turn())
-        await started(_turns())
+            await started(turn())
+        await started(turns())
         clock.advance(31)
         await self.no_answer(asking, "did not answer in 30 s")
         await server.connections[0].gone
@@ -250,8 +143,8 @@ class NoAnswerTests(HttpsCase):
             server = self.serve(lambda _, said=said: said)
             asking = started(self.https().ask("GET", self.url))
             while not server.requests:
-                await started(_turn())
-            await started(_turns())
+                await started(turn())
+            await started(turns())
             asking.cancel()
             await self.assertFailure(asking, CancelledError)
             await server.connections[0].gone
@@ -305,11 +198,11 @@ class NoAnswerTests(HttpsCase):
         url = f"https://127.0.0.1:{full.getsockname()[1]}/"
         clock = ManualClock()
         asking = started(self.https(clock).ask("GET", url))
-        await _turns()
+        await turns()
         clock.advance(31)
         await self.no_answer(asking, "did not answer in 30 s")
         asking = started(self.https().ask("GET", url))
-        await _turns()
+        await turns()
         asking.cancel()
         await self.assertFailure(asking, CancelledError)
 
@@ -390,16 +283,3 @@ class PlacesTests(HttpsCase):
         await self.no_answer(self.https().ask("GET", url), "it has to begin with https://")
         self.assertEqual((await self.https(plain=True, reuse=False).ask("GET", url)).status, 200)
         await server.connections[0].gone
-
-
-async def _turn() -> None:
-    """The reactor does what it has to do."""
-    turned: Deferred[None] = Deferred()
-    reactor.callLater(0, turned.callback, None)
-    await turned
-
-
-async def _turns() -> None:
-    """What was written has come."""
-    for _ in range(20):
-        await _turn()
