@@ -4,6 +4,7 @@ import gzip
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import reactor
