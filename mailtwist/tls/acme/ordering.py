@@ -25,6 +25,9 @@ LONGEST = 2 * 3600.0
 NO_ARI = 3600.0
 """Seconds after which an authority is asked again, that did not say when to renew."""
 
+BETWEEN = 3600.0
+"""Seconds between two renewals of one name at least, unless a tenth of its life is less."""
+
 LOOK_AT_KEYS = 3600.0
 REVOKED, KEYS_LOOKED = "revoked", "keys_looked"
 KEY_COMPROMISE = 1
@@ -71,7 +74,7 @@ class Ordering:
         """When there is something to do for it, seconds since 1970."""
         if _is_missing(item, kept, note):
             return self._not_before(note, now, now)
-        times = [self._not_before(note, note.due, now)]
+        times = [self._not_before(note, _due(kept, note, now), now)]
         if self._asks(kept, note, now):
             times.append(now)
         else:
@@ -109,7 +112,7 @@ class Ordering:
         return self.when(item, kept, note, now)
 
     def _is_due(self, item: Item, kept: Kept | None, note: Note, now: float) -> bool:
-        when = now if _is_missing(item, kept, note) else note.due
+        when = now if _is_missing(item, kept, note) else _due(kept, note, now)
         return self._not_before(note, when, now) <= now
 
     async def _asked(self, item: Item, kept: Kept, now: float) -> Note:
@@ -227,6 +230,15 @@ def _is_missing(item: Item, kept: Kept | None, note: Note) -> bool:
     if kept is None or REVOKED in note.facts:
         return True
     return not all(covers(kept.bundle.names, name) for name in item.names)
+
+
+def _due(kept: Kept | None, note: Note, now: float) -> float:
+    """Not soon after it was issued: an authority, or a clock, by which what is new is due already would have
+    it ordered again and again."""
+    if kept is None or kept.issued.issued > now:
+        return note.due
+    life = kept.bundle.not_after - kept.bundle.not_before
+    return max(note.due, kept.issued.issued + min(BETWEEN, life / 10))
 
 
 def _moment(note: Note, now: float) -> float:
