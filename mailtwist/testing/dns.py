@@ -35,7 +35,7 @@ HOSTILE_NAMES = (
         "ü.org",
     ),
 )
-HOSTILE_VALUES = ("", "x" * 256, "a\nb", "a\0b", "ü")
+HOSTILE_VALUES = ("", "x" * 256, "a\nb", "a\0b", "ü", "a b", '"', "\\", "../x", "$(id)", "a=b;c")
 
 
 class DnsContract(_TestCase):

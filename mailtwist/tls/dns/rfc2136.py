@@ -174,7 +174,7 @@ class Updates:
         its = labels(name) or []
         for server in servers:
             update = dns.update.UpdateMessage(zone, keyring=keyring)
-            text = dns.rdata.from_text("IN", "TXT", f'"{_escaped(value)}"')
+            text = dns.rdata.from_text("IN", "TXT", f'"{value}"')
             if what == "add":
                 update.add(Name([*its, b""]), self._settings.ttl, text)
             else:
@@ -210,10 +210,6 @@ def _key(name: str, key: Secret, algorithm: str) -> dns.tsig.Key:
         )
     except (ValueError, dns.exception.DNSException):
         raise ValueError(NOT_BASE64) from None
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _reason(error: Exception) -> str:
