@@ -18,8 +18,8 @@ from mailtwist.tls.outbound import Outbound
 from mailtwist.tls.policy import Policy, named
 
 CONNECT_TIME, ANSWER_TIME, OPENING_TIME = 30.0, 60.0, 120.0
-"""Seconds for a connection to the smarthost, for an answer, and until it is ready for mail.  Who waits here can
-come again; one attempt must not last as long as the lease of a notice."""
+"""Seconds for a connection to the smarthost, for an answer, and until it is ready for mail.  Who waits here
+can come again; one attempt must not last as long as the lease of a notice."""
 
 
 class ByTargets:
