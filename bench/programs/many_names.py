@@ -14,7 +14,7 @@ from mailtwist.kit.spawn import started
 from mailtwist.tls.certificates import Bundle, read_bundle
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.listener import Policy
-from mailtwist.tls.sources.self_signed import self_signed
+from mailtwist.tls.own import self_signed
 
 NAMES, DIFFERENT = 10_000, 40
 

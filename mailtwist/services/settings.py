@@ -154,9 +154,10 @@ def mail_service(
     """A service whose servers are of `kind`, each with `facts` as attributes; `full` is what one client too
     many hears.  `clients` are the networks that may connect, None is any; `socket_mode` says who may open its
     Unix sockets, None is who the umask says."""
-    listener = None
+    listener, alpn = None, getattr(kind, "alpn", ())
     if settings.tls is not None:
-        listener = assembly.part("tls", settings.tls).listener(settings.policy, assembly.name)
+        contexts = assembly.part("tls", settings.tls)
+        listener = contexts.listener(settings.policy, assembly.name, facts.get("alpn", alpn))
     implicit = listener if settings.implicit else None
     offered = None if settings.implicit else listener
 
@@ -171,7 +172,7 @@ def mail_service(
     )
     allowed = None if clients is None else Networks((*clients, *assembly.trusted))
     door = Door(assembly.name, make, connections, full, assembly.trusted, assembly.clock, allowed)
-    service = MailService(places(settings, ports), door, implicit, socket_mode, getattr(kind, "alpn", ()))
+    service = MailService(places(settings, ports), door, implicit, socket_mode, alpn)
     if settings.proxy_protocol:
         service.stand_behind(
             settings.proxy_protocol, assembly.clock, settings.proxy_protocol_tls, settings.connections

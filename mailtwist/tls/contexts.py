@@ -117,11 +117,12 @@ class ServerContexts:
         return lambda: self._listeners.remove(changed)
 
     # -- to whom
-    def listener(self, policy: Policy, service: str = "") -> Listener:
-        """For one service, whose name the log has."""
+    def listener(self, policy: Policy, service: str = "", alpn: Sequence[bytes] = ()) -> Listener:
+        """For one service, whose name the log has; `alpn` is for servers of it that do not say what they
+        speak, such as those that only refuse."""
         if policy.tickets and not self.session_tickets:
             policy = replace(policy, tickets=False)
-        made = Listener(self, policy, service)
+        made = Listener(self, policy, service, alpn)
         self._fronts.add(made)
         return made
 

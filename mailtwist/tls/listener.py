@@ -1,7 +1,7 @@
 """How one service answers a hello: names that are not here, protocols not spoken, proofs.  rfc6066#3"""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -86,9 +86,10 @@ class Serving(SSL.Connection):
 class Listener:
     """For `transport.startTLS`, and for connections that begin with TLS."""
 
-    def __init__(self, shown: Shown, policy: Policy, service: str) -> None:
+    def __init__(self, shown: Shown, policy: Policy, service: str, alpn: Sequence[bytes] = ()) -> None:
         self.policy = policy
         self.service = service
+        self.alpn = tuple(alpn) or ALPN
         self._shown = shown
         self._front: tuple[Table, SSL.Context] | None = None
 
@@ -133,15 +134,15 @@ class Listener:
     def choose(self, connection: Serving) -> None:
         raw = connection.get_servername()
         context, found = self._shown.table.find(raw)
+        if self.policy.refuses(found):  # a hello that could not be read before: no certificate, no handshake
+            connection.set_context(SSL.Context(SSL.TLS_SERVER_METHOD))
+        elif context is not connection.shown:
+            connection.set_context(context)
         if found in ("exact", "wildcard"):
             self._shown.found[found] += 1
             NAMES.add(found)
         else:
             self._count(found, raw, _address(connection.get_app_data()))
-        if self.policy.refuses(found):  # a hello that could not be read before: no certificate, no handshake
-            connection.set_context(SSL.Context(SSL.TLS_SERVER_METHOD))
-        elif context is not connection.shown:
-            connection.set_context(context)
 
     def _count(self, found: Found, raw: bytes | None, address: str) -> None:
         self._shown.found[found] += 1
@@ -184,7 +185,7 @@ def _choose(connection: Any) -> None:
 def _choose_alpn(connection: Any, offered: list[bytes]) -> Any:
     """What is raised becomes the alert no_application_protocol, and the end of the connection."""
     server = getattr(connection.get_app_data(), "wrappedProtocol", None)  # Twisted's TLS protocol is there
-    ours = getattr(server, "alpn", None) or ALPN
+    ours = getattr(server, "alpn", None) or connection.listener.alpn
     for name in offered:
         if name in ours:
             return name

@@ -46,6 +46,10 @@ class EndpointTests(SynchronousTestCase):
         self.assertEqual(str(endpoints), "[::1]:143, 127.0.0.1:143")
         self.assertRaises(ValueError, Endpoints.parse, "143, *:143")
 
+    def test_none_is_nowhere(self) -> None:
+        self.assertEqual((Endpoints.parse("none"), str(Endpoints())), (Endpoints(), "none"))
+        self.assertRaises(ValueError, Endpoints.parse, "none, 143")
+
     def test_any_free_port_may_be_asked_for_twice(self) -> None:
         self.assertEqual(len(Endpoints.parse("127.0.0.1:0, 127.0.0.1:0")), 2)
 

@@ -4,13 +4,16 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.protocols.policies import WrappingFactory
 
-from mailtwist.config.network import Endpoint
+from mailtwist.config.network import Endpoint, Networks
 from mailtwist.kit.clock import SystemClock
+from mailtwist.protocols.proxy import Place, header_v1
 from mailtwist.services.hello import MOST_HEARD, PATIENCE_FOR_A_HELLO, HelloDoor
 from mailtwist.services.listen import bind, serve
+from mailtwist.services.proxied import ProxyDoor
 from mailtwist.services.sockets import TlsFactory
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.wire import Wire
@@ -19,7 +22,7 @@ from tests.hearing import heard
 from tests.tls.client import Asking, connected
 from tests.tls.made import Authority
 from tests.tls.test_contexts import OverLoopback, Raw, contexts
-from tests.tls.test_hello import post_quantum, said_by_openssl
+from tests.tls.test_hello import said_by_openssl
 
 NAME = "mx.example.org"
 PROOF = b"".join(Authority().leaf(NAME, common="proof"))
@@ -152,8 +155,7 @@ class Proofs(Doors):
     async def test_a_long_hello_may_come_in_pieces(self) -> None:
         port = self.served()
         self.contexts.prove("other.example", PROOF)
-        hello = post_quantum()
-        for cut in (1, 4, 5, 6, 700, len(hello) - 1):
+        for cut in (1, 4, 5, 6, 700, -1):
             client = await connected(port, _InPieces(NAME.encode(), cut))
             self.assertEqual(await client.shaken, "mx")
             client.transport.loseConnection()
@@ -256,6 +258,18 @@ class InMemory(OverLoopback):
         wire = self.wire()
         self.door.cut()
         self.assertTrue(wire.aborted)
+
+    def test_behind_a_proxy_it_is_the_clients_network_that_counts(self) -> None:
+        door = ProxyDoor("imaps", self.door, Networks.parse("192.0.2.1"), self.clock)
+        wire = Wire(door.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1)))
+        header = header_v1(Place("203.0.113.9", 51234), Place("192.0.2.25", 993))
+        hello = said_by_openssl("-servername", "elsewhere.example")
+        wire.send(header + hello[:100])
+        self.assertEqual(len(self.door.waiting), 1)
+        wire.send(hello[100:])
+        self.assertEqual((wire.read(), wire.disconnecting), (ALERT, True))
+        self.assertEqual([one.name for one in self.contexts.nameless.networks], ["203.0.113.0/24"])
+        wire.hang_up()
 
     def test_with_too_many_openssl_decides(self) -> None:
         waiting = [self.wire() for _ in range(MOST_HEARD)]

@@ -12,6 +12,7 @@ from mailtwist.app.cli.check import problems
 from mailtwist.config.load import BadConfig, load_text
 from mailtwist.kit.lock import FolderLock
 from mailtwist.services.settings import places
+from mailtwist.tls.listener import Policy
 
 PORTS = {"smtp": (25, 465), "submission": (587, 465), "imap": (143, 993), "pop3": (110, 995)}
 
@@ -52,6 +53,28 @@ class Services(TestCase):
             for lines, expected in (((), ports[0]), (("tls = own", "tls_mode = implicit"), ports[1])):
                 section = self.assembled(self.section(type, *lines)).config.section("service", "x")
                 self.assertEqual(str(places(section.settings, ports)), str(expected))
+
+    def test_one_that_listens_nowhere_has_no_places(self) -> None:
+        section = self.assembled(self.section("imap", "listen = none")).config.section("service", "x")
+        self.assertEqual(places(section.settings, (143, 993)), ())
+
+    def test_how_hellos_are_answered(self) -> None:
+        implicit = "tls = own", "tls_mode = implicit"
+        for type, lines, policy in (
+            ("imap", implicit, Policy(strict=True)),
+            ("imap", ("tls = own",), Policy()),
+            ("imap", (*implicit, "alpn = lenient", "session_tickets = no"), Policy(tickets=False)),
+            ("submission", ("tls = own", "alpn = strict"), Policy(strict=True)),
+            ("smtp", implicit, Policy(tickets=False)),
+            ("smtp", ("tls = own", "session_tickets = yes"), Policy()),
+            ("pop3", ("sni_missing = reject",), Policy(missing="reject")),
+            ("pop3", ("sni_unknown = reject",), Policy(unknown="reject")),
+        ):
+            section = self.assembled(self.section(type, *lines)).config.section("service", "x")
+            self.assertEqual(section.settings.policy, policy, (type, lines))
+
+    def test_other_mail_servers_are_never_refused_for_their_alpn(self) -> None:
+        self.assertIn("come without it or with anything", self.refused(self.section("smtp", "alpn = strict")))
 
     def test_lmtp_is_never_on_port_25(self) -> None:
         for listen in ("25", "127.0.0.1:24, [::1]:25"):

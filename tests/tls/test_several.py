@@ -9,6 +9,8 @@ from mailtwist.kit.spawn import started
 from mailtwist.testing.assembly import OnePart
 from mailtwist.tls.certificates import BadCertificate
 from mailtwist.tls.contexts import ServerContexts
+from mailtwist.tls.hello import Hello
+from mailtwist.tls.listener import Policy
 from mailtwist.tls.sources.several import Sections, Settings, part
 from tests.tls.made import Authority
 
@@ -48,6 +50,27 @@ class Together(SynchronousTestCase):
     def test_a_default_name_that_nobody_has_is_refused_at_the_start(self) -> None:
         self.one.serve([A])
         self.failureResultOf(started(self.built(default_name="z.example").start()), BadCertificate)
+
+    def test_a_proof_of_one_of_them_is_shown(self) -> None:
+        self.one.serve([A])
+        built = self.built()
+        listener = built.listener(Policy())
+        hello = Hello(b"a.example", (b"acme-tls/1",))
+        self.assertEqual((listener.listens, listener.proof(hello)), (False, None))
+        for contexts in (self.two, built):
+            contexts.prove("a.example", b"".join(ROOT.leaf("a.example")))
+            self.assertIs(listener.proof(hello), contexts.proof(b"a.example"))
+            self.assertTrue(listener.listens)
+            contexts.proved("a.example")
+            self.assertEqual((listener.listens, listener.proof(hello)), (False, None))
+
+    def test_each_hears_of_names_that_are_asked_for(self) -> None:
+        self.one.serve([A])
+        built, asked = self.built(), []
+        self.successResultOf(started(built.start()))
+        self.two.asked = asked.append
+        built.listener(Policy(unknown="reject")).refuses(Hello(b"New.example."), "")
+        self.assertEqual(asked, ["new.example"])
 
     def test_sections_are_named(self) -> None:
         self.assertEqual(Sections.parse("one, two three,one"), ("one", "two", "three"))
