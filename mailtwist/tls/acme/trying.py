@@ -21,7 +21,7 @@ NOWHERE = frozenset({"caa", "rejectedIdentifier"})
 """No other authority is asked about a name that this one must not have, or does not want: an operator has to
 see it."""
 
-OURS = UNPROVEN | {"unproven"}
+OURS = (UNPROVEN | {"unproven"}) - NOWHERE
 """It was not proven that a name is ours: another authority is asked only after `SAME` tries."""
 
 ITS_OWN = frozenset({"nonsense", "serverInternal", "slow", "unreachable", "wrongCertificate"})
@@ -89,7 +89,7 @@ class Trying:
     def _in_order(self, note: Note) -> Sequence[Authority]:
         """After several proofs that failed, another one begins."""
         first = 0
-        if note.facts.get(KIND) in OURS:
+        if _was_ours(note):
             first = note.failures // SAME % max(len(self.authorities), 1)
         return self.authorities[first:] + self.authorities[:first]
 
@@ -129,7 +129,7 @@ class Trying:
     async def _rehearsed(self, one: Authority, names: Sequence[str], key: Key, note: Note) -> None:
         """After a proof that failed the next is made where failures cost nothing.  `NotIssued` when it fails
         there, too; that this place is away means nothing."""
-        if one.staging is None or note.facts.get(KIND) not in OURS:
+        if one.staging is None or not _was_ours(note):
             return
         try:
             await one.staging.issued(names, key, self.solvers, None)
@@ -162,6 +162,11 @@ def worked(note: Note, issued: Issued) -> Note:
     return replace(
         note, failures=0, failing_since=0.0, again=0.0, error="", authority=issued.authority, facts=facts
     )
+
+
+def _was_ours(note: Note) -> bool:
+    """The last try failed because a name was not proven."""
+    return str(note.facts.get(KIND)) in OURS
 
 
 def _waits(note: Note) -> dict[str, float]:

@@ -1,0 +1,207 @@
+"""Keys that are new each time, and keys that wait until the world knows the next one."""
+
+from twisted.trial.unittest import TestCase
+
+from mailtwist.testing.clock import ManualClock
+from mailtwist.tls.acme.api import KeyKind
+from mailtwist.tls.acme.keys import kinds_of
+from mailtwist.tls.acme.published import Published, Seen, digest_of, is_of
+from tests.tls.acme.world import DAY, HOST, HOUR, Found, SaidDns, Simulated, World, a_key, result
+
+TLSA = f"_25._tcp.{HOST}"
+DIGEST = "ab" * 32
+
+
+class PublishedTests(TestCase):
+    def setUp(self) -> None:
+        self.dns = SaidDns()
+        self.published = Published(self.dns)
+
+    def look(self, now: float, before: Seen | None = None, names: tuple[str, ...] = (HOST,)) -> Seen | None:
+        seen: Seen | None = result(self.published.look(names, DIGEST, before, now))
+        return seen
+
+    def servers(self, *records: str | None, ttl: int = 7200) -> None:
+        self.dns.tlsa[TLSA] = [None if one is None else Found((one,), ttl) for one in records]
+
+    def test_it_counts_from_the_first_look_and_needs_twice_the_ttl(self) -> None:
+        self.assertIsNone(self.look(0))
+        self.servers(f"3 1 1 {DIGEST}")
+        seen = self.look(100)
+        assert seen is not None
+        self.assertEqual((seen.since, seen.long_enough_at), (100, 100 + 2 * 7200))
+        self.assertEqual(self.look(5000, seen), seen)
+
+    def test_the_longest_ttl_that_was_seen_counts_and_an_hour_at_least(self) -> None:
+        self.servers(f"3 1 1 {DIGEST}", ttl=60)
+        seen = self.look(100)
+        assert seen is not None
+        self.assertEqual(seen.long_enough_at, 100 + 2 * HOUR)
+        self.servers(f"3 1 1 {DIGEST}", ttl=86400)
+        seen = self.look(200, seen)
+        assert seen is not None
+        self.assertEqual(seen.long_enough_at, 100 + 2 * DAY)
+
+    def test_all_servers_of_the_zone_must_have_it(self) -> None:
+        self.servers(f"3 1 1 {DIGEST}", "3 1 1 " + "cd" * 32)
+        self.assertIsNone(self.look(0))
+        self.servers(f"3 1 1 {DIGEST}", None)  # that one is down
+        self.assertIsNotNone(self.look(0))
+
+    def test_one_that_is_taken_away_begins_anew(self) -> None:
+        self.servers(f"3 1 1 {DIGEST}")
+        seen = self.look(100)
+        self.servers("3 1 1 " + "cd" * 32)
+        self.assertIsNone(self.look(200, seen))
+
+    def test_while_dns_is_away_nothing_changes(self) -> None:
+        self.servers(f"3 1 1 {DIGEST}")
+        seen = self.look(100)
+        self.dns.away = True
+        self.assertEqual(self.look(200, seen), seen)
+        self.dns.away = False
+        self.servers(None, None)
+        self.assertEqual(self.look(200, seen), seen)
+
+    def test_what_was_seen_of_another_key_or_in_the_future_is_nothing(self) -> None:
+        self.servers(f"3 1 1 {DIGEST}")
+        for before in (Seen("cd" * 32, 1, 60), Seen(DIGEST, 10_000, 60)):
+            seen = self.look(500, before)
+            assert seen is not None
+            self.assertEqual(seen.since, 500)
+
+    def test_all_hosts_of_a_certificate_must_have_it_and_a_wildcard_is_no_host(self) -> None:
+        self.servers(f"3 1 1 {DIGEST}")
+        self.assertIsNone(self.look(0, names=(HOST, "other.example.org")))
+        self.assertIsNone(self.look(0, names=("*.example.org",)))
+        self.assertIsNotNone(self.look(0, names=(HOST, "*.example.org")))
+
+    def test_records_as_zones_write_them(self) -> None:
+        for record, right in (
+            (f"3 1 1 {DIGEST.upper()}", True),
+            (f"3 1 1 {DIGEST[:32]} {DIGEST[32:]}", True),
+            (f"3 0 1 {DIGEST}", False),
+            (f"2 1 1 {DIGEST}", False),
+            (f"3 1 2 {DIGEST}", False),
+            ("3 1 1", False),
+            ("", False),
+        ):
+            self.assertEqual(is_of(record, DIGEST), right, record)
+
+    def test_what_is_remembered_may_be_anything(self) -> None:
+        seen = Seen(DIGEST, 1.0, 2.0)
+        self.assertEqual(Seen.of(seen.written()), seen)
+        for about in (None, 3, [], {}, {"digest": 1}, {"digest": "x", "since": "x", "ttl": 1}):
+            self.assertIsNone(Seen.of(about))
+
+
+class PinTests(TestCase):
+    def setUp(self) -> None:
+        self.clock = ManualClock()
+        self.ca = Simulated("first", self.clock, life=10 * DAY)
+        self.kinds: tuple[KeyKind, ...] = ("EC",)
+
+    def world(self, policy: str = "pin") -> World:
+        world = World(self.ca, policy=policy, kinds=self.kinds)  # type: ignore[arg-type]
+        result(world.renewal.start())
+        self.addCleanup(world.renewal.stop)
+        world.clock.advance(0)
+        return world
+
+    def key(self, world: World, kind: KeyKind = "EC") -> str:
+        kept = world.kept(kind=kind)
+        assert kept is not None
+        return digest_of(kept.bundle.key)  # type: ignore[arg-type]
+
+    def next(self, world: World, kind: KeyKind = "EC") -> str:
+        return digest_of(result(world.keys.next_key(HOST, kind)))
+
+    def publish(self, world: World, *digests: str) -> None:
+        world.dns.tlsa[TLSA] = [Found(tuple(f"3 1 1 {one}" for one in digests), 3600)]
+
+    def test_rotated_keys_are_never_the_same(self) -> None:
+        world = self.world("rotate")
+        first = self.key(world)
+        world.pass_time(7 * DAY, HOUR)
+        self.assertNotEqual(self.key(world), first)
+        self.assertIsNone(result(world.keys.next_key(HOST, "EC")))
+
+    def test_without_the_record_the_same_key_is_renewed_and_renewed(self) -> None:
+        world = self.world()
+        first, following = self.key(world), self.next(world)
+        world.pass_time(60 * DAY, HOUR)
+        self.assertGreater(len(self.ca.made), 7)
+        self.assertEqual((self.key(world), self.next(world)), (first, following))
+
+    def test_after_the_record_was_there_for_long_enough_the_next_renewal_switches(self) -> None:
+        world = self.world()
+        first, following = self.key(world), self.next(world)
+        self.publish(world, first, following)
+        world.pass_time(5 * DAY, HOUR)
+        self.assertEqual(self.key(world), first)  # it is not due yet
+        world.pass_time(3 * DAY, HOUR)
+        self.assertEqual(self.key(world), following)
+        self.assertNotIn(self.next(world), (first, following))
+        kept = world.kept()
+        assert kept is not None
+        self.assertTrue(kept.issued.pinned)
+
+    def test_a_record_that_came_too_late_postpones_the_switch(self) -> None:
+        world = self.world()
+        first, following = self.key(world), self.next(world)
+        due = result(world.store.note(HOST, "EC")).due
+        world.pass_time(due - self.clock.now() - HOUR, HOUR)
+        self.publish(world, first, following)
+        world.pass_time(3 * HOUR, 10 * 60)
+        self.assertEqual(len(self.ca.made), 2)
+        self.assertEqual(self.key(world), first)
+        world.pass_time(8 * DAY, HOUR)
+        self.assertEqual(self.key(world), following)
+
+    def test_each_kind_of_key_has_its_own_next(self) -> None:
+        self.kinds = ("EC", "RSA")
+        world = self.world()
+        keys = {self.key(world), self.key(world, "RSA"), self.next(world), self.next(world, "RSA")}
+        self.assertEqual(len(keys), 4)
+
+    def test_a_compromised_key_gives_way_to_the_next_whether_or_not_that_is_published(self) -> None:
+        world = self.world()
+        first, following = self.key(world), self.next(world)
+        result(world.renewal.revoke(HOST, 1))
+        self.assertEqual(self.key(world), following)
+        self.assertNotIn(self.next(world), (first, following))
+        result(world.store.set_next_key(HOST, "EC", None))
+        result(world.renewal.revoke(HOST, 1))
+        self.assertNotIn(self.key(world), (first, following))
+
+    def test_what_is_revoked_for_another_reason_keeps_its_key(self) -> None:
+        world = self.world()
+        first = self.key(world)
+        result(world.renewal.revoke(HOST, 4))
+        self.assertEqual(self.key(world), first)
+
+    def test_a_lost_certificate_comes_back_with_the_next_key(self) -> None:
+        world = self.world()
+        following = self.next(world)
+        result(world.store.forget(HOST, "EC"))
+        world.pass_time(HOUR)
+        self.assertEqual(self.key(world), following)
+
+    def test_a_next_key_that_is_damaged_is_made_anew(self) -> None:
+        world = self.world()
+        first = self.key(world)
+        result(world.store.set_next_key(HOST, "EC", b"half a ke"))
+        result(world.renewal.renew(HOST, force=True))
+        self.assertEqual(self.key(world), first)
+        self.assertNotEqual(self.next(world), first)
+
+
+class ChoiceTests(TestCase):
+    def test_words_and_kinds(self) -> None:
+        self.assertEqual(kinds_of("ecdsa"), ("EC",))
+        self.assertEqual(kinds_of("rsa"), ("RSA",))
+        self.assertEqual(kinds_of("both"), ("EC", "RSA"))
+
+    def test_a_digest_is_that_of_the_public_key(self) -> None:
+        self.assertEqual(digest_of(a_key()), digest_of(a_key()))
+        self.assertEqual(len(digest_of(a_key())), 64)
