@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.process.certified import DOORS, Certified
 from tests.process.site import eventually
-from tests.tls.acme.pebble import Pebble, pebble
+from tests.tls.acme.pebble import Pebble, pebble, zones
+from tests.whole_host import DOMAIN
 
 DAY = 86400
 CLIENTS = 200
@@ -25,7 +26,7 @@ def site() -> Certified:
     folder = Path(tempfile.mkdtemp(prefix="mailtwist-certified-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     ca = pebble()
-    made = Certified(folder, [ca], "challenges = tls-alpn-01", https=ca.tls_port)
+    made = Certified(folder, [ca], "challenges = tls-alpn-01\ndomain_names = none", https=ca.tls_port)
     atexit.register(made.end)
     ca.freeze()
     try:
@@ -102,12 +103,22 @@ class OfSeveral(SynchronousTestCase):
         self.addCleanup(made.end)
         return made
 
-    def test_two_workers_make_one_order(self) -> None:
+    def test_two_workers_order_each_name_that_leads_here_once(self) -> None:
+        """The host's, and those of the domain; one of these leads elsewhere, one nowhere."""
+        zones().address(f"pop.{DOMAIN}", "192.0.2.1")
+        zones().servfail(f"mta-sts.{DOMAIN}")
+        self.addCleanup(zones().forget, f"pop.{DOMAIN}")
+        self.addCleanup(zones().forget, f"mta-sts.{DOMAIN}")
         ordered = orders(self.ca)
         one = self.begun(server="workers = 2").start()
-        self.assertTrue(eventually(lambda: all(is_issued(one.shown(DOORS[4])) for _ in range(10))))
-        self.assertEqual(len(one.verified()), 1)
-        self.assertEqual(orders(self.ca), ordered + 1)
+        names = [f"{word}.{DOMAIN}" for word in ("mail", "imap", "smtp", "autoconfig", "autodiscover")]
+        for name in names:
+            self.assertTrue(eventually(lambda: covers(one.shown(DOORS[4], name), name)), name)
+        for _ in range(5):  # whichever worker it is
+            for name in names:
+                self.assertTrue(covers(one.shown(DOORS[4], name), name))
+        self.assertEqual(orders(self.ca), ordered + len(names))
+        self.assertTrue(covers(one.shown(DOORS[4], f"pop.{DOMAIN}"), names[0]))
         self.assertEqual(one.complaints, [])
 
     def test_the_power_fails_at_each_step(self) -> None:
@@ -130,6 +141,11 @@ class OfSeveral(SynchronousTestCase):
 def is_issued(leaf: x509.Certificate) -> bool:
     """By an authority."""
     return leaf.issuer != leaf.subject
+
+
+def covers(leaf: x509.Certificate, name: str) -> bool:
+    said = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return is_issued(leaf) and name in said.get_values_for_type(x509.DNSName)
 
 
 def orders(ca: Pebble) -> int:
