@@ -41,7 +41,7 @@ NAMES = ("mail.example.org", "b.example.org", "a.example.org")
 
 
 async def nobody(dns: Dns, name: str) -> NoReturn:
-    raise DnsAway(name, "CAA", "nobody answers")
+    raise DnsAway(name, "no", "nobody answers")
 
 
 def free_port() -> int:
@@ -52,7 +52,8 @@ def free_port() -> int:
 class TlsCase(InsideCase):
     async def setUp(self) -> None:
         self.ca = await fake_ca(self)
-        self.patch(Dns, "caa", nobody)
+        for question in ("caa", "addresses"):
+            self.patch(Dns, question, nobody)
         self.ca.judge = self.judge
         self.port = free_port()
         self.looked_at: list[bytes] = []
