@@ -144,7 +144,6 @@ def labels(name: str) -> list[bytes] | None:
             octets = label.lower().encode() if label.isascii() else idna.encode(label, uts46=True)
         except (idna.IDNAError, UnicodeError):
             return None
-        if not 0 < len(octets) < 64:
-            return None
-        found.append(octets)
-    return found if sum(map(len, found)) + len(found) < 255 else None
+        found += octets.split(b".")  # some dots are not "."
+    right = all(0 < len(octets) < 64 for octets in found)
+    return found if right and sum(map(len, found)) + len(found) < 255 else None

@@ -346,5 +346,8 @@ class Systems(TestCase):
     def test_labels_are_in_lower_case(self):
         self.assertEqual(labels("_25._TCP.Mail.example."), [b"_25", b"_tcp", b"mail", b"example"])
 
+    def test_labels_are_a_labels_between_dots_of_any_kind(self):
+        self.assertEqual(labels("Bücher。Example.org"), [b"xn--bcher-kva", b"example", b"org"])
+
     def test_nothing_heard_says_why(self):
         self.assertEqual(NoAnswer("x").why, "x")

@@ -47,6 +47,7 @@ class Dns01:
         self._clock = clock
         self._held = Held()
         self._where: dict[tuple[str, str], str] = {}
+        self._added: set[tuple[str, str]] = set()
         self._locks: dict[str, DeferredLock] = {}
 
     async def can(self, challenge: Challenge) -> str:
@@ -115,13 +116,17 @@ class Dns01:
         now = self._clock.now()
         await self._store.show(self.kind, _noted(target, value), f"{now:.0f}".encode(), now + KEPT)
         await publisher.add(target, value)
+        self._added.add((target, value))
 
     async def _remove(self, publisher: Publisher, target: str, value: str) -> None:
+        """Also one that could not be added, as far as we know; that it cannot be removed is no news then."""
         try:
             await publisher.remove(target, value)
         except Trouble as error:
-            NOT_REMOVED.log(name=target, value=value, error=error.detail or error.public)
-            raise
+            if (target, value) in self._added:
+                NOT_REMOVED.log(name=target, value=value, error=error.detail or error.public)
+                raise
+        self._added.discard((target, value))
         await self._store.hide(self.kind, _noted(target, value))
 
     async def _sweep(self, publisher: Publisher, target: str) -> None:
@@ -129,6 +134,7 @@ class Dns01:
         for noted, written in (await self._store.showing(self.kind)).items():
             name, _, value = noted.partition(" ")
             if name == target and self._clock.now() - float(written) > LEFT_OVER:
+                self._added.add((name, value))
                 try:
                     await self._alone(target, self._remove(publisher, target, value))
                 except Trouble:

@@ -23,6 +23,7 @@ from mailtwist.config.values import AtLeast, AtMost
 from mailtwist.kit.dns import Dns, DnsAway
 from mailtwist.kit.dns_records import Server, labels
 from mailtwist.kit.resolver import Resolver, Unresolved
+from mailtwist.kit.threads import Threads
 from mailtwist.tls.dns.api import NotPublished, Propagation, PublisherSettings, checked
 
 NOT_A_SERVER = '{text!r} is no DNS server; write "ns1.example.org", "192.0.2.1" or "192.0.2.1:5353"'
@@ -31,6 +32,7 @@ HALF_A_KEY = "key_name and key belong together; write both, or none"
 NOT_BASE64 = "the key is not in base64; copy what tsig-keygen printed behind `secret`"
 
 SECONDS = 15.0
+AT_ONCE = 4
 Algorithm = Literal["hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1", "hmac-md5"]
 _ALGORITHMS: dict[str, Name] = {
     "hmac-sha224": dns.tsig.HMAC_SHA224,
@@ -125,7 +127,9 @@ class Updates:
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self.propagation: Propagation = settings.when()
         self._settings = settings
-        self._threads = assembly.threads
+        self._threads = Threads(
+            "dns-updates", AT_ONCE, lost=True
+        )  # logins do not wait for a server's patience
         self._dns: Dns = assembly.one(the_dns)
         self._names = Resolver(assembly.clock)
 

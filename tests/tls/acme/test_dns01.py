@@ -99,8 +99,9 @@ class Dns01Tests(AtBind):
         with self.assertRaises(NotPublished) as caught:
             await self.solver.present(asked)
         self.assertIn("does not let", caught.exception.words)
-        with self.assertRaises(NotPublished):  # it may be there: whether it is, is not known
-            await self.solver.withdraw(asked)
+        events = heard(self)
+        await self.solver.withdraw(asked)
+        self.assertEqual((await self.shown(), events), (set(), []))
 
     async def test_a_removal_that_fails_is_told_with_the_record_and_can_be_tried_again(self) -> None:
         asked = challenge("dns-01", "again.example.test")

@@ -52,6 +52,7 @@ _acme-challenge.away CNAME nowhere.challenges.test.
 *.wild CNAME elsewhere.challenges.test.
 """,
     "challenges.test": _HEAD + 'other TXT "not ours"\n',
+    "orders.test": _HEAD + "_acme-challenge.delegated CNAME orders.challenges.test.\n",
     "slow.test": _HEAD + "@ NS slow-ns.test.\n",
     "dead.test": _HEAD + "@ NS dead-ns.test.\n",
     "refused.test": _HEAD,
