@@ -8,7 +8,8 @@ from mailtwist.tls.certificates import Bundle
 EXPIRED = Event("tls.expired", "{section}: the certificate for {names} {words}", "error")
 ENDS_SOON = Event(
     "tls.ends_soon",
-    "{section}: the certificate for {names} ends on {until}, in {days:.1f} days, and nobody has renewed it",
+    "{section}: the certificate for {names} ends on {until}, in {days:.1f} days, and nobody has renewed"
+    " it{why}",
     "error",
 )
 
@@ -30,18 +31,22 @@ class Ending:
         real = {bundle.contents: bundle for bundle in bundles if not bundle.bootstrap}
         self._told = {known: when for known, when in self._told.items() if known in real}
         for contents, bundle in real.items():
-            if now - self._told.get(contents, -AGAIN) >= AGAIN and self._tell(bundle, now):
+            if now - self._told.get(contents, -AGAIN) >= AGAIN and tell(self._section, bundle, now):
                 self._told[contents] = now
 
-    def _tell(self, bundle: Bundle, now: float) -> bool:
-        names = ", ".join(bundle.names)
-        troubles = bundle.troubles(now)
-        for words in troubles:
-            EXPIRED.log(section=self._section, names=names, words=words)
-        if troubles:
-            return True
-        left = bundle.not_after - now
-        if left >= LEFT * (bundle.not_after - bundle.not_before):
-            return False
-        ENDS_SOON.log(section=self._section, names=names, until=bundle.until, days=left / 86_400)
+
+def tell(section: str, bundle: Bundle, now: float, why: str = "") -> bool:
+    """The log has it, if the certificate is near its end, or over it.  `why` is a sentence: why there is no
+    other."""
+    names = ", ".join(bundle.names)
+    troubles = bundle.troubles(now)
+    for words in troubles:
+        EXPIRED.log(section=section, names=names, words=words)
+    if troubles:
         return True
+    left = bundle.not_after - now
+    if left >= LEFT * (bundle.not_after - bundle.not_before):
+        return False
+    why = f": {why}" if why else ""
+    ENDS_SOON.log(section=section, names=names, until=bundle.until, days=left / 86_400, why=why)
+    return True

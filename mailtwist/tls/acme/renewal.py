@@ -22,13 +22,15 @@ from mailtwist.tls.acme.shelf import Kept, Shelf
 from mailtwist.tls.acme.status import Status, not_here, status
 from mailtwist.tls.acme.trying import Trying
 from mailtwist.tls.acme.wanted import WantedNames
+from mailtwist.tls.ending import tell
 from mailtwist.tls.names import covers
 
 WAKE = 600.0
 """Seconds: so often it is looked what is due, whatever the clock did meanwhile."""
 
 SHORTEST = 15.0
-"""Seconds between two such looks at least, unless somebody waits: they cost something with many names."""
+EACH = 0.02
+"""Seconds between two such looks at least, and so many more for each name: they cost something."""
 
 LOOK = 3600.0
 """Seconds after which DNS is asked again which names point here, and which keys are published."""
@@ -39,13 +41,10 @@ AT_ONCE = 4
 
 LOUD = "loud"
 
-ENDS_SOON = Event(
-    "acme.ends_soon",
-    "the certificate for {names} ends in {days} days and was not renewed: {error}",
-    "error",
+NO_CERTIFICATE = Event(
+    "acme.no_certificate", "{section}: there is no certificate for {names} yet: {error}", "error"
 )
-NO_CERTIFICATE = Event("acme.no_certificate", "there is no certificate for {names} yet: {error}", "error")
-LOOK_FAILED = Event("acme.look_failed", "what is due cannot be found out: {error}", "error")
+LOOK_FAILED = Event("acme.look_failed", "{section}: what is due cannot be found out: {error}", "error")
 
 
 class Renewal:
@@ -62,6 +61,7 @@ class Renewal:
         kinds: Sequence[KeyKind],
         wanted: WantedNames,
         default: str,
+        section: str = "",
         chance: Callable[[], float] = random,
     ) -> None:
         self.wanted = wanted
@@ -69,6 +69,7 @@ class Renewal:
         self._clock = clock
         self._kinds = tuple(kinds)
         self._default = default
+        self._section = section
         self._chance = chance
         self._shelf = Shelf(store, threads)
         self.ordering = Ordering(store, clock, trying, keys, self._shelf, chance)
@@ -136,7 +137,7 @@ class Renewal:
         try:
             wait = await self.look()
         except Trouble as error:
-            LOOK_FAILED.log(error=error.detail or str(error))
+            LOOK_FAILED.log(section=self._section, error=error.detail or str(error))
         finally:
             self._looking = False
             self._wake_in(0 if self._once_more else wait)
@@ -154,7 +155,7 @@ class Renewal:
     async def _cared_for(self, item: Item) -> None:
         try:
             again = await self.ordering.cared_for(item, self._kept.get((item.name, item.kind)))
-            self._wake_in(max(again - self._clock.now(), SHORTEST))
+            self._wake_in(max(again - self._clock.now(), self._shortest))
         finally:
             self._busy.discard(item)
             self._go_on()
@@ -175,11 +176,15 @@ class Renewal:
             note = await self._noted(item, its, now)
             when = self.ordering.when(item, its, note, now)
             if when > now:
-                soonest = min(soonest, max(when - now, SHORTEST))
+                soonest = min(soonest, max(when - now, self._shortest))
             else:
                 self._queue[item] = self._rank(item, its)
         await self._drop_unwanted(kept, now)
         return max(soonest, 1.0)
+
+    @property
+    def _shortest(self) -> float:
+        return max(SHORTEST, EACH * len(self.wanted.current))
 
     def items(self) -> list[Item]:
         return [Item(one.names, kind) for one in self.wanted.current for kind in self._kinds]
@@ -202,12 +207,11 @@ class Renewal:
         last = note.facts.get(LOUD)
         if isinstance(last, float | int) and 0 <= now - last < DAY:
             return note
-        names, error = ", ".join(item.names), note.error or "it was not tried"
-        if kept is None:
-            NO_CERTIFICATE.log(names=names, error=error)
+        if kept is not None:
+            tell(self._section, kept.bundle, now, note.error)
         else:
-            days = round((kept.bundle.not_after - now) / DAY, 1)
-            ENDS_SOON.log(names=names, days=days, error=error)
+            names = ", ".join(item.names)
+            NO_CERTIFICATE.log(section=self._section, names=names, error=note.error)
         return replace(note, facts={**note.facts, LOUD: now})
 
     def _rank(self, item: Item, kept: Kept | None) -> float:

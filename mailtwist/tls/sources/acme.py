@@ -168,6 +168,7 @@ class AcmeCertificates(ServerContexts):
             kinds,
             wanted,
             self.default_name,
+            self.section,
             random,
         )
 

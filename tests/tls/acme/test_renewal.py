@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import started
 from mailtwist.testing.clock import ManualClock
+from mailtwist.tls import ending
 from mailtwist.tls.acme import renewal
 from mailtwist.tls.acme.ari import Renewal as Window
 from mailtwist.tls.acme.problem import NotIssued
@@ -213,7 +214,7 @@ class FailureTests(WithWorld):
         self.assertEqual([names[0] for _, names in self.ca.tried][0], HOST)
 
     def test_less_than_a_quarter_of_life_is_said_aloud_each_day(self) -> None:
-        told = self.told(renewal.ENDS_SOON)
+        told = self.told(ending.ENDS_SOON)
         world = self.world()
         self.ca.fails = lambda names: NOT_PROVEN
         world.pass_time(67 * DAY, HOUR)

@@ -156,6 +156,7 @@ class World:
             kinds,
             self.wanted,
             HOST,
+            "[tls:main]",
             Random(seed).random,
         )
 

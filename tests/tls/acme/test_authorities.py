@@ -1,0 +1,178 @@
+"""An account that is kept: made once, found again, its key changed also when that was cut short."""
+
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from mailtwist.config.rate import Rate
+from mailtwist.kit.dns_records import Answer, Caa
+from mailtwist.testing.certificates import MemoryStore
+from mailtwist.testing.threads import AtOnce
+from mailtwist.tls.acme.account_key import AccountKey
+from mailtwist.tls.acme.authorities import KnownAuthority
+from mailtwist.tls.acme.problem import NotIssued
+from mailtwist.tls.certificates import read_certificates
+from tests.tls.acme.fake_ca import FakeCA, fake_ca
+from tests.tls.acme.faults import Cut, Problem
+from tests.tls.acme.ordering import AllProven, Brisk, settings_for
+from tests.tls.acme.world import a_key
+
+NAMES = ("mail.example.test",)
+CONTACT = ("postmaster@example.test",)
+
+
+class SaysCaa:
+    def __init__(self, *records: Caa) -> None:
+        self.records = records
+
+    async def caa(self, name: str) -> Answer[Caa]:
+        return Answer(name, "CAA", self.records)
+
+
+class AuthorityTests(TestCase):
+    async def begun(self, **how: Any) -> FakeCA:
+        self.ca = await fake_ca(self, **how)
+        self.store = MemoryStore(Brisk())
+        return self.ca
+
+    def authority(self, dns: Any = None, contact: tuple[str, ...] = CONTACT, **more: Any) -> KnownAuthority:
+        """As each process has it, for the same store."""
+        settings = settings_for(self.ca, **more)
+        made = KnownAuthority("ours", settings, contact, True, self.store, Brisk(), AtOnce(), dns)
+        self.addCleanup(made.stop)
+        return made
+
+    async def order(self, authority: KnownAuthority, *names: str, replaces: Any = None) -> Any:
+        return await authority.issued(names or NAMES, a_key(), [AllProven()], replaces)
+
+    async def test_an_account_is_made_at_the_first_order_and_found_again(self) -> None:
+        await self.begun()
+        one = self.authority()
+        self.assertIsNone(await one.account())
+        await self.order(one)
+        await self.order(one)
+        await self.order(self.authority())
+        self.assertEqual(self.ca.count("account"), 1)
+        kept = await one.account()
+        assert kept is not None
+        self.assertEqual(kept["contact"], list(CONTACT))
+        self.assertTrue(kept["url"])
+
+    async def test_an_account_whose_making_was_cut_short_is_found_by_its_key(self) -> None:
+        await self.begun()
+        self.ca.always("account", Cut())
+        one = self.authority()
+        with self.assertRaises(NotIssued):
+            await self.order(one)
+        kept = await one.account()
+        assert kept is not None
+        self.assertEqual(kept["url"], "")
+        self.ca.mend("account")
+        await self.order(self.authority())
+        again = await one.account()
+        assert again is not None
+        self.assertEqual(again["key"], kept["key"])
+
+    async def test_an_account_that_the_authority_has_lost_is_made_again_with_its_key(self) -> None:
+        await self.begun()
+        one = self.authority()
+        await self.order(one)
+        before = await one.account()
+        self.ca.once("order", Problem("accountDoesNotExist", status=400))
+        with self.assertRaises(NotIssued):
+            await self.order(one)
+        await self.order(one)
+        after = await one.account()
+        assert before is not None and after is not None
+        self.assertEqual(after["key"], before["key"])
+        self.assertEqual(self.ca.count("account"), 2)
+
+    async def test_a_changed_key_counts_in_every_process(self) -> None:
+        await self.begun()
+        server, command = self.authority(), self.authority()
+        await self.order(server)
+        before = await server.account()
+        await command.change_key()
+        after = await server.account()
+        assert before is not None and after is not None
+        self.assertNotEqual(after["key"], before["key"])
+        self.assertNotIn("new_key", after)
+        await self.order(server)
+        self.assertEqual(self.ca.count("key-change"), 1)
+
+    async def test_a_change_of_keys_that_was_killed_before_or_after_it_was_heard(self) -> None:
+        for heard in (False, True):
+            await self.begun()
+            one = self.authority()
+            await self.order(one)
+            kept = dict(await one.account() or {})
+            new = AccountKey.new()
+            await self.store.keep_account(one.directory, {**kept, "new_key": new.pem.decode()})
+            if heard:
+                await (await one.client()).change_key(new)
+            await self.order(self.authority())
+            after = await one.account()
+            assert after is not None
+            self.assertEqual(after["key"], new.pem.decode(), heard)
+
+    async def test_another_address_is_told_and_one_that_is_not_taken_stops_nobody(self) -> None:
+        await self.begun()
+        await self.order(self.authority())
+        other = self.authority(contact=("other@example.test",))
+        await self.order(other)
+        kept = await other.account()
+        assert kept is not None
+        self.assertEqual(kept["contact"], ["other@example.test"])
+
+    async def test_an_account_that_is_no_more_is_followed_by_a_new_one(self) -> None:
+        await self.begun()
+        one = self.authority()
+        await self.order(one)
+        await one.deactivate()
+        self.assertIsNone(await one.account())
+        await self.order(one)
+        self.assertEqual(len(self.ca.accounts()), 2)
+
+    async def test_no_order_is_spent_on_a_name_that_caa_forbids(self) -> None:
+        await self.begun()
+        self.assertEqual(await self.failed(self.authority(SaysCaa(Caa(0, "issue", "other.test")))), "caa")
+        self.assertEqual(self.ca.count("order"), 0)
+        self.assertEqual(await self.failed(self.authority(SaysCaa(Caa(0, "issue", "fake.test")))), "")
+
+    async def failed(self, authority: KnownAuthority, **how: Any) -> str:
+        """The kind of failure."""
+        try:
+            await self.order(authority, **how)
+        except NotIssued as error:
+            return error.kind
+        return ""
+
+    async def test_our_own_limits_refuse_before_the_authority_does(self) -> None:
+        await self.begun()
+        one = self.authority(duplicates=Rate(2, 7 * 86400.0))
+        self.assertEqual([await self.failed(one) for _ in range(3)], ["", "", "ourLimit"])
+        self.assertEqual(self.ca.count("order"), 2)
+
+    async def test_what_replaces_a_certificate_is_not_limited(self) -> None:
+        await self.begun()
+        one = self.authority(duplicates=Rate(1, 7 * 86400.0))
+        made = await self.order(one)
+        self.assertEqual(await self.failed(one), "ourLimit")
+        self.assertEqual(await self.failed(one, replaces=made), "")
+        self.assertTrue(self.ca.issued[-1].replaces)
+
+    async def test_proofs_that_fail_are_counted_by_name(self) -> None:
+        await self.begun()
+        self.ca.refuses = {NAMES[0]: "connection"}
+        one = self.authority(failures=Rate(2, 3600.0))
+        kinds = [await self.failed(one) for _ in range(3)]
+        self.assertEqual(kinds, ["connection", "connection", "ourLimit"])
+
+    async def test_when_to_renew_is_asked_without_an_account(self) -> None:
+        await self.begun()
+        made = await self.order(self.authority())
+        await self.store.keep_account(self.authority().directory, None)
+        window = await self.authority().renewal(read_certificates(made.pem)[0])
+        assert window is not None
+        self.assertGreater(window.end, window.start)
+        self.assertEqual(self.ca.count("account"), 1)
