@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from OpenSSL import SSL
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import (
     ConnectError,
     ConnectingCancelledError,
@@ -127,14 +127,16 @@ class Https:
         self, method: str, url: str, headers: Mapping[str, str] = {}, body: bytes = b"", redirects: int = 0
     ) -> Answer:
         asking = started(self._followed(method, url, headers, body, redirects))
+        waited = _Waited(asking)
         late = self._clock.later(self._seconds, asking.cancel)
         try:
-            return await asking
-        except (*_OFF, *_FAILURES) as error:
+            answer: Answer = await waited.result
+            return answer
+        except (*_OFF, *_FAILURES) as error:  # Twisted's errors do not tell who has called it off, if anybody
+            if waited.off:
+                raise CancelledError() from None
             if not late.active():
                 raise NoAnswer(f"{host_of(url)} did not answer in {self._seconds:g} s") from None
-            if _called_off(error):  # nobody waits for it any more
-                raise CancelledError() from None
             raise NoAnswer(f"{host_of(url)}: {_why(error, url)}", _lost(error)) from None
         finally:
             if late.active():
@@ -191,6 +193,23 @@ class Https:
             agent = Agent(reactor, _Trust(_Judging(self._roots)), self._seconds, pool=self._pool)
             self._client = HTTPClient(AsItIs(agent))
         return self._client
+
+
+class _Waited:
+    """`result` is that of `work`; `off` is true when who waited for it has called it off."""
+
+    def __init__(self, work: Deferred[Any]) -> None:
+        self.off = False
+        self.result: Deferred[Any] = Deferred(self._call_off)
+        self._work = work.addBoth(self._hand_over)
+
+    def _call_off(self, _: object) -> None:
+        self.off = True
+        self._work.cancel()
+
+    def _hand_over(self, result: object) -> None:
+        if not self.result.called:
+            self.result.callback(result)
 
 
 @cache
@@ -270,10 +289,6 @@ def _reasons(error: BaseException) -> list[BaseException]:
     """An error of Twisted's with all that are in it."""
     inner = getattr(error, "reasons", None) or []
     return [error, *(one for why in inner for one in _reasons(why.value))]
-
-
-def _called_off(error: BaseException) -> bool:
-    return any(isinstance(one, _OFF) for one in _reasons(error))
 
 
 def _lost(error: BaseException) -> bool:
