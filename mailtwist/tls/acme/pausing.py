@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from twisted.internet.defer import Deferred
-
 from mailtwist.kit.clock import Clock
+from mailtwist.kit.within import pause
 from mailtwist.tls.acme.problem import NotIssued
 
 FIRST, GROWS, LONGEST = 0.25, 1.6, 15.0
@@ -21,16 +20,6 @@ class Waits(Protocol):
 
 
 T = TypeVar("T", bound=Waits)
-
-
-async def pause(clock: Clock, seconds: float) -> None:
-    over: Deferred[None] = Deferred()
-    timer = clock.later(seconds, over.callback, None)
-    try:
-        await over
-    finally:
-        if timer.active():
-            timer.cancel()
 
 
 async def until(

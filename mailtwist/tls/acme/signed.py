@@ -9,8 +9,8 @@ from typing import Any
 from twisted.internet.defer import DeferredSemaphore
 
 from mailtwist.kit.clock import Clock
+from mailtwist.kit.within import pause
 from mailtwist.tls.acme.account_key import AccountKey
-from mailtwist.tls.acme.pausing import pause
 from mailtwist.tls.acme.problem import NotIssued, Refused, nonsense, refused
 from mailtwist.tls.acme.told import leads
 from mailtwist.tls.certificates import BadCertificate
