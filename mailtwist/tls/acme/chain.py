@@ -1,7 +1,7 @@
 """The certificate that an authority gives: which chain is taken, and whether it is right.  rfc8555#7.4.2"""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urljoin
 
@@ -41,12 +41,19 @@ def alternates_of(answer: Answer) -> list[str]:
     return list(dict.fromkeys(found))[:ALTERNATES]
 
 
-async def preferred_of(first: bytes, others: AsyncIterator[bytes], wanted: str, authority: str) -> bytes:
+async def preferred_of(
+    first: bytes, urls: Sequence[str], fetched: Callable[[str], Awaitable[bytes]], wanted: str, authority: str
+) -> bytes:
     """Of all chains that which ends below `wanted` (its name, or its key's identifier); else `first`."""
     offered: list[str] = []
     if _ends_below(first, wanted, offered):
         return first
-    async for pem in others:
+    for url in urls:
+        try:
+            pem = await fetched(url)
+        except NotIssued as error:  # there is a certificate all the same
+            offered.append(error.words)
+            continue
         if _ends_below(pem, wanted, offered):
             return pem
     NO_CHAIN.log(authority=authority, wanted=wanted, offered=", ".join(offered))

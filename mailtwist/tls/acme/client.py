@@ -157,9 +157,7 @@ class Client:
         """The account has that key already."""
         known = await self.directory()
         try:
-            answer = await self._speaking.post(
-                known.new_account, {"onlyReturnExisting": True}, key, new_nonce=known.new_nonce
-            )
+            answer = await self._post(known.new_account, {"onlyReturnExisting": True}, key)
         except NotIssued:
             return False
         return answer.header("location") == self.account
@@ -177,7 +175,7 @@ class Client:
 
     async def _account(self, asked: dict[str, Any]) -> Account:
         known = await self.directory()
-        answer = await self._speaking.post(known.new_account, asked, self.key, new_nonce=known.new_nonce)
+        answer = await self._post(known.new_account, asked, self.key)
         told = self._told(answer)
         url = answer.header("location")
         told.must_lead("Location", url)
@@ -271,7 +269,7 @@ class Client:
         async def ask() -> Order:
             return first.pop() if first else await self.again(order)
 
-        what = f"{self.host} did not issue the certificate for {order.names[0]}"
+        what = f"{self.host} did not go on with the order for {order.names[0]}"
         found = await until(self.clock, patience, ask, lambda one: one.status not in statuses, what)
         if found.status == "invalid":
             raise found.error or nonsense(found.url, "the order is invalid, and it does not say why")
@@ -285,8 +283,11 @@ class Client:
         wanted = self.settings.preferred_chain
         if not wanted:
             return first.body
-        others = (await self._post(url, None, accept=PEM) for url in alternates_of(first))
-        return await preferred_of(first.body, (one.body async for one in others), wanted, self.host)
+
+        async def fetched(url: str) -> bytes:
+            return (await self._post(url, None, accept=PEM)).body
+
+        return await preferred_of(first.body, alternates_of(first), fetched, wanted, self.host)
 
     # -- Certificates
 
@@ -297,7 +298,11 @@ class Client:
             raise NotIssued("unsupported", f"{self.host} revokes nothing", temporary=False)
         asked = {"certificate": base64(certificate.public_bytes(Encoding.DER)), "reason": reason}
         try:
-            await self._post(known.revoke, asked, None if key is None else AccountKey(key))
+            by = None if key is None else AccountKey(key)
+        except ValueError as error:
+            raise NotIssued("unsupported", str(error), temporary=False) from None
+        try:
+            await self._post(known.revoke, asked, by)
         except Refused as error:
             if error.kind != "alreadyRevoked":
                 raise

@@ -81,10 +81,13 @@ class Order:
 
 def order(url: str, told: Told, wait: float | None) -> Order:
     status: Any = told.word("status", "pending", "ready", "processing", "valid", "invalid")
+    names = sorted(one.text("value").lower() for one in told.inners("identifiers"))
+    if not names:
+        raise told.wrong("identifiers", "is empty")
     return Order(
         url=url,
         status=status,
-        names=tuple(sorted(one.text("value").lower() for one in told.inners("identifiers"))),
+        names=tuple(names),
         authorizations=told.urls("authorizations"),
         finalize=told.needed("finalize"),
         certificate=told.url("certificate"),

@@ -122,12 +122,14 @@ class AlternateTests(TestCase):
         """Which one; and how many were looked at."""
         self.looked = 0
 
-        async def others():
-            for pem in pems[1:]:
-                self.looked += 1
-                yield pem
+        async def fetched(url: str) -> bytes:
+            self.looked += 1
+            if url == "away":
+                raise NotIssued("unreachable", "it is away")
+            return pems[int(url)]
 
-        return pems.index(await preferred_of(pems[0], others(), wanted, "ca.example"))
+        urls = ["away", *map(str, range(1, len(pems)))]
+        return pems.index(await preferred_of(pems[0], urls, fetched, wanted, "ca.example"))
 
     async def test_the_issuer_of_the_last_one_decides(self) -> None:
         chains = [
@@ -136,7 +138,7 @@ class AlternateTests(TestCase):
         self.assertEqual(await self.preferred("Root A", *chains), 0)
         self.assertEqual(self.looked, 0)
         self.assertEqual(await self.preferred("root b", *chains), 1)
-        self.assertEqual(self.looked, 1)
+        self.assertEqual(self.looked, 2)
         self.assertEqual(await self.preferred("Middle", *chains), 0)
 
     async def test_or_the_identifier_of_its_key(self) -> None:
@@ -154,7 +156,7 @@ class AlternateTests(TestCase):
         chains = [Authority("Middle", Authority(name)).leaf("a.test")[0] for name in ("Root A", "Root B")]
         self.assertEqual(await self.preferred("Root D", *chains, b"<html>"), 0)
         (event,) = [one for one in events if one.get("event_id") == "acme.no_chain"]
-        self.assertEqual((event["wanted"], event["offered"]), ("Root D", "Root A, Root B"))
+        self.assertEqual((event["wanted"], event["offered"]), ("Root D", "Root A, it is away, Root B"))
 
 
 class RequestTests(SynchronousTestCase):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailtwist.config.authority import AuthoritySettings, HttpsUrl
@@ -18,6 +19,7 @@ from tests.tls.acme.asking import HOST, InMemory, answer, away, problem
 from tests.tls.acme.fake_ca import fake_ca
 from tests.tls.acme.faults import Changed, Cut, Garbage, Hang, Problem
 from tests.tls.acme.ordering import AllProven, certified, client, leaf_of, registered
+from tests.tls.made import Authority
 
 DIRECTORY = {
     "newNonce": f"{HOST}/nonce",
@@ -154,6 +156,8 @@ class AccountsTests(MemoryCase):
             self.assertEqual(error.kind, "accountDoesNotExist")
 
     def test_what_an_authority_cannot_is_told(self) -> None:
+        small = ec.generate_private_key(ec.SECP521R1())
+        self.assertIn("signs no requests", self.refused(self.client().revoke(_leaf(), 0, small)).words)
         one = self.client(directory={name: url for name, url in DIRECTORY.items() if name != "revokeCert"})
         self.assertEqual(self.refused(one.change_key(AccountKey.new())).kind, "unsupported")
         self.assertEqual(self.refused(one.revoke(None)).kind, "unsupported")  # type: ignore[arg-type]
@@ -327,3 +331,7 @@ class RenewalTests(TestCase):
         other = await registered(self, await fake_ca(self))
         with self.assertRaises(NotIssued):
             await other.renewal(leaf)
+
+
+def _leaf() -> x509.Certificate:
+    return x509.load_pem_x509_certificate(Authority().leaf("a.test")[0])

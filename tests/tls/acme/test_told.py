@@ -123,6 +123,7 @@ class OrderTests(ToldCase):
             ("status", "done"),
             ("status", 5),
             ("identifiers", {}),
+            ("identifiers", []),
             ("identifiers", ["a.test"]),
             ("identifiers", [{"value": ["a"]}]),
             ("authorizations", "https://ca.example/authz/1"),
