@@ -13,6 +13,8 @@ from mailtwist.protocols.smtp import extension as smtp
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.certificates import BadCertificate
+from mailtwist.web.api import Asked
+from mailtwist.web.site import Site
 from tests.docs.example import EXAMPLES, example
 from tests.protocols.imap.scene import Scene as IMAPScene
 from tests.protocols.pop3.scene import Scene as POP3Scene
@@ -156,3 +158,16 @@ class TlsSource(SynchronousTestCase):
         self.pem.write_text("nonsense")
         self.failureResultOf(started(self.built.reload()), BadCertificate)
         self.assertEqual(self.names(), ("mail.example",))
+
+
+class MotdPage(SynchronousTestCase):
+    def test_it_shows_what_there_is(self) -> None:
+        theirs, folder = example("motd"), Path(self.mktemp())
+        folder.mkdir()
+        file = folder / "motd"
+        page = theirs.part.build(theirs.Settings(file=File(file)), OnePart(folder, threads=AtOnce()))
+        for status, body in ((404, b"There is no message today.\n"), (200, b"Closed on Sunday.\n")):
+            answer = self.successResultOf(started(page.answer(Asked("GET", "/motd", "/motd"))))
+            self.assertEqual((answer.status, answer.body), (status, body))
+            file.write_bytes(b"Closed on Sunday.\n")
+        self.assertIs(Site([page]).found("HEAD", "/motd", True), page)
