@@ -27,12 +27,13 @@ class MailService:
         self,
         listen: Endpoints,
         door: Door,
-        implicit_tls: Listener | None = None,
+        implicit_tls: Any = None,
         socket_mode: int | None = None,
         alpn: Sequence[bytes] = (),
     ) -> None:
-        """`implicit_tls` is for connections that begin with TLS, None when they do not; `socket_mode` is for
-        Unix sockets; `alpn` is what is spoken here, for a service of type alpn that leads here."""
+        """`implicit_tls` is the context factory of connections that begin with TLS, a `Listener` as a rule;
+        None when they do not.  `socket_mode` is for Unix sockets; `alpn` is what is spoken here, for a
+        service of type alpn that leads here."""
         self._listen = listen
         self._socket_mode = socket_mode
         self.alpn = tuple(alpn)
@@ -40,8 +41,9 @@ class MailService:
         self._factory: Any = door
         self._hearing: HelloDoor | None = None
         if implicit_tls is not None:
-            inner = TlsFactory(implicit_tls, False, door)
-            self._factory = self._hearing = HelloDoor(inner, implicit_tls, door.clock)
+            self._factory = TlsFactory(implicit_tls, False, door)
+        if isinstance(implicit_tls, Listener):
+            self._factory = self._hearing = HelloDoor(self._factory, implicit_tls, door.clock)
         self._introduced: ProxyDoor | None = None
         self._bound: list[socket.socket] = []
         self._queues: list[list[socket.socket]] = []

@@ -1,6 +1,6 @@
 """What all mail services let an operator choose."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -140,6 +140,18 @@ def free(ports: Ports) -> Callable[[Any, Assembly], Awaitable[list[tuple[str, st
     return check
 
 
+def _listener(settings: ServiceSettings, assembly: Assembly, alpn: Sequence[bytes]) -> Any:
+    """For TLS.  A third party's context factory, which knows no listeners, is taken as it is."""
+    if settings.tls is None:
+        return None
+    contexts = assembly.part("tls", settings.tls)
+    if hasattr(contexts, "listener"):
+        return contexts.listener(settings.policy, assembly.name, alpn)
+    if settings.policy.rejects:
+        raise ValueError(f"sni_missing and sni_unknown: [tls:{settings.tls}] cannot do that; leave them out")
+    return contexts
+
+
 def mail_service(
     settings: ServiceSettings,
     assembly: Assembly,
@@ -154,10 +166,8 @@ def mail_service(
     """A service whose servers are of `kind`, each with `facts` as attributes; `full` is what one client too
     many hears.  `clients` are the networks that may connect, None is any; `socket_mode` says who may open its
     Unix sockets, None is who the umask says."""
-    listener, alpn = None, getattr(kind, "alpn", ())
-    if settings.tls is not None:
-        contexts = assembly.part("tls", settings.tls)
-        listener = contexts.listener(settings.policy, assembly.name, facts.get("alpn", alpn))
+    alpn = getattr(kind, "alpn", ())
+    listener = _listener(settings, assembly, facts.get("alpn", alpn))
     implicit = listener if settings.implicit else None
     offered = None if settings.implicit else listener
 

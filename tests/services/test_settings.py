@@ -76,6 +76,19 @@ class Services(TestCase):
     def test_other_mail_servers_are_never_refused_for_their_alpn(self) -> None:
         self.assertIn("come without it or with anything", self.refused(self.section("smtp", "alpn = strict")))
 
+    def test_a_foreign_context_factory_is_taken_as_it_is(self) -> None:
+        for lines, served in (((), True), (("sni_unknown = reject",), False)):
+            for mode in ("starttls", "implicit"):
+                section = self.section("imap", "tls = own", "listen = none", f"tls_mode = {mode}", *lines)
+                assembled = self.assembled(section)
+                assembled._built["tls", "own"] = foreign = object()
+                if not served:
+                    wrong = self.assertRaises(CannotAssemble, assembled.part, "service", "x")
+                    self.assertIn("[tls:own] cannot do that", str(wrong))
+                elif mode == "starttls":
+                    guest = assembled.part("service", "x").door.buildProtocol(None)
+                    self.assertIs(guest.ctx, foreign)
+
     def test_lmtp_is_never_on_port_25(self) -> None:
         for listen in ("25", "127.0.0.1:24, [::1]:25"):
             words = self.refused(self.section("lmtp", f"listen = {listen}"))
