@@ -194,6 +194,8 @@ class Updates:
 
     def _understood(self, heard: Message, server: Server, zone: str) -> None:
         code = heard.rcode()
+        if self._settings.key and not heard.had_tsig and code == dns.rcode.NOERROR:
+            raise NotPublished(f"{server}: what it says is not signed")
         if code != dns.rcode.NOERROR:
             words = _CODE_SAYS.get(code, f"it says {dns.rcode.to_text(code)}")
             key = f"the key {self._settings.key_name}" if self._settings.key_name else "whoever has no key"
@@ -203,7 +205,7 @@ class Updates:
         for kind, words in _TSIG_SAYS.items():
             if isinstance(error, kind):
                 return words.format(key=self._settings.key_name)
-        return f"what it says cannot be understood ({type(error).__name__})"
+        return f"what it says cannot be understood, or is not signed ({type(error).__name__})"
 
 
 def _key(name: str, key: Secret, algorithm: str) -> dns.tsig.Key:

@@ -10,8 +10,10 @@ from mailtwist.config.secret import Secret
 from mailtwist.kit.clock import SystemClock
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.dns import FIRST, DnsContract
+from mailtwist.tls.dns import rfc2136
 from mailtwist.tls.dns.api import NotPublished
 from mailtwist.tls.dns.rfc2136 import Settings, Updates, UpdateServer, Zone, part
+from tests.kit.dns_server import Told, dns_server
 from tests.peers.programs import free_ports, needs
 from tests.tls.dns.named import KEY, WRONG_KEY, named
 
@@ -89,6 +91,26 @@ class UpdateTests(TestCase):
     async def test_a_server_that_has_no_address_is_told(self) -> None:
         words = await self.refused(server=UpdateServer("nobody.invalid", 53))
         self.assertIn("nobody.invalid", words)
+
+    async def test_an_answer_that_is_not_signed_is_nobodys(self) -> None:
+        """rfc8945#5.3: whoever has no key could have sent it."""
+        self.assertIn("is not signed", await self.at(lambda question, tcp: None))
+
+    async def test_an_answer_that_is_none_is_told(self) -> None:
+        for octets in (b"", b"\xff", b"\xff" * 300):
+            words = await self.at(lambda question, tcp, octets=octets: [octets] if tcp else None)
+            self.assertIn("what it says cannot be understood", words)
+
+    async def test_silence_has_an_end(self) -> None:
+        self.patch(rfc2136, "SECONDS", 0.2)
+        self.assertIn("does not answer", await self.at(lambda question, tcp: [] if tcp else None))
+
+    async def at(self, raw) -> str:
+        """What is told of a server that answers so."""
+        told = Told()
+        told.records["example.test", "SOA"] = ["ns.test. a.test. 1 2 3 4 5"]
+        told.raw = raw
+        return await self.refused(server=UpdateServer("127.0.0.1", dns_server(self, told)))
 
     async def test_check_asks_the_server(self) -> None:
         self.assertEqual(await part.check(settings(), assembly(self)), [])
