@@ -32,10 +32,10 @@ class Certificate:
 
     names: tuple[str, ...] = ()
     issuer: str = ""
-    begins: datetime | None = None
     expires: datetime | None = None
     pin: str = ""
     findings: tuple[Finding, ...] = ()
+    begins: datetime | None = None
 
     @property
     def right(self) -> bool:

@@ -1,21 +1,17 @@
 """Connections that are made to find out: they remember how they were greeted, and refuse no certificate."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
 
 from cryptography import x509
-from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from mailtwist.gateway.probe.found import Certificate
 from mailtwist.protocols.client import Call
 from mailtwist.protocols.dialogue import said
-from mailtwist.tls.outbound import Outbound
-from mailtwist.tls.verdict import Finding, pin_of, safe, spelled
+from mailtwist.tls.looking import Looking as Anybody
+from mailtwist.tls.outbound import Outbound, Towards
+from mailtwist.tls.verdict import Finding, Shown, pin_of, safe, spelled
 
 MOST_NAMES = 20
 
@@ -41,54 +37,39 @@ class Heard(Call):
         super().write(data)
 
 
-@implementer(IOpenSSLClientConnectionCreator)
-class Looking:
-    """For `Call.start_tls`: whatever is shown passes, and is in `shown` afterwards, with `tls`, its version
-    and cipher.  With `named` the server is asked for `host`."""
+class Looking(Anybody):
+    """For `Call.start_tls`: whatever is shown passes, and is in `certificate` afterwards, with `tls`, its
+    version and cipher.  With `named` the server is asked for `host`."""
 
     def __init__(self, outbound: Outbound, host: str, *, named: bool = True) -> None:
-        self._outbound = outbound
-        self._towards = outbound.context(host)
-        self._named = named
-        self.shown: Certificate | None = None
-        self.tls = ""
+        towards = Towards(outbound, host, nameless=not named)
+        super().__init__(towards)
+        self._host = towards.host
 
-    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
-        if self._named:
-            return self._towards.clientConnectionForTLS(protocol)
-        connection = self._outbound.connection()
-        protocol.objections = []
-        connection.set_connect_state()
-        return connection
+    @property
+    def certificate(self) -> Certificate | None:
+        return None if self.shown is None else certificate(self.shown, self.shown.findings((self._host,)))
 
-    def judge(self, connection: SSL.Connection) -> None:
-        self.shown = _shown(connection, self._towards.found(connection))
-        self.tls = f"{connection.get_protocol_version_name()} {connection.get_cipher_name()}"
-
-    def explain(self, reason: Failure) -> str:
-        return self._towards.explain(reason)
+    @property
+    def tls(self) -> str:
+        return "" if self.shown is None else f"{self.shown.version} {self.shown.cipher}"
 
 
-def _shown(connection: SSL.Connection, findings: list[Finding]) -> Certificate:
-    shown = connection.get_peer_certificate()
+def certificate(shown: Shown, findings: Sequence[Finding]) -> Certificate:
+    """The server's own, in words that are fit for a terminal."""
     try:
-        assert shown is not None
-        return described(shown.to_cryptography(), findings)
+        leaf = shown.chain[0]
+        return Certificate(
+            names=tuple(safe(name) for name in _names(leaf)[:MOST_NAMES]),
+            issuer=safe(leaf.issuer.rfc4514_string()),
+            begins=leaf.not_valid_before_utc,
+            expires=leaf.not_valid_after_utc,
+            pin=spelled(pin_of(leaf)),
+            findings=tuple(findings),
+        )
     except Exception:  # none, damaged, or of a kind that nobody knows: the findings say so
         words = Finding("validation-failure", "the certificate cannot be read")
         return Certificate(findings=tuple(findings) or (words,))
-
-
-def described(leaf: x509.Certificate, findings: Iterable[Finding]) -> Certificate:
-    """In words that are fit for a terminal.  Any exception for one that is damaged."""
-    return Certificate(
-        names=tuple(safe(name) for name in _names(leaf)[:MOST_NAMES]),
-        issuer=safe(leaf.issuer.rfc4514_string()),
-        begins=leaf.not_valid_before_utc,
-        expires=leaf.not_valid_after_utc,
-        pin=spelled(pin_of(leaf)),
-        findings=tuple(findings),
-    )
 
 
 def _names(leaf: x509.Certificate) -> list[str]:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailtwist.gateway.probe.found import Certificate
-from mailtwist.gateway.probe.heard import described
+from mailtwist.gateway.probe.heard import certificate
 from mailtwist.kit.dns_records import Mx, Tlsa
 from mailtwist.tls.mta_sts import Sts
 from mailtwist.tls.policy import NoTls, Opportunistic, Policy, Seen, Verify, judged
-from mailtwist.tls.verdict import Finding, Shown
+from mailtwist.tls.verdict import Shown
 
 POLICIES: tuple[Policy, ...] = (NoTls(), Opportunistic(), Verify())
 
@@ -113,15 +113,6 @@ class MxReport:
 
     def addresses(self) -> Iterator[tuple[Host, Address]]:
         return ((host, address) for host in self.hosts for address in host.addresses)
-
-
-def certificate(shown: Shown, findings: Sequence[Finding]) -> Certificate:
-    """In words."""
-    try:
-        return described(shown.chain[0], findings)
-    except Exception:  # damaged, or of a kind that nobody knows
-        words = Finding("validation-failure", "the certificate cannot be read")
-        return Certificate(findings=tuple(findings) or (words,))
 
 
 def _verdict(seen: Seen, policy: Policy) -> Verdict:

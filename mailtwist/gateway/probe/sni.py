@@ -12,7 +12,7 @@ from typing import Literal
 from mailtwist.gateway.api import Kind
 from mailtwist.gateway.probe.asking import VERSIONS, Asking
 from mailtwist.gateway.probe.found import Certificate
-from mailtwist.gateway.probe.mx_found import certificate
+from mailtwist.gateway.probe.heard import certificate
 from mailtwist.gateway.probe.words import WORDS
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.connecting import NotConnected, connected

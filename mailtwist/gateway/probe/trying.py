@@ -114,7 +114,7 @@ async def _greeted(plan: Plan, port: Port, call: Heard, implicit: bool) -> None:
 async def _secured(plan: Plan, port: Port, call: Heard) -> None:
     looking = Looking(plan.outbound, plan.host)
     await call.start_tls(looking)
-    port.certificate, port.tls = looking.shown, looking.tls
+    port.certificate, port.tls = looking.certificate, looking.tls
 
 
 async def _reached(plan: Plan, port: Port) -> Heard:
@@ -169,7 +169,7 @@ async def _nameless(plan: Plan, port: Port) -> None:
     finally:
         if call is not None:
             await _parted(call, b"")
-    port.nameless = looking.shown
+    port.nameless = looking.certificate
 
 
 # -- who logs in
