@@ -10,10 +10,12 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.kit.within import TooLate, within
 from mailtwist.tls.acme.alone import alone
 from mailtwist.tls.acme.api import Issued, KeyKind, Note, Store
+from mailtwist.tls.acme.csr import Key
 from mailtwist.tls.acme.due import RENEWAL_SUGGESTED, about, asks_now, suggested
 from mailtwist.tls.acme.keys import Chosen, Keys
 from mailtwist.tls.acme.pauses import DAY, pause
 from mailtwist.tls.acme.problem import NotIssued
+from mailtwist.tls.acme.published import digest_of
 from mailtwist.tls.acme.shelf import Kept, Shelf
 from mailtwist.tls.acme.trying import Trying, failed, worked
 from mailtwist.tls.certificates import BadCertificate, read_bundle
@@ -147,13 +149,13 @@ class Ordering:
         return new
 
     # -- ordering
-    async def ordered(self, item: Item, force: bool = False) -> Issued:
+    async def ordered(self, item: Item, force: bool = False, next_key: bool = False) -> Issued:
         """The certificate that there is then: a new one if it was missing, due, or `force`.  `NotIssued`; why
         is noted."""
         what = f"the certificate for {item.name} ({item.kind})"
-        return await alone(self._store, self._clock, what, lambda: self._ordered(item, force))
+        return await alone(self._store, self._clock, what, lambda: self._ordered(item, force, next_key))
 
-    async def _ordered(self, item: Item, force: bool) -> Issued:
+    async def _ordered(self, item: Item, force: bool, next_key: bool) -> Issued:
         kept = (await self._shelf.all()).get((item.name, item.kind))
         note = await self._store.note(item.name, item.kind)
         now = self._clock.now()
@@ -162,7 +164,7 @@ class Ordering:
             if not self._is_due(item, kept, note, now):  # another process was faster
                 return kept.issued
         try:
-            return await within(self._clock, LONGEST, self._made(item, kept, note))
+            return await within(self._clock, LONGEST, self._made(item, kept, note, next_key))
         except NotIssued as error:
             await uninterrupted(self._failed(item, note, error))
             raise
@@ -175,11 +177,11 @@ class Ordering:
             await uninterrupted(self._failed(item, note, told))
             raise told from error
 
-    async def _made(self, item: Item, kept: Kept | None, note: Note) -> Issued:
+    async def _made(self, item: Item, kept: Kept | None, note: Note, next_key: bool) -> Issued:
         old = kept.issued if kept is not None else None
         now = self._clock.now()
-        compromised = note.facts.get(REVOKED) == KEY_COMPROMISE
-        chosen = await self._keys.chosen(item.name, item.kind, old, note, now, compromised)
+        forced = next_key or note.facts.get(REVOKED) == KEY_COMPROMISE
+        chosen = await self._keys.chosen(item.name, item.kind, old, note, now, forced)
         made = await self._trying.issued(item.names, chosen.key, old, note)
         made = replace(made, name=item.name, key_kind=item.kind, pinned=self._keys.policy == "pin")
         return await uninterrupted(self._taken(item, made, chosen, old, note))
@@ -210,6 +212,12 @@ class Ordering:
         NOT_ISSUED.log(names=names, kind=item.kind, failures=note.failures, error=error.words)
         await self._store.set_note(item.name, item.kind, note)
 
+    async def digests(self, name: str, kind: KeyKind, kept: Kept | None) -> tuple[str, str]:
+        """Of the key that is served, and of the next; '' for none."""
+        now = None if kept is None else await self._keys.key_of(kept.issued)
+        following = await self._keys.next_key(name, kind)
+        return _digest(now), _digest(following)
+
     # -- revoking
     async def revoke(self, kept: Kept, reason: int) -> None:
         """`NotIssued`.  It is noted that there is to be another one."""
@@ -239,6 +247,10 @@ def _due(kept: Kept | None, note: Note, now: float) -> float:
         return note.due
     life = kept.bundle.not_after - kept.bundle.not_before
     return max(note.due, kept.issued.issued + min(BETWEEN, life / 10))
+
+
+def _digest(key: Key | None) -> str:
+    return "" if key is None else digest_of(key)
 
 
 def _moment(note: Note, now: float) -> float:

@@ -11,7 +11,6 @@ from twisted.internet.interfaces import IDelayedCall
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
-from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
 from mailtwist.tls.acme.api import Issued, KeyKind, Note, Store
 from mailtwist.tls.acme.due import DAY, about, loud_from
@@ -55,7 +54,7 @@ class Renewal:
         self,
         store: Store,
         clock: Clock,
-        threads: Threads,
+        shelf: Shelf,
         trying: Trying,
         keys: Keys,
         kinds: Sequence[KeyKind],
@@ -71,8 +70,8 @@ class Renewal:
         self._default = default
         self._section = section
         self._chance = chance
-        self._shelf = Shelf(store, threads)
-        self.ordering = Ordering(store, clock, trying, keys, self._shelf, chance)
+        self._shelf = shelf
+        self.ordering = Ordering(store, clock, trying, keys, shelf, chance)
         self._kept: Mapping[tuple[str, KeyKind], Kept] = {}
         self._queue: dict[Item, float] = {}
         self._busy: set[Item] = set()
@@ -233,21 +232,30 @@ class Renewal:
         kept = dict(await self._shelf.all())
         if not self._running:
             await self.wanted.look([name for name, _ in kept])
-        now = self._clock.now()
         found = []
         for one in self.wanted.current:
             for kind in self._kinds:
                 note = await self._store.note(one.name, kind)
-                found.append(status(one.names, kind, one.why, kept.pop((one.name, kind), None), note, now))
+                its = kept.pop((one.name, kind), None)
+                found.append(await self._status(one.names, kind, one.why, its, note))
         for (name, kind), its in kept.items():
             note = await self._store.note(name, kind)
-            found.append(status(its.bundle.names, kind, "", its, note, now))
+            found.append(await self._status(its.bundle.names, kind, "", its, note))
         return found + [not_here(name, why) for name, why in self.wanted.not_here.items()]
 
-    async def renew(self, name: str, force: bool = False) -> list[Issued]:
+    async def _status(
+        self, names: tuple[str, ...], kind: KeyKind, why: str, kept: Kept | None, note: Note
+    ) -> Status:
+        found = status(names, kind, why, kept, note, self._clock.now())
+        digest, following = await self.ordering.digests(names[0], kind, kept)
+        return replace(found, digest=digest, next_digest=following)
+
+    async def renew(self, name: str, force: bool = False, next_key: bool = False) -> list[Issued]:
         """The certificates for `name` (one for each kind of key), ordered if they are missing, due, or
-        `force` is said.  `NotIssued`, with kind busy when another process is at it."""
-        return [await self.ordering.ordered(item, force) for item in await self._items_for(name)]
+        `force` is said.  `next_key`: also pinned ones with the next key, whatever is published of it.
+        `NotIssued`, with kind busy when another process is at it."""
+        items = await self._items_for(name)
+        return [await self.ordering.ordered(item, force or next_key, next_key) for item in items]
 
     async def revoke(self, name: str, reason: int = 0, again: bool = True) -> int:
         """The certificates for `name` are revoked, and new ones ordered, unless `again` is False: then they

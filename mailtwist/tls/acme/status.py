@@ -43,6 +43,12 @@ class Status:
     errors: Mapping[str, str] = field(default_factory=dict)
     """By the words of the authorities: what each said at last."""
 
+    digest: str = ""
+    """SHA-256 of its public key, hexadecimal: what a record TLSA 3 1 1 has."""
+
+    next_digest: str = ""
+    """Of the key that is to follow, where keys are pinned."""
+
     pinned: bool = False
     switches: float = 0.0
     """When the next key will have been published for long enough; 0.0: it is not published."""

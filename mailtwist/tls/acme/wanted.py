@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Literal, Protocol
 
 from mailtwist.config.network import Networks
-from mailtwist.kit.spawn import together
+from mailtwist.kit.spawn import abreast
 from mailtwist.kit.trouble import Trouble
 from mailtwist.tls.names import covers, server_name
 
@@ -155,7 +155,7 @@ class WantedNames:
         here: set[str] = set()
         for at in range(0, len(candidates), AT_ONCE):
             some = candidates[at : at + AT_ONCE]
-            for name, words in zip(some, await together(*map(self._why_not, some)), strict=True):
+            for name, words in zip(some, await abreast(*map(self._why_not, some)), strict=True):
                 if words:
                     why[name] = words
                 else:

@@ -75,7 +75,7 @@ class AcmeCertificates(ServerContexts):
         self._bootstrap: Bundle | None = None
         self._knowing: Sequence[object] = ()
         self._one = DeferredLock()
-        self._waiting = self._serves = self._orders = False
+        self._waiting = self.serves = self._orders = False
         self._end: Any = None
         self.renewal: Renewal
         """There from `start` on."""
@@ -97,10 +97,10 @@ class AcmeCertificates(ServerContexts):
     # -- a server's process
     def bind(self, workers: int = 1) -> None:
         """This process serves."""
-        self._serves = True
+        self.serves = True
 
     def adopt(self, other: object, worker: int) -> None:
-        self._serves = True
+        self.serves = True
 
     def withdraw(self) -> None: ...
 
@@ -115,13 +115,13 @@ class AcmeCertificates(ServerContexts):
         our own making where that is not enough."""
         from twisted.internet import reactor
 
-        self._orders = self._serves and self._assembly.first
-        await self.store.start(reactor if self._serves else None)
-        rooms = ("directory", "target") if self._serves else ("directory",)
+        self._orders = self.serves and self._assembly.first
+        await self.store.start(reactor if self.serves else None)
+        rooms = ("directory", "target") if self.serves else ("directory",)
         self._knowing = [part for room in rooms for part in self._assembly.parts(room).values()]
         self.renewal = self._renewal()
         await self._follow()
-        if self._serves:
+        if self.serves:
             self._end = self.store.listen(self._changed)
             self._shown.start()
         if self._orders:
@@ -162,7 +162,7 @@ class AcmeCertificates(ServerContexts):
         return Renewal(
             self.store,
             assembly.clock,
-            assembly.threads,
+            self._shelf,
             trying,
             keys,
             kinds,
@@ -174,7 +174,7 @@ class AcmeCertificates(ServerContexts):
 
     def _solvers(self) -> Sequence[Solver]:
         points = installed("mailtwist.challenge")
-        kinds = kinds_tried(self._settings, not self._serves or self._is_on(HTTPS))
+        kinds = kinds_tried(self._settings, not self.serves or self._is_on(HTTPS))
         return [points[kind].load()(self._settings, self._assembly, self) for kind in kinds if kind in points]
 
     def _is_on(self, port: int) -> bool:

@@ -174,6 +174,14 @@ class PinTests(TestCase):
         result(world.renewal.revoke(HOST, 1))
         self.assertNotIn(self.key(world), (first, following))
 
+    def test_an_operator_can_have_the_next_key_at_once(self) -> None:
+        world = self.world()
+        [before] = result(world.renewal.status())
+        result(world.renewal.renew(HOST, next_key=True))
+        [after] = result(world.renewal.status())
+        self.assertEqual(after.digest, before.next_digest)
+        self.assertEqual(after.next_digest, self.next(world))
+
     def test_what_is_revoked_for_another_reason_keeps_its_key(self) -> None:
         world = self.world()
         first = self.key(world)

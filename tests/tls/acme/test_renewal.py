@@ -1,36 +1,19 @@
 """Certificates over months: ordered when it is time, from whoever issues, never in a storm."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.trial.unittest import TestCase
+from twisted.internet.defer import Deferred
 
 from mailtwist.kit.events import Event
-from mailtwist.kit.spawn import started
-from mailtwist.testing.clock import ManualClock
 from mailtwist.tls import ending
 from mailtwist.tls.acme import renewal
 from mailtwist.tls.acme.ari import Renewal as Window
 from mailtwist.tls.acme.problem import NotIssued
 from tests.hearing import heard
-from tests.tls.acme.world import DAY, HERE, HOST, HOUR, MINUTE, Simulated, World, a_key, certified, result
+from tests.tls.acme.world import DAY, HOST, HOUR, MINUTE, Simulated, WithWorld, result
 
 NOT_PROVEN = NotIssued("connection", "nobody answers at port 80")
 BROKEN = NotIssued("serverInternal", "it is broken")
-
-
-class WithWorld(TestCase):
-    def setUp(self) -> None:
-        self.clock = ManualClock()
-        self.ca = Simulated("first", self.clock)
-
-    def world(self, *more: Simulated, **how: object) -> World:
-        world = World(self.ca, *more, **how)  # type: ignore[arg-type]
-        result(world.renewal.start())
-        self.addCleanup(world.renewal.stop)
-        world.clock.advance(0)
-        return world
 
 
 class LifeTests(WithWorld):
@@ -284,160 +267,3 @@ class OutageTests(WithWorld):
         self.ca.fails = lambda names: None
         world.pass_time(11 * MINUTE, MINUTE)
         self.assertIsNotNone(world.kept())
-
-
-class NamesTests(WithWorld):
-    def test_names_of_domains_come_when_they_point_here_and_go_when_they_do_not(self) -> None:
-        world = self.world(prefixes=("mail", "imap"), domains=("example.com",))
-        world.dns.addresses_of |= {"mail.example.com": (HERE,), "imap.example.com": ("198.51.100.1",)}
-        world.pass_time(HOUR)
-        self.assertIsNotNone(world.kept("mail.example.com"))
-        self.assertIsNone(world.kept("imap.example.com"))
-        self.assertIn("198.51.100.1", world.wanted.not_here["imap.example.com"])
-        world.dns.addresses_of["imap.example.com"] = (HERE,)
-        world.pass_time(2 * HOUR)
-        self.assertIsNotNone(world.kept("imap.example.com"))
-        del world.dns.addresses_of["mail.example.com"]
-        tried = len(self.ca.tried)
-        world.pass_time(89 * DAY, HOUR)
-        self.assertEqual({names for when, names in self.ca.tried[tried:]}, {(HOST,), ("imap.example.com",)})
-        self.assertIsNotNone(world.kept("mail.example.com"))
-        world.pass_time(2 * DAY, HOUR)
-        self.assertIsNone(world.kept("mail.example.com"))
-
-    def test_while_dns_is_away_what_was_here_stays(self) -> None:
-        world = self.world(prefixes=("mail",), domains=("example.com",))
-        world.dns.addresses_of["mail.example.com"] = (HERE,)
-        world.pass_time(HOUR)
-        world.dns.away = True
-        world.pass_time(88 * DAY, HOUR)
-        kept = world.kept("mail.example.com")
-        assert kept is not None
-        self.assertGreater(kept.bundle.not_after, self.clock.now() + 20 * DAY)
-
-    def test_a_stranger_gets_a_certificate_for_an_allowed_name_that_points_here(self) -> None:
-        world = self.world(on_demand=("*.example.com",))
-        world.pass_time(MINUTE)
-        world.dns.addresses_of["a.example.com"] = (HERE,)
-        for name in ("a.example.com", "b.example.com", "example.net", "x.y.example.com"):
-            for _ in range(3):
-                world.renewal.asked(name)
-        self.assertEqual(len(self.ca.tried), 1)  # nothing in the handshake
-        world.pass_time(MINUTE)
-        self.assertEqual([names for _, names in self.ca.tried[1:]], [("a.example.com",)])
-        again = self.world(on_demand=("*.example.com",), store=world.store)
-        again.dns.addresses_of["a.example.com"] = (HERE,)
-        result(world.renewal.stop())
-        again.pass_time(80 * DAY, HOUR)
-        self.assertEqual([names for _, names in self.ca.tried].count(("a.example.com",)), 2)
-
-    def test_strangers_make_us_remember_only_so_much(self) -> None:
-        world = self.world(on_demand=("*.example.com",))
-        for number in range(5000):
-            world.renewal.asked(f"n{number}.example.com")
-        self.assertLessEqual(len(world.wanted._asked), 200)
-        world.pass_time(HOUR)
-        self.assertEqual(len(self.ca.tried), 1)
-
-    def test_a_name_that_is_added_to_a_certificate_makes_a_new_one(self) -> None:
-        world = self.world(names=["example.com"])
-        world.pass_time(HOUR)
-        result(world.renewal.stop())
-        wider = self.world(names=["example.com", "*.example.com"], store=world.store)
-        wider.pass_time(HOUR)
-        kept = wider.kept("example.com")
-        assert kept is not None
-        self.assertEqual(kept.bundle.names, ("example.com", "*.example.com"))
-
-
-class OperatorTests(WithWorld):
-    def test_the_status_tells_what_there_is_and_what_is_wrong(self) -> None:
-        self.ca.fails = lambda names: NOT_PROVEN if names[0] == "dead.example.org" else None
-        world = self.world(names=["dead.example.org"], prefixes=("mail",), domains=("example.com",))
-        world.pass_time(HOUR)
-        host, dead, away = result(world.renewal.status())
-        self.assertEqual((host.name, host.state, host.why), (HOST, "valid", "host"))
-        self.assertTrue(89 < host.days_left < 90)
-        self.assertEqual((dead.state, dead.errors), ("missing", {"first": "nobody answers at port 80"}))
-        self.assertGreater(dead.failures, 3)
-        self.assertEqual((away.name, away.state), ("mail.example.com", "not here"))
-        self.assertIn("no address", away.error)
-
-    def test_renew_orders_only_what_is_due_unless_it_is_forced(self) -> None:
-        world = self.world()
-        [one] = result(world.renewal.renew(HOST))
-        self.assertEqual(len(self.ca.tried), 1)
-        [other] = result(world.renewal.renew(HOST, force=True))
-        self.assertEqual(len(self.ca.tried), 2)
-        self.assertNotEqual(one.pem, other.pem)
-
-    def test_renew_says_why_not(self) -> None:
-        world = self.world(names=["dead.example.org"])
-        self.ca.fails = lambda names: NOT_PROVEN
-        for name, words in (
-            ("nobody.example.org", "not wanted"),
-            (HOST, "port 80"),
-        ):
-            error = self.assertRaises(NotIssued, result, world.renewal.renew(name, force=True))
-            self.assertIn(words, error.words)
-
-    def test_two_processes_order_a_certificate_once(self) -> None:
-        waiting: list[Deferred[None]] = []
-
-        def slowly(names: object) -> Deferred[None]:
-            waiting.append(Deferred())
-            return waiting[-1]
-
-        self.ca.delay = slowly
-        server = self.world()
-        command = World(self.ca, store=server.store)
-        error = self.assertRaises(NotIssued, result, command.renewal.renew(HOST))
-        self.assertEqual(error.kind, "busy")
-        server.pass_time(HOUR)  # the lease is renewed
-        self.assertEqual(self.assertRaises(NotIssued, result, command.renewal.renew(HOST)).kind, "busy")
-        waiting[0].callback(None)
-        result(command.renewal.renew(HOST))
-        self.assertEqual(len(self.ca.tried), 1)
-
-    def test_stopping_calls_orders_off_and_waits_for_what_they_clean_up(self) -> None:
-        cleaned: list[Deferred[None]] = []
-
-        async def until_cancelled() -> None:
-            try:
-                await Deferred()
-            except CancelledError:
-                cleaned.append(Deferred())
-                await cleaned[0]
-                raise
-
-        self.ca.delay = lambda names: until_cancelled()
-        world = self.world()
-        stopped = started(world.renewal.stop())
-        self.assertEqual(len(cleaned), 1)
-        self.assertNoResult(stopped)
-        cleaned[0].callback(None)
-        self.successResultOf(stopped)
-        self.assertIsNotNone(result(world.store.lease(f"the certificate for {HOST} (EC)", 1)))
-        self.assertEqual(result(world.store.note(HOST, "EC")).failures, 0)
-
-    def test_what_is_revoked_is_replaced(self) -> None:
-        world = self.world(kinds=("EC", "RSA"))
-        old = world.kept()
-        assert old is not None
-        self.assertEqual(result(world.renewal.revoke(HOST, 1)), 2)
-        self.assertEqual({reason for _, reason in self.ca.revoked}, {1})
-        new = world.kept()
-        assert new is not None
-        self.assertNotEqual(new.bundle.leaf, old.bundle.leaf)
-        world.pass_time(DAY)
-        self.assertEqual(len(self.ca.tried), 4)
-
-    def test_what_is_revoked_without_another_is_forgotten(self) -> None:
-        world = self.world(on_demand=("a.example.com",))
-        pem = certified(["old.example.com"], a_key(), self.clock.now(), DAY)
-        kept = world.kept()
-        assert kept is not None
-        result(world.store.keep(replace(kept.issued, name="old.example.com", pem=pem)))
-        self.assertEqual(result(world.renewal.revoke("old.example.com", 0, again=False)), 1)
-        self.assertIsNone(world.kept("old.example.com"))
-        self.assertEqual(result(world.renewal.revoke("old.example.com")), 0)

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
 
 from mailtwist.config.network import Networks
 from mailtwist.kit.dns import DnsAway
@@ -150,7 +151,7 @@ class World:
         self.renewal = Renewal(
             self.store,
             self.clock,
-            self.threads,
+            Shelf(self.store, self.threads),
             self.trying,
             self.keys,
             kinds,
@@ -171,6 +172,19 @@ class World:
 
     def kept(self, name: str = HOST, kind: KeyKind = "EC") -> Kept | None:
         return result(Shelf(self.store, self.threads).all()).get((name, kind))
+
+
+class WithWorld(TestCase):
+    def setUp(self) -> None:
+        self.clock = ManualClock()
+        self.ca = Simulated("first", self.clock)
+
+    def world(self, *more: Simulated, **how: object) -> World:
+        world = World(self.ca, *more, **how)  # type: ignore[arg-type]
+        result(world.renewal.start())
+        self.addCleanup(world.renewal.stop)
+        world.clock.advance(0)
+        return world
 
 
 def result(work: Any) -> Any:
