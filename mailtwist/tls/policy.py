@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 from mailtwist.kit.events import Event
+from mailtwist.kit.metrics import Metric
 from mailtwist.kit.trouble import Trouble
 from mailtwist.tls.verdict import Finding, Shown
 
@@ -21,6 +22,13 @@ REFUSED = Event(
     "tls.outbound_refused",
     "{host} at {address}: {how}; no mail goes there by policy {policy}: {words}",
     "warn",
+)
+
+FINDINGS = Metric(
+    "tls_outbound_findings",
+    "Sessions with other mail servers by what was found, a result type of TLSRPT or none.",
+    "counter",
+    ("type",),
 )
 
 Word = Literal["none", "opportunistic", "verify"]
@@ -196,6 +204,8 @@ class Record:
         event = REFUSED if self.refusing else FLAWED if self.findings else DONE
         seen = self.seen
         codes = [one.code for one in self.findings]
+        for code in dict.fromkeys(codes) or ("none",):
+            FINDINGS.add(code)
         event.log(
             host=seen.host,
             address=seen.address,
