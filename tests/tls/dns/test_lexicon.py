@@ -39,7 +39,6 @@ class WithZone(TestCase):
     """`Named` stands behind the library: its provider `ddns` knows the port 53 alone, and is told another."""
 
     def setUp(self) -> None:
-        must_have_the_library()
         self.port = named().port
         self.patch(dns.query, "tcp", lambda query, where, timeout: tcp(query, where, timeout, self.port))
         self.secrets = Secret(f"auth_token: hmac-sha256:mailtwist:{KEY}\n")
@@ -66,6 +65,10 @@ class WithZone(TestCase):
 
 @needs("named")
 class ContractTests(DnsContract, WithZone):
+    def setUp(self) -> None:
+        must_have_the_library()
+        super().setUp()
+
     async def make_publisher(self) -> Lexicon:
         self.addCleanup(self.clean)
         return self.publisher()
@@ -86,6 +89,10 @@ class ContractTests(DnsContract, WithZone):
 
 @needs("named")
 class LexiconTests(WithZone):
+    def setUp(self) -> None:
+        must_have_the_library()
+        super().setUp()
+
     async def test_what_the_library_complains_of_is_told_without_secrets(self) -> None:
         def failing(query, where, timeout):
             raise RuntimeError(f"https://a.example/?token={KEY}\n\x07 hunter2")
