@@ -200,6 +200,14 @@ class NotReachedTests(Handing):
         self.assertIsInstance(await self.trouble(user="mailer", password=PASSWORD), NotReached)
         self.assertFalse([line for line in self.peers.said[0] if b"AUTH" in line])
 
+    async def test_no_password_goes_where_nobody_has_made_sure(self) -> None:
+        """The config does not allow it; neither does the code."""
+        for policy in (NoTls(), Opportunistic()):
+            self.assertIsInstance(
+                await self.trouble(policy=policy, user="mailer", password=PASSWORD), NotReached
+            )
+            self.assertFalse([line for line in self.peers.said.pop() if b"AUTH" in line or b"MAIL" in line])
+
     async def test_a_certificate_by_nobody_we_trust(self) -> None:
         self.roots = None
         self.assertIsInstance(await self.trouble(), NotReached)
