@@ -90,19 +90,17 @@ class Program:
         """SIGTERM, and whatever does not heed it is killed: no process of it is left."""
         if self._process is None:
             return
-        left = tree(self.pid)
         if self.runs:
             self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(20)
-        self._bury(left)
+        self._bury()
 
     def kill(self) -> None:
         """As by a power cut: all of them at once."""
         if self._process is not None:
-            left = tree(self.pid)
             send(self.pid, signal.SIGKILL)
-            self._bury(left)
+            self._bury()
 
     def freeze(self) -> None:
         """They run no more; the kernel still takes what is sent to them."""
@@ -111,17 +109,23 @@ class Program:
     def thaw(self) -> None:
         send(self.pid, signal.SIGCONT)
 
-    def _bury(self, left: Sequence[int]) -> None:
-        """Those of ours that live on and are still what they were: of the same session."""
+    def _bury(self) -> None:
+        """Those of ours that live on: of the same session, as is what was begun while they ended, which may
+        hold their ports."""
         assert self._process is not None
         session = self._process.pid
-        eventually(lambda: not any(_session(pid) == session for pid in left), 5.0)
-        for pid in left:
-            if _session(pid) == session:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not _members(session), 5.0)
+        for pid in _members(session):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not _members(session), 5.0)
         self._process.wait(20)
         self._process = None
+
+
+def _members(session: int) -> list[int]:
+    every = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in every if _session(pid) == session]
 
 
 def _session(pid: int) -> int:
