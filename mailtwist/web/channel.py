@@ -25,6 +25,7 @@ from mailtwist.web.request import (
     TOO_MANY_HEADERS,
     TOO_SLOW,
     Refused,
+    asks_first,
     read_headers,
     read_host,
     read_target,
@@ -212,7 +213,7 @@ class Channel(http.HTTPChannel):
             self.persistent = 0
         exchange.gotLength(self.length)
         if self.length != 0:
-            self._expect_body(exchange.found, modern and "100-continue" in fields.get("expect", ()))
+            self._expect_body(exchange.found, modern and asks_first(fields))
 
     def _expect_body(self, found: Page | Answer, asks: bool) -> None:
         if isinstance(found, Answer):

@@ -84,3 +84,8 @@ def wants_to_close(headers: Mapping[str, tuple[str, ...]]) -> bool:
     """rfc9112#9.6"""
     words = ",".join(headers.get("connection", ())).split(",")
     return "close" in (word.strip().lower() for word in words)
+
+
+def asks_first(headers: Mapping[str, tuple[str, ...]]) -> bool:
+    """The client waits for a word before it sends the body.  rfc9110#10.1.1"""
+    return "100-continue" in (value.strip().lower() for value in headers.get("expect", ()))

@@ -1,13 +1,19 @@
 """`mailtwist tls` beside a whole server of two workers with a port 80 of its own, and without one."""
 
 import json
+import os
+import tempfile
+import urllib.error
 import urllib.request
 from pathlib import Path
 from subprocess import CalledProcessError
+from textwrap import dedent
+from unittest import SkipTest
 
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.testing.server import RunningServer
 from tests.process.certified import NAME, Certified
 from tests.process.site import eventually
 from tests.tls.acme.pebble import pebble
@@ -73,3 +79,39 @@ class TlsCommand(SynchronousTestCase):
         with self.assertRaises(CalledProcessError) as wrong:
             self.tls("renew", "else.example.test")
         self.assertIn("else.example.test is not wanted by the config", wrong.exception.stdout)
+
+
+class AsRoot(SynchronousTestCase):
+    """The server of an ordinary user has to read what root's command has made."""
+
+    SOMEBODY = 54321
+    INI = """
+    [server]
+    state = state
+    hostname = mail.example.test
+    [resolver]
+    servers = 127.0.0.1
+    port = 9
+    timeout = 1 s
+    [tls:public]
+    type = acme
+    agree_to_terms = yes
+    http_listen = none
+    [tls:own]
+    type = self_signed
+    """
+
+    def test_what_is_made_belongs_to_whom_the_folder_belongs_to(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can be somebody else")
+        with tempfile.TemporaryDirectory(prefix="mailtwist-root-") as folder:
+            os.chmod(folder, 0o755)
+            state = Path(folder) / "state"
+            state.mkdir(mode=0o700)
+            os.chown(state, self.SOMEBODY, self.SOMEBODY)
+            server = RunningServer(Path(folder), dedent(self.INI))
+            rows = json.loads(server.command("tls", "list", "--json"))
+            self.assertEqual([row["state"] for row in rows], ["missing", "valid"])
+            made = [path for path in state.rglob("*") if path.is_file()]
+            self.assertIn("own.pem", [path.name for path in made])
+            self.assertEqual({path.stat().st_uid for path in state.rglob("*")}, {self.SOMEBODY})

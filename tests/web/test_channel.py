@@ -92,7 +92,7 @@ class Answers(OnWire):
         self.assertEqual(self.talk.get("/plain").status, 200)
 
     def test_who_asks_first_hears_100(self) -> None:
-        lines = ("Content-Length: 2", "Expect: 100-continue")
+        lines = ("Content-Length: 2", "Expect: 100-Continue")
         self.assertEqual(self.talk.raw("/echo", *lines, method="POST"), b"HTTP/1.1 100 Continue\r\n\r\n")
         (one,) = self.talk.send(b"ab")
         self.assertEqual(one.body, b"ab")
