@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import tempfile
 from pathlib import Path
 
 from twisted.internet.threads import deferToThread
@@ -63,8 +64,9 @@ class Serving(TestCase):
 
     async def setUp(self) -> None:
         self.folder = Path(self.mktemp())
-        self.path = Path("/tmp") / f"web-{self.id().rpartition('.')[2][:60]}.sock"
-        self.addCleanup(self.path.unlink, missing_ok=True)
+        short = tempfile.TemporaryDirectory(prefix="web-")  # a socket needs a short path
+        self.addCleanup(short.cleanup)
+        self.path = f"{short.name}/web"
         self.server = ServerInside(self.folder, INI.format(path=self.path, more=self.more))
         await self.server.start()
         self.addCleanup(self.server.stop)
@@ -197,6 +199,21 @@ class Ending(Serving):
         self.assertEqual(await deferToThread(idle.recv, 10), b"")
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", self.web))
+
+    async def test_in_tls_too(self) -> None:
+        def begun() -> ssl.SSLSocket:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            plain = socket.create_connection(("127.0.0.1", self.https), timeout=20)
+            tls = context.wrap_socket(plain, server_hostname="mail.example.org", suppress_ragged_eofs=False)
+            tls.sendall(ASK)
+            assert tls.recv(65536).startswith(b"HTTP/1.1 200")
+            return tls
+
+        idle = await deferToThread(begun)
+        self.addCleanup(idle.close)
+        await self.server.part("service", "https").finish(30)
+        self.assertEqual(await deferToThread(idle.recv, 10), b"")  # said, not cut off
 
 
 class Written(SynchronousTestCase):
