@@ -33,6 +33,7 @@ class Settings(ServiceSettings):
     """One port for several services. Each is told from the others by what its clients say in ALPN: `imap`,
     `smtp`, `pop3`, `managesieve`, `http/1.1`."""
 
+    tls: Annotated[str, PartName("tls")] = setting(words="The certificates.")
     tls_mode: Literal["implicit"] = setting("implicit", words="A connection begins with TLS.")
     services: Annotated[Names, PartName("service")] = setting(
         words="The services that are reached here; they have ports of their own too, or `listen = none`.",

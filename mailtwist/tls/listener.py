@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, Protocol
 
 from OpenSSL import SSL
@@ -51,8 +52,9 @@ class Policy:
         return "reject" in (self.missing, self.unknown)
 
     def refuses(self, found: Found) -> bool:
-        answers: dict[str, Answer] = {"missing": self.missing, "unknown": self.unknown}
-        return answers.get(found) == "reject"
+        if found == "missing":
+            return self.missing == "reject"
+        return found == "unknown" and self.unknown == "reject"
 
 
 class Shown(Protocol):
@@ -135,7 +137,7 @@ class Listener:
         raw = connection.get_servername()
         context, found = self._shown.table.find(raw)
         if self.policy.refuses(found):  # a hello that could not be read before: no certificate, no handshake
-            connection.set_context(SSL.Context(SSL.TLS_SERVER_METHOD))
+            connection.set_context(_empty())
         elif context is not connection.shown:
             connection.set_context(context)
         if found in ("exact", "wildcard"):
@@ -198,6 +200,11 @@ def _only_acme(connection: Any, offered: list[bytes]) -> bytes:
     if offered != [ACME_TLS]:
         raise SSL.Error(_NONE_OF_OURS)
     return ACME_TLS
+
+
+@cache
+def _empty() -> SSL.Context:
+    return SSL.Context(SSL.TLS_SERVER_METHOD)
 
 
 def _address(protocol: Any) -> str:
