@@ -35,7 +35,7 @@ from mailtwist.web.site import NOT_NOW, Site
 
 ANSWERED = Event("http.answered", "{service}: {address} {method} {path} {status} {octets}")
 LOOKED_AT = Event("http.looked_at", "{service}: {address} {method} {path} {status} {octets}", "debug")
-REFUSED = Event("http.refused", "{service}: {address} {status}: {reason}", "debug")
+REFUSED = Event("http.refused", "{service}: {address} {method} {path} is refused with {status}", "debug")
 
 LATE = Event("http.late", "{service}: page {page} did not answer in {seconds:g} s", "warn")
 

@@ -125,7 +125,7 @@ class ByCurl(Serving):
 
     async def test_through_a_unix_socket(self) -> None:
         said = await self.curl("--unix-socket", str(self.path), "http://x/metrics")
-        self.assertIn("\nmailtwist_http_requests_total", said)
+        self.assertIn("\n# TYPE mailtwist_http_requests_total counter\n", said)
 
 
 class BySocket(Serving):

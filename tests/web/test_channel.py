@@ -337,5 +337,6 @@ class Ends(OnWire):
         self.assertEqual(ids, ["http.answered", "http.looked_at", "http.refused"])
         told = [formatEvent(one) for one in found]
         self.assertEqual(told[0], "web: 192.0.2.1 GET /folder/a b 200 6")
+        self.assertEqual(told[2], "web: 192.0.2.1 GET - is refused with 400")
         self.assertNotIn("secret", str(found))
         self.assertTrue("".join(told).isprintable(), told)
