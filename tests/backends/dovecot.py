@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.backends.certificates import Certificate, certificate
 from tests.backends.processes import PATIENCE, Program, eventually
-from tests.backends.server import Server, answers
+from tests.backends.server import Server, answers, is_free
 from tests.peers.programs import program
 from tests.tls.made import Authority
 
@@ -210,6 +210,9 @@ class Dovecot(Server):
     # -- its life
     def start(self) -> None:
         (self.folder / "dovecot.conf").write_text(self._config())
+        eventually(
+            lambda: all(map(is_free, self.ports.values()))
+        )  # processes of before hold some for a while
         self._program.begin()
         self._program.until(lambda: all(map(answers, self.ports.values())), lambda: self.log)
 

@@ -95,3 +95,12 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_free(port: int) -> bool:
+    """Somebody may listen there."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
