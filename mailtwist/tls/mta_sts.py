@@ -11,9 +11,10 @@ from mailtwist.tls.verdict import Code, safe
 PATH = "/.well-known/mta-sts.txt"
 LONGEST_AGE = 31557600
 MOST_HOSTS = 100
+MOST_ADDRESSES = 20
 
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
-_LINE = re.compile(r"[ \t]*([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*?)[ \t]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _HOST = re.compile(r"(?:\*\.)?(?!-)[A-Za-z0-9_-]+(?<!-)(?:\.(?!-)[A-Za-z0-9_-]+(?<!-))*")
 
 
@@ -54,14 +55,14 @@ def sts_id(records: Sequence[str]) -> str:
 
 
 def report_addresses(records: Sequence[str]) -> tuple[str, ...]:
-    """Where reports go, by the one record at `_smtp._tls.<domain>`; ValueError as above."""
+    """Where reports go, by the one record at `_smtp._tls.<domain>`: the first ones; ValueError as above."""
     text = _the_one(records, "v=TLSRPTv1", "TLSRPT")
     if not text:
         return ()
     found = tuple(one.strip() for one in _pairs(text).get("rua", "").split(",") if one.strip())
     if not found or not all(one.lower().startswith(("mailto:", "https://")) for one in found):
         raise ValueError(f'the TLSRPT record has no address for reports: "{safe(text)}"')
-    return tuple(safe(one, 300) for one in found)
+    return tuple(safe(one, 300) for one in found[:MOST_ADDRESSES])
 
 
 async def fetched(https: Asks, domain: str) -> Sts:
@@ -101,10 +102,11 @@ def parsed(octets: bytes) -> Sts:
 
 
 def _field(line: str) -> tuple[str, str]:
-    found = _LINE.fullmatch(line)
-    if found is None:
+    name, colon, value = line.partition(":")
+    name = name.strip(" \t")
+    if not colon or not _NAME.fullmatch(name):
         raise ValueError(f'"{safe(line)}" is no line of a policy')
-    return found[1], found[2]
+    return name, value.strip(" \t")
 
 
 def _made(fields: dict[str, str], hosts: Sequence[str]) -> Sts:

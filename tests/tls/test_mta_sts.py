@@ -56,6 +56,16 @@ class PolicyTests(SynchronousTestCase):
         ):
             self.assertEqual(policy.names(host), named, host)
 
+    def test_blanks_without_end_cost_nothing(self):
+        """In steps of a square this would take minutes."""
+        blanks = b" " * 60_000
+        with self.assertRaises(ValueError):
+            parsed(b"version: STSv1\nmode: enforce\nmax_age: 1\nmx: a" + blanks + b"a")
+        with self.assertRaises(ValueError):
+            parsed(b"a" + blanks + b"a: 1")
+        with self.assertRaises(ValueError):
+            parsed(b"version: STSv1\nmode: enforce\nmax_age: 1\nmx: a" + b"-" * 60_000 + b".")
+
     @given(st.binary(max_size=300))
     def test_any_octets_are_a_policy_or_a_sentence(self, octets):
         try:

@@ -10,6 +10,7 @@ from mailtwist.gateway.probe.mx_quirks import problems
 from mailtwist.gateway.probe.mx_verdicts import dane, mta_sts
 
 WIDTH = 13
+SHOWN = 10
 DELIVERS = {True: "delivers, encrypted", False: "delivers, in clear"}
 
 
@@ -98,11 +99,17 @@ def _published(report: MxReport) -> Iterator[str]:
     says = report.says
     if says.sts is not None:
         days = says.sts.max_age // 86400
-        hosts = ", ".join(says.sts.hosts)
+        hosts = _listed(says.sts.hosts)
         yield f"MTA-STS: {says.sts.mode} for {days} days, id {says.sts_id}: {hosts}"
     else:
         yield f"MTA-STS: {says.sts_why or 'no record'}"
-    yield f"TLSRPT: {', '.join(says.reports) or says.reports_why or 'no record'}"
+    yield f"TLSRPT: {_listed(says.reports) or says.reports_why or 'no record'}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Those that somebody reads."""
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more
 
 
 def _day(shown: Certificate, *, begins: bool = False) -> str:
