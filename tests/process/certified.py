@@ -154,8 +154,9 @@ class Certified:
         bad = ("Traceback", " critical ", "Unhandled")
         return [line for line in self.server.lines if any(one in line for one in bad)]
 
-    def events(self, name: str) -> list[str]:
-        return [line for line in self.server.lines if f" {name} " in line]
+    def events(self, words: str) -> list[str]:
+        """Lines of the log that have them."""
+        return [line for line in self.server.lines if words in line]
 
     def idle(self) -> Talker:
         """A client of imaps that waits for news."""

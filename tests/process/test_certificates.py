@@ -1,9 +1,11 @@
 """From nothing to a certificate at every door, renewed in time, and under way when the power fails."""
 
 import atexit
+import json
 import shutil
 import tempfile
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 from cryptography import x509
@@ -16,6 +18,7 @@ from tests.whole_host import DOMAIN
 
 DAY = 86400
 CLIENTS = 200
+HOURS = count()
 STEPS = ("/sign-me-up", "/order-plz", "/authZ/", "/chalZ/", "/finalize-order/", "/certZ/")
 """What pebble is asked, in this order."""
 
@@ -51,9 +54,10 @@ class OfOneServer(SynchronousTestCase):
 
     def renewed(self, before: int) -> int:
         """The serial number of the next one, for which the clock goes on and back."""
-        self.site.advance(75 * DAY)
-        self.assertTrue(eventually(lambda: self.site.serial() != before), self.site.server.log)
-        self.site.advance(-75 * DAY)
+        ahead = 70 * DAY + next(HOURS) * 7200  # not to be at the time of the last renewal
+        self.site.advance(ahead)
+        self.assertTrue(eventually(lambda: self.site.serial() != before), self.site.server.log[-5000:])
+        self.site.advance(-ahead)
         return self.site.serial()
 
     def test_a_certificate_for_every_door(self) -> None:
@@ -84,6 +88,31 @@ class OfOneServer(SynchronousTestCase):
         self.assertEqual(orders(self.ca), ordered)
         self.assertNotIn("tls.bootstrap", self.site.server.log)
 
+    def test_by_command_while_it_runs(self) -> None:
+        """A process beside the server orders; the server shows the proof, and then the certificate."""
+        command, name = self.site.server.command, f"mail.{DOMAIN}"
+        before = self.site.shown(DOORS[0])
+        (row,) = json.loads(command("tls", "list", "--json"))
+        self.assertIn(name, str(row))
+        command("tls", "renew", name)
+        self.assertEqual(self.site.serial(), before.serial_number)  # it is not due
+        command("tls", "renew", name, "--force")
+        self.assertTrue(eventually(lambda: self.site.serial() != before.serial_number))
+        renewed = self.site.shown(DOORS[0])
+        command("tls", "revoke", name, "--reason", "superseded", "--yes")
+        self.assertEqual([self.ca.status(renewed)[word] for word in ("Status", "Reason")], ["Revoked", 4])
+        self.assertTrue(eventually(lambda: self.site.serial() != renewed.serial_number))
+        self.assertEqual(self.ca.status(self.site.shown(DOORS[0]))["Status"], "Valid")
+        self.assertEqual(len(self.site.verified()), 1)
+
+    def test_the_account_gets_another_key_while_it_runs(self) -> None:
+        before = self.site.serial()
+        command = self.site.server.command
+        told = command("tls", "account", "show", "--json")
+        command("tls", "account", "change-key")
+        self.assertEqual(command("tls", "account", "show", "--json"), told)
+        self.renewed(before)
+
     def test_nobody_else_reads_the_keys(self) -> None:
         for path in (self.site.store, *self.site.store.rglob("*")):
             mode = path.stat().st_mode & 0o777
@@ -98,8 +127,8 @@ class OfSeveral(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.ca = pebble()
 
-    def begun(self, **how: object) -> Certified:
-        made = Certified(self.folder, [self.ca], "challenges = http-01", http=self.ca.http_port, **how)
+    def begun(self, tls: str = "challenges = http-01", **how: int | str) -> Certified:
+        made = Certified(self.folder, [self.ca], tls, **({"http": self.ca.http_port} | how))
         self.addCleanup(made.end)
         return made
 
@@ -120,6 +149,15 @@ class OfSeveral(SynchronousTestCase):
         self.assertEqual(orders(self.ca), ordered + len(names))
         self.assertTrue(covers(one.shown(DOORS[4], f"pop.{DOMAIN}"), names[0]))
         self.assertEqual(one.complaints, [])
+
+    def test_the_proof_is_at_each_worker(self) -> None:
+        """The authority may be let in by any of them, and only one orders."""
+        self.ca = ca = pebble(chain_length=2)
+        tls = "challenges = tls-alpn-01\ndomain_names = none"
+        one = self.begun(tls, server="workers = 3", http=0, https=ca.tls_port).start()
+        self.assertTrue(eventually(lambda: is_issued(one.shown(DOORS[4]))), one.server.log)
+        self.assertEqual(one.events("acme.not_proven"), [])
+        self.assertEqual(len(one.verified()), 1)
 
     def test_the_power_fails_at_each_step(self) -> None:
         """In the end there is a certificate; nothing half of it is on the disk, and no proof is shown."""

@@ -16,12 +16,16 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
 from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
+from mailtwist.kit.within import pause
 from mailtwist.tls.acme.api import Challenge, Kind, Store
 from mailtwist.tls.acme.held import Held
 from mailtwist.tls.certificates import BadCertificate
 
 ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 LIFE = 24 * 3600.0
+HEARD = 2.0
+"""Seconds in which other processes hear of a proof: the authority may be let in by any of them."""
+
 NO_WILDCARD = "no authority takes tls-alpn-01 for a wildcard; write dns-01 into challenges"
 ANOTHER = "another proof for {name} is being shown; a name can have one at a time"
 NOT_FOLLOWED = Event("acme.proofs_unread", "proofs of other processes cannot be read: {error}", "error")
@@ -38,12 +42,15 @@ class Proves(Protocol):
 
 class TlsAlpn01:
     """`acme.api.Solver`.  The proof lies in the store, too: `Shown` gives it to the listeners of each
-    process."""
+    process, which have `heard` seconds for that."""
 
     kind: Kind = "tls-alpn-01"
 
-    def __init__(self, store: Store, contexts: Proves, clock: Clock, threads: Threads) -> None:
+    def __init__(
+        self, store: Store, contexts: Proves, clock: Clock, threads: Threads, heard: float = 0.0
+    ) -> None:
         self._store = store
+        self._heard = heard
         self._contexts = contexts
         self._clock = clock
         self._threads = threads
@@ -66,6 +73,8 @@ class TlsAlpn01:
             return  # withdrawn meanwhile
         self._contexts.prove(challenge.name, pem)
         await self._store.show(self.kind, challenge.name, pem, now + LIFE)
+        if self._heard:
+            await pause(self._clock, self._heard)
 
     async def withdraw(self, challenge: Challenge) -> None:
         name = challenge.name
@@ -159,4 +168,6 @@ def proof(name: str, key_authorization: str, now: float) -> bytes:
 
 
 def build(settings: Any, assembly: Any, source: Any) -> TlsAlpn01:
-    return TlsAlpn01(source.store, source, assembly.clock, assembly.threads)
+    alone = source.serves and assembly.workers == 1
+    heard = 0.0 if alone else HEARD
+    return TlsAlpn01(source.store, source, assembly.clock, assembly.threads, heard)
