@@ -1,7 +1,7 @@
 """The one TLS context factory: a certificate for each name, changed while running.  rfc6066#3 rfc7301"""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -17,7 +17,7 @@ from mailtwist.tls.certificates import Bundle, read_bundle
 from mailtwist.tls.listener import Listener, Policy, equip, equip_for_proof
 from mailtwist.tls.nameless import Nameless
 from mailtwist.tls.names import asked_name, server_name
-from mailtwist.tls.table import Found, Table, building, new_context
+from mailtwist.tls.table import Contents, Found, Table, building, new_context
 
 STEPS = 4
 """Of `change`, before others have their turn: a step is less than a millisecond."""
@@ -82,8 +82,7 @@ class ServerContexts:
                 await self._turn()
 
     def _building(self, bundles: Sequence[Bundle]) -> Generator[None, None, Table]:
-        known = {} if self._table is None else self._table.made
-        return building(bundles, self.default_name, known, equip)
+        return building(bundles, self.default_name, self.made, equip)
 
     def _turn(self) -> Deferred[None]:
         turn: Deferred[None] = Deferred(lambda turn: later.cancel())
@@ -99,6 +98,11 @@ class ServerContexts:
         self._table, self.bundles = table, tuple(bundles)
         for changed in list(self._listeners):
             changed()
+
+    @property
+    def made(self) -> Mapping[Contents, SSL.Context]:
+        """Contexts that need not be made again."""
+        return {} if self._table is None else self._table.made
 
     @property
     def table(self) -> Table:

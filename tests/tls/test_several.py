@@ -35,6 +35,14 @@ class Together(SynchronousTestCase):
         self.two.serve([C])
         self.assertEqual(built.bundles, (A, C))
 
+    def test_nothing_is_loaded_twice(self) -> None:
+        self.one.serve([A])
+        self.two.serve([B, C])
+        built = self.built()
+        self.successResultOf(started(built.start()))
+        self.assertIs(built.table.contexts["a.example"], self.one.table.contexts["a.example"])
+        self.assertIs(built.table.contexts["c.example"], self.two.table.contexts["c.example"])
+
     def test_a_change_that_cannot_be_served_changes_nothing(self) -> None:
         self.one.serve([A])
         self.two.serve([B])

@@ -1,6 +1,7 @@
 """Several sections as one: every listener that names this one shows the certificates of all of them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,6 +13,7 @@ from mailtwist.kit.events import Event
 from mailtwist.tls.certificates import BadCertificate
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.names import ServerName
+from mailtwist.tls.table import Contents
 
 NOT_TOGETHER = Event("tls.not_together", "[tls:{section}]: nothing changed: {setting}: {words}", "error")
 
@@ -58,6 +60,11 @@ class Several(ServerContexts):
         self._together()
         for member in self._members:
             member.listen(self._follow)
+
+    @property
+    def made(self) -> Mapping[Contents, Context]:
+        """What the members have made is ours too."""
+        return {what: context for one in (super(), *self._members) for what, context in one.made.items()}
 
     @property
     def proving(self) -> bool:
