@@ -294,6 +294,9 @@ def _text(path: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    if not Path(str(mailtwist.__file__)).resolve().is_relative_to(DOCS.parent / "mailtwist"):
+        print(f"this would be about {mailtwist.__file__}; run: PYTHONPATH=. python docs/pages.py")
+        return 2
     if arguments == ["--check"]:
         old: Any = left_behind()
         print("\n".join(f"docs/{name} is not what the code says; run: make docs" for name in old) or "ok")
