@@ -75,6 +75,7 @@ class Renewal:
         self._kept: Mapping[tuple[str, KeyKind], Kept] = {}
         self._queue: dict[Item, float] = {}
         self._busy: set[Item] = set()
+        self._workers = 0
         self._under_way: set[Deferred[Any]] = set()
         self._timer: IDelayedCall | None = None
         self._looked_at = -LOOK - 1
@@ -144,20 +145,34 @@ class Renewal:
             self._go_on()
 
     def _go_on(self) -> None:
+        while self._has_work and self._workers < AT_ONCE:
+            self._workers += 1
+            self._begin(self._worked_off(), "ordering certificates")
+
+    @property
+    def _has_work(self) -> bool:
         """Not while it is looked what is due: then two would write the same notes."""
-        while self._running and not self._looking and self._queue and len(self._busy) < AT_ONCE:
-            item = min(self._queue, key=self._queue.__getitem__)
-            del self._queue[item]
-            self._busy.add(item)
-            self._begin(self._cared_for(item), f"the certificate for {item.name}")
+        return self._running and not self._looking and bool(self._queue)
+
+    async def _worked_off(self) -> None:
+        """What is in the queue, the most important first."""
+        try:
+            while self._has_work:
+                item = min(self._queue, key=self._queue.__getitem__)
+                del self._queue[item]
+                await self._cared_for(item)
+        finally:
+            self._workers -= 1
 
     async def _cared_for(self, item: Item) -> None:
+        self._busy.add(item)
         try:
             again = await self.ordering.cared_for(item, self._kept.get((item.name, item.kind)))
             self._wake_in(max(again - self._clock.now(), self._shortest))
+        except Trouble as error:
+            LOOK_FAILED.log(section=self._section, error=error.detail or str(error))
         finally:
             self._busy.discard(item)
-            self._go_on()
 
     # -- what is due
     async def look(self) -> float:

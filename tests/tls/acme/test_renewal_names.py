@@ -56,6 +56,13 @@ class NamesTests(WithWorld):
         world.pass_time(HOUR)
         self.assertEqual(len(self.ca.tried), 1)
 
+    def test_a_thousand_names_all_come(self) -> None:
+        world = self.world(names=[f"n{number}.example.com" for number in range(1000)])
+        world.pass_time(MINUTE)
+        self.assertEqual(len(self.ca.made), 1001)
+        world.pass_time(HOUR)
+        self.assertEqual(len(self.ca.tried), 1001)
+
     def test_a_name_that_is_added_to_a_certificate_makes_a_new_one(self) -> None:
         world = self.world(names=["example.com"])
         world.pass_time(HOUR)
