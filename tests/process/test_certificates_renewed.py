@@ -52,7 +52,7 @@ class Renewed(TestCase):
         one.advance(7 * HOUR)
         await self.until(one, lambda: one.serial() not in (0, first.certificate.serial_number))
         self.assertEqual([leaf.replaces for leaf in ca.issued], ["", first.id])
-        one.advance(33 * DAY)
+        one.advance(38 * DAY)
         await self.until(one, lambda: len(ca.issued) == 3 and one.serial() == _last(ca))
         self.assertEqual([leaf.replaced for leaf in ca.issued], [True, True, False])
         self.assertEqual(len(await deferToThread(one.verified)), 1)
