@@ -40,7 +40,7 @@ class Dates:
         """The gauges are right; of more names than they hold, those that end first are there."""
         ends: dict[tuple[str, str], float] = {}
         for section, source in self._sources.items():
-            for bundle in source.bundles:
+            for bundle in getattr(source, "bundles", ()):  # any context factory may stand there
                 for name in bundle.names:
                     key = section, name
                     ends[key] = min(bundle.not_after, ends.get(key, bundle.not_after))

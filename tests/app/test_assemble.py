@@ -65,6 +65,20 @@ class Assembly(SynchronousTestCase):
         self.assertIs(whole.part("service", "a").needs[0], whole.part("service", "b").needs[0])
         self.assertEqual(list(whole.parts("service")), ["a", "b"])
 
+    def test_what_has_ports_is_bound_services_first_each_once(self):
+        whole = self.assembled(
+            public=("tls", Settings()),
+            imaps=("service", Settings((("tls", "public"),))),
+            pop3s=("service", Settings()),
+        )
+        whole.build()
+        services = list(whole.parts("service").values())
+        for part in (whole.part("tls", "public"), services[1]):
+            part.bind = part.adopt = part.withdraw = lambda *facts: None
+        bound = whole.with_ports()
+        self.assertEqual(bound[:2], services)  # also one that a third party made, without the other two
+        self.assertEqual([getattr(part, "name", "port 80") for part in bound[2:]], ["public", "port 80"])
+
     def test_what_is_needed_begins_first_and_ends_last(self):
         whole = self.assembled(
             imaps=("service", Settings((("store", "mail"),))),

@@ -149,6 +149,13 @@ class BySocket(Serving):
         self.assertTrue(said.startswith(b"HTTP/1.1 431 "), said[:60])
         self.assertEqual((await self.talk(ASK, until=b"ok\n"))[:15], b"HTTP/1.1 200 OK")
 
+    async def test_two_hundred_who_never_finish_keep_nobody_out(self) -> None:
+        for n in range(200):
+            one = socket.create_connection(("127.0.0.1", self.web), timeout=20)
+            self.addCleanup(one.close)
+            one.sendall(ASK[: 1 + n % (len(ASK) - 1)])
+        self.assertEqual((await self.talk(ASK, until=b"ok\n"))[:15], b"HTTP/1.1 200 OK")
+
     async def test_tls_to_the_wrong_port_and_clear_text_to_the_other(self) -> None:
         def hello() -> None:
             context = ssl.create_default_context()

@@ -108,6 +108,7 @@ class Redirects(PagesCase):
 
     async def test_nobody_is_sent_elsewhere(self) -> None:
         self.sources["a"] = Source(None, "imap.example.net", "*.example.com")
+        self.sources["theirs"] = object()  # a context factory of whatever kind
         for host in (
             "",
             "evil.example",
@@ -173,6 +174,7 @@ class MetricsPage(PagesCase):
 
     async def test_certificates_tell_when_they_end(self) -> None:
         sources = {"main": Source(None, "a.example", "b.example"), "x": Source(None, "a.example", ends=BEGIN)}
+        sources["theirs"] = object()
         dates = Dates(sources, self.one.clock)
         self.addCleanup(dates.look)
         self.addCleanup(sources.clear)

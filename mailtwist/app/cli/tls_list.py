@@ -30,7 +30,7 @@ async def list_all(inside: Inside, chosen: Namespace) -> int:
         if isinstance(getattr(part, "renewal", None), Renewal):
             rows += [_ordered(name, part, one) for one in await part.renewal.status()]
         else:
-            rows += [_shown(name, bundle, inside.clock.now()) for bundle in part.bundles]
+            rows += [_shown(name, bundle, inside.clock.now()) for bundle in getattr(part, "bundles", ())]
     print_rows(rows, COLUMNS, chosen.json, "there are no certificates, and no names to have one for")
     return 0
 

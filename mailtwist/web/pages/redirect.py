@@ -30,7 +30,7 @@ class Redirect:
         return said(301, f"This is at {place}", Location=place)
 
     def _ours(self, host: str) -> bool:
-        bundles = (bundle for source in self._sources for bundle in source.bundles)
+        bundles = (bundle for source in self._sources for bundle in getattr(source, "bundles", ()))
         return bool(host) and (
             host == self._hostname or any(covers(bundle.names, host) for bundle in bundles)
         )
