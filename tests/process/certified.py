@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any, Protocol
 
 from cryptography import x509
@@ -60,8 +61,8 @@ DOORS = (
 
 
 class Certified:
-    """The server in `folder`, not begun.  `tls` are lines of its [tls:...], `http` and `https` its ports for
-    proofs (0: any); it looks each second whether a certificate is due."""
+    """The server in `folder`, not begun.  `tls` are lines of its [tls:...], `authority` more of each
+    [authority:...], `http` and `https` its ports for proofs (0: any).  It looks each second what is due."""
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class Certified:
         http: int = 0,
         https: int = 0,
         server: str = "",
+        authority: str = "",
         more: str = "",
     ) -> None:
         self.folder, self.authorities = folder, authorities
@@ -87,7 +89,7 @@ class Certified:
             f"[resolver]\nservers = 127.0.0.1:{zones().port}\n",
         ]
         for name, one in zip(names, authorities, strict=True):
-            lines.append(f"[authority:{name}]\ndirectory = {one.directory}\nroots = {one.roots}\n")
+            lines.append(f"[authority:{name}]\ndirectory = {one.directory}\nroots = {one.roots}\n{authority}")
         lines.append(
             f"[service:https]\ntype = alpn\ntls = public\nlisten = 127.0.0.1:{https}\n{EVERYWHERE}"
             "services = imaps, submissions, site\n"
@@ -157,6 +159,13 @@ class Certified:
     def events(self, words: str) -> list[str]:
         """Lines of the log that have them."""
         return [line for line in self.server.lines if words in line]
+
+    def renewed(self, *words: str) -> tuple[int, str]:
+        """What `mailtwist tls renew` says, and its status."""
+        try:
+            return 0, self.server.command("tls", "renew", *words)
+        except CalledProcessError as error:
+            return error.returncode, f"{error.stdout}{error.stderr}"
 
     def idle(self) -> Talker:
         """A client of imaps that waits for news."""

@@ -4,6 +4,7 @@ import atexit
 import json
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -158,6 +159,31 @@ class OfSeveral(SynchronousTestCase):
         self.assertTrue(eventually(lambda: is_issued(one.shown(DOORS[4]))), one.server.log)
         self.assertEqual(one.events("acme.not_proven"), [])
         self.assertEqual(len(one.verified()), 1)
+
+    def test_commands_at_once_order_once_and_a_server_finds_it_there(self) -> None:
+        """By DNS nobody has to listen.  The authority is only for its customers; the certificate is for a
+        domain and all below it."""
+        self.ca = ca = pebble(eab=True)
+        kid, key = next(iter(ca.eab.items()))
+        one = self.begun(
+            f"challenges = dns-01\ndns = hook\nnames = *.{DOMAIN}, {DOMAIN}\ndomain_names = none",
+            http=0,
+            authority=f"eab_kid = {kid}\neab_key = {key}\n",
+            more=f"[dns:hook]\ntype = exec\ncommand = {zones().hook}\npropagation = resolver\n",
+        )
+        with ThreadPoolExecutor(3) as threads:
+            said = list(threads.map(lambda _: one.renewed("--all"), range(3)))
+        for status, words in said:
+            self.assertEqual(status, int("another process is at it" in words), words)
+        self.assertEqual(one.renewed("--all")[0], 0)
+        self.assertEqual(orders(ca), 2)  # the host has one of its own
+        one.start()
+        self.assertNotIn("tls.bootstrap", one.server.log)
+        self.assertEqual(len(one.verified()), 1)
+        for name in (DOMAIN, f"any.{DOMAIN}"):
+            self.assertTrue(covers(one.shown(DOORS[4], name), f"*.{DOMAIN}"), name)
+        self.assertEqual(orders(ca), 2)
+        self.assertEqual(one.complaints, [])
 
     def test_the_power_fails_at_each_step(self) -> None:
         """In the end there is a certificate; nothing half of it is on the disk, and no proof is shown."""
