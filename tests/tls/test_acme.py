@@ -9,17 +9,19 @@ from twisted.trial.unittest import TestCase
 from mailtwist.config.authority import AuthoritySettings, HttpsUrl
 from mailtwist.config.domain import DomainSettings
 from mailtwist.config.load import BadConfig, load_text
+from mailtwist.config.network import Networks
 from mailtwist.config.values import Names
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.certificates import an_issued
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.acme.folder import FolderStore
-from mailtwist.tls.acme.settings import Settings, kinds_tried, troubles
+from mailtwist.tls.acme.settings import Prefixes, Settings, kinds_tried, troubles
 from mailtwist.tls.names import ServerName, ServerNames
 from mailtwist.tls.sources.acme import AcmeCertificates, part
 from tests.hearing import heard
-from tests.tls.acme.world import DAY, HOST, Simulated, a_key, certified
+from tests.tls.acme.world import DAY, HOST, HOUR, Simulated, a_key, certified
+from tests.tls.client import Asking, connected, listening
 
 PRIVATE = AuthoritySettings(directory=HttpsUrl("https://ca.example.net/directory"))
 INI = "[tls:main]\ntype = acme\n{}\n"
@@ -41,6 +43,7 @@ class WithSource(TestCase):
             named={AuthoritySettings: {"ours": PRIVATE}, DomainSettings: {}},
         )
         assembly.first = first
+        settings = {"addresses": Networks.parse("192.0.2.7"), "domain_names": Prefixes()} | settings
         written = Settings(authorities=Names(("ours",)), **settings)
         source = AcmeCertificates(written, assembly)
         source.authorities = [self.ca]  # type: ignore[list-item]
@@ -134,6 +137,20 @@ class ServingTests(WithSource):
         await source.reload()
         self.assertEqual(changes, [])
 
+    async def test_a_reload_looks_for_names_anew(self) -> None:
+        source = await self.begun(self.source())
+        self.clock.advance(0)
+        self.clock.advance(HOUR / 2)
+        looks: list[int] = []
+
+        async def look(had: object) -> None:
+            looks.append(1)
+
+        self.patch(source.renewal.wanted, "look", look)
+        await source.reload()
+        self.clock.advance(1)
+        self.assertEqual(looks, [1])
+
     async def test_proofs_are_given_by_whoever_has_the_store(self) -> None:
         source = await self.begun(self.source(first=False))
         command = await self.begun(self.source(serves=False))
@@ -149,6 +166,18 @@ class ServingTests(WithSource):
         self.assertTrue(source.bootstrapping)
         names = [bundle.names for bundle in source.bundles if not bundle.bootstrap]
         self.assertEqual(names, [(HOST,)])
+
+    async def test_a_handshake_tells_which_name_is_missing_and_waits_for_nothing(self) -> None:
+        source = await self.begun(self.source(first=False, on_demand=ServerNames(("*.example.com",))))
+        asked: list[str] = []
+        source.asked = asked.append
+        port = listening(self, source)
+        for name in (b"a.example.com", None, HOST.encode(), b"bad\xff.example.com"):
+            client = await connected(port, Asking(name))
+            await client.shaken
+            client.transport.loseConnection()
+            await client.gone
+        self.assertEqual(asked, ["a.example.com"])
 
     async def test_stopping_twice_or_before_the_start_is_nothing(self) -> None:
         source = self.source()

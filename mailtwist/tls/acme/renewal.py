@@ -103,8 +103,12 @@ class Renewal:
     def asked(self, name: str) -> None:
         """A stranger wants a certificate for `name`, in a handshake that does not wait for it."""
         if self._running and self.wanted.demand(name):
-            self._looked_at = self._clock.seconds() - LOOK
-            self._wake_in(1)
+            self.look_soon()
+
+    def look_soon(self) -> None:
+        """DNS and the directories are asked which names are wanted now."""
+        self._looked_at = self._clock.seconds() - LOOK
+        self._wake_in(1)
 
     def _wake_in(self, seconds: float) -> None:
         if not self._running:

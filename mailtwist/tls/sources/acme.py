@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from random import random
 from typing import Any, Protocol, runtime_checkable
 
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
 
 from mailtwist.config.authority import AuthoritySettings, authority
 from mailtwist.config.dns import the_dns
@@ -77,6 +77,7 @@ class AcmeCertificates(ServerContexts):
         self._one = DeferredLock()
         self._waiting = self.serves = self._orders = False
         self._end: Any = None
+        self._following: Deferred[object] | None = None
         self.renewal: Renewal
         """There from `start` on."""
 
@@ -133,6 +134,8 @@ class AcmeCertificates(ServerContexts):
         if self._end is not None:
             self._end()
             self._end = None
+        if self._following is not None:
+            self._following.cancel()
         self._shown.stop()
         if hasattr(self, "renewal"):
             await self.renewal.stop()
@@ -141,8 +144,9 @@ class AcmeCertificates(ServerContexts):
         await self.store.stop()
 
     async def reload(self) -> None:
-        """What somebody else has put there counts."""
+        """What somebody else has put there counts, and which names point here is looked up again."""
         await self._follow()
+        self.renewal.look_soon()
 
     def _renewal(self) -> Renewal:
         settings, assembly = self._settings, self._assembly
@@ -192,7 +196,7 @@ class AcmeCertificates(ServerContexts):
     def _changed(self) -> None:
         if not self._waiting:
             self._waiting = True
-            spawn(self._follow(), "serving what has changed")
+            self._following = spawn(self._follow(), "serving what has changed")
 
     async def _follow(self) -> None:
         """What is in the store is served; while it cannot be read, what was served stays."""
