@@ -93,20 +93,21 @@ class Listener:
         self.service = service
         self.alpn = tuple(alpn) or ALPN
         self._shown = shown
-        self._front: tuple[Table, SSL.Context] | None = None
+        self._front: tuple[SSL.Context, SSL.Context] | None = None
+        """What it shows, and ours that shows the same."""
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
-        table, front = self._newest()
-        return Serving(front, self, table.default)
+        default, front = self._newest()
+        return Serving(front, self, default)
 
     def renew(self, table: Table) -> None:
         """The context that connections begin with is made outside any handshake.  It is the default's, with a
         key for tickets that no other service takes."""
         old = self._front
-        if old is None or old[0].default is not table.default:
-            self._front = table, new_context(table.shown, _equip_first, tickets=self.policy.tickets)
+        if old is None or old[0] is not table.default:
+            self._front = table.default, new_context(table.shown, _equip_first, tickets=self.policy.tickets)
 
-    def _newest(self) -> tuple[Table, SSL.Context]:
+    def _newest(self) -> tuple[SSL.Context, SSL.Context]:
         if self._front is None:
             self.renew(self._shown.table)
             assert self._front is not None
