@@ -160,6 +160,30 @@ class OfSeveral(SynchronousTestCase):
         self.assertEqual(one.events("acme.not_proven"), [])
         self.assertEqual(len(one.verified()), 1)
 
+    def test_a_name_is_ordered_when_somebody_asks_for_it(self) -> None:
+        """From the list, and if it leads here; meanwhile the default is shown."""
+        zones().address("elsewhere.customers.test", "192.0.2.1")
+        self.addCleanup(zones().forget, "elsewhere.customers.test")
+        one = self.begun(
+            "challenges = http-01\ndomain_names = none\non_demand = *.customers.test, own.test"
+        ).start()
+        self.assertTrue(eventually(lambda: is_issued(one.shown(DOORS[4]))), one.server.log)
+        ordered = orders(self.ca)
+        asked = ("shop.customers.test", "own.test")
+        for name in (
+            "elsewhere.customers.test",
+            "a.b.customers.test",
+            "customers.test",
+            "x.own.test",
+            *asked,
+        ):
+            for door in DOORS[:2]:
+                self.assertTrue(covers(one.shown(door, name), f"mail.{DOMAIN}"), name)
+        for name in asked:
+            self.assertTrue(eventually(lambda: covers(one.shown(DOORS[0], name), name)), one.server.log)
+        self.assertEqual(orders(self.ca), ordered + 2)
+        self.assertEqual(one.complaints, [])
+
     def test_commands_at_once_order_once_and_a_server_finds_it_there(self) -> None:
         """By DNS nobody has to listen.  The authority is only for its customers; the certificate is for a
         domain and all below it."""
