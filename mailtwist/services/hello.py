@@ -28,7 +28,14 @@ PROVEN = Event("tls.proof_shown", "{service}: {address} was shown the proof that
 
 PATIENCE_FOR_A_HELLO = 10.0
 MOST_HEARD = 1_000
-"""Connections whose hellos are waited for; more are not heard before TLS begins."""
+"""Connections whose hellos are waited for: whoever is slowest then is not heard before TLS begins, so that no
+number of silent ones keeps an authority away."""
+
+MOST_SHOWN = 100
+"""Connections that look at a proof, which anybody can: of more the oldest is cut off."""
+
+MOST_TOLD = 20
+"""Of them the log tells in a minute."""
 
 
 class HelloDoor(ServerFactory):
@@ -41,17 +48,30 @@ class HelloDoor(ServerFactory):
         self.inner = inner
         self.listener = listener
         self.clock = clock
-        self.waiting: set[FirstWords] = set()
+        self.waiting: dict[FirstWords, None] = {}
+        """Who came first is first."""
+        self.looking: dict[Silent, None] = {}
+        self._minute = self._told = 0
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        if not self.listener.listens or len(self.waiting) >= MOST_HEARD:
+        if not self.listener.listens:
             return self.inner.buildProtocol(addr)
         return FirstWords(self, addr)
 
     def cut(self) -> None:
         """Nobody waits any more."""
-        for one in list(self.waiting):
+        everybody: list[Any] = [*self.waiting, *self.looking]
+        for one in everybody:
             one.transport.abortConnection()
+
+    def tell(self, address: str, name: str) -> None:
+        """Somebody sees a proof."""
+        minute = int(self.clock.seconds() // 60)
+        if minute != self._minute:
+            self._minute, self._told = minute, 0
+        self._told += 1
+        if self._told <= MOST_TOLD:
+            PROVEN.log(service=self.listener.service, address=address, name=name)
 
 
 class FirstWords(TwistedProtocol):
@@ -66,14 +86,21 @@ class FirstWords(TwistedProtocol):
         self._late: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        self._door.waiting.add(self)
+        waiting = self._door.waiting
+        if len(waiting) >= MOST_HEARD:
+            next(iter(waiting)).unheard()
+        waiting[self] = None
         self._late = self._door.clock.later(PATIENCE_FOR_A_HELLO, self.transport.abortConnection)
+
+    def unheard(self) -> None:
+        """OpenSSL takes it from here, whatever it is."""
+        self._hand_over(self._door.inner.buildProtocol(self._peer))
 
     def dataReceived(self, data: bytes) -> None:
         try:
             hello = self._hearing.received(data)
         except NotAHello:
-            self._hand_over(self._door.inner.buildProtocol(self._peer))
+            self.unheard()
             return
         if hello is not None:
             self._heard(hello)
@@ -84,14 +111,14 @@ class FirstWords(TwistedProtocol):
         proof = listener.proof(hello)
         if proof is not None:
             name = (hello.name or b"").decode("ascii", "replace")
-            PROVEN.log(service=listener.service, address=address, name=name)
-            self._hand_over(_showing(proof, self._door.clock))
+            self._door.tell(address, name)
+            self._hand_over(_showing(proof, self._door))
         elif listener.refuses(hello, address):
             self._left()
             self.transport.write(ALERT)
             self.transport.loseConnection()
         else:
-            self._hand_over(self._door.inner.buildProtocol(self._peer))
+            self.unheard()
 
     def _hand_over(self, inner: IProtocol | None) -> None:
         self._left()
@@ -101,14 +128,14 @@ class FirstWords(TwistedProtocol):
             return
         transport.protocol = inner
         inner.makeConnection(transport)
-        if not leaving(transport):
+        if self._hearing.octets and not leaving(transport):
             transport.protocol.dataReceived(bytes(self._hearing.octets))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._left()
 
     def _left(self) -> None:
-        self._door.waiting.discard(self)
+        self._door.waiting.pop(self, None)
         if self._late is not None and self._late.active():
             self._late.cancel()
 
@@ -128,24 +155,31 @@ class Silent(TwistedProtocol):
 
     transport: Any
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, door: HelloDoor) -> None:
+        self._door = door
         self._late: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        self._late = self._clock.later(PATIENCE_FOR_A_HELLO, self.transport.abortConnection)
+        looking = self._door.looking
+        if len(looking) >= MOST_SHOWN:
+            oldest = next(iter(looking))
+            del looking[oldest]
+            oldest.transport.abortConnection()
+        looking[self] = None
+        self._late = self._door.clock.later(PATIENCE_FOR_A_HELLO, self.transport.abortConnection)
 
     def handshakeCompleted(self) -> None:
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._door.looking.pop(self, None)
         if self._late is not None and self._late.active():
             self._late.cancel()
 
 
-def _showing(proof: SSL.Context, clock: Clock) -> IProtocol | None:
+def _showing(proof: SSL.Context, door: HelloDoor) -> IProtocol | None:
     factory = ServerFactory()
-    factory.protocol = lambda: Silent(clock)
+    factory.protocol = lambda: Silent(door)
     factory.noisy = False
     made: IProtocol | None = TLSMemoryBIOFactory(_Proof(proof), False, factory).buildProtocol(None)
     return made

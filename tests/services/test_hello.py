@@ -11,7 +11,7 @@ from twisted.protocols.policies import WrappingFactory
 from mailtwist.config.network import Endpoint, Networks
 from mailtwist.kit.clock import SystemClock
 from mailtwist.protocols.proxy import Place, header_v1
-from mailtwist.services.hello import MOST_HEARD, PATIENCE_FOR_A_HELLO, HelloDoor
+from mailtwist.services.hello import MOST_HEARD, MOST_SHOWN, MOST_TOLD, PATIENCE_FOR_A_HELLO, HelloDoor
 from mailtwist.services.listen import bind, serve
 from mailtwist.services.proxied import ProxyDoor
 from mailtwist.services.sockets import TlsFactory
@@ -239,7 +239,7 @@ class InMemory(OverLoopback):
         wire.send(said_by_openssl("-servername", "elsewhere.example"))
         self.assertEqual((wire.read(), wire.disconnecting), (ALERT, True))
         wire.hang_up()
-        self.assertEqual((self.inner.here, self.door.waiting), (set(), set()))
+        self.assertEqual((self.inner.here, self.door.waiting), (set(), {}))
         self.assertEqual(self.clock.reactor.getDelayedCalls(), [])
 
     def test_who_says_nothing_is_cut_off(self) -> None:
@@ -252,7 +252,7 @@ class InMemory(OverLoopback):
         wire = self.wire()
         wire.send(b"\x16\x03\x01")
         wire.hang_up()
-        self.assertEqual((self.door.waiting, self.clock.reactor.getDelayedCalls()), (set(), []))
+        self.assertEqual((self.door.waiting, self.clock.reactor.getDelayedCalls()), ({}, []))
 
     def test_when_the_service_ends_nobody_waits(self) -> None:
         wire = self.wire()
@@ -271,14 +271,41 @@ class InMemory(OverLoopback):
         self.assertEqual([one.name for one in self.contexts.nameless.networks], ["203.0.113.0/24"])
         wire.hang_up()
 
-    def test_with_too_many_openssl_decides(self) -> None:
+    def test_with_too_many_openssl_decides_of_the_slowest(self) -> None:
+        slow = self.wire()
+        hello = said_by_openssl("-servername", "elsewhere.example")
+        slow.send(hello[:100])
         waiting = [self.wire() for _ in range(MOST_HEARD)]
         self.assertEqual(len(self.door.waiting), MOST_HEARD)
-        wire = self.wire()
-        wire.send(said_by_openssl("-servername", "elsewhere.example"))
-        self.assertEqual(wire.read(), ALERT[:-1] + b"\x28")
-        for one in waiting:
+        slow.send(hello[100:])
+        self.assertEqual(slow.read(), ALERT[:-1] + b"\x28")
+        for one in (*waiting, slow):
             one.hang_up()
+
+    def test_silent_connections_keep_no_authority_away(self) -> None:
+        self.contexts.prove(NAME, PROOF)
+        waiting = [self.wire() for _ in range(MOST_HEARD + 10)]
+        authority = self.wire()
+        authority.send(said_by_openssl("-servername", NAME, "-alpn", "acme-tls/1"))
+        self.assertEqual(len(self.door.looking), 1)
+        for one in (*waiting, authority):
+            one.hang_up()
+        self.assertEqual((len(self.door.waiting), len(self.door.looking)), (0, 0))
+        self.assertEqual(self.clock.reactor.getDelayedCalls(), [])
+
+    def test_of_too_many_that_look_at_a_proof_the_oldest_goes(self) -> None:
+        self.contexts.prove(NAME, PROOF)
+        events = heard(self)
+        hello = said_by_openssl("-servername", NAME, "-alpn", "acme-tls/1")
+        wires = [self.wire() for _ in range(MOST_SHOWN + 1)]
+        for one in wires:
+            one.send(hello)
+        self.assertEqual([one.aborted for one in wires], [True] + [False] * MOST_SHOWN)
+        told = [one for one in events if one["event_id"] == "tls.proof_shown"]
+        self.assertEqual(len(told), MOST_TOLD)
+        self.door.cut()
+        self.assertTrue(all(one.aborted for one in wires))
+        self.assertEqual((len(self.door.looking), self.clock.reactor.getDelayedCalls()), (0, []))
 
     def test_without_a_reason_nothing_is_heard(self) -> None:
         listener = self.contexts.listener(Policy())
