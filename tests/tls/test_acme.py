@@ -227,7 +227,12 @@ class SettingsTests(TestCase):
         self.assertEqual(self.said("agree_to_terms = yes\ndefault_name = mail.example.net"), [])
 
     def test_words_that_mean_nothing_are_told_with_their_line(self) -> None:
-        for text in ("challenges = http-02", "challenges = http-01, http-01", "domain_names = mail, a b"):
+        for text in (
+            "challenges = http-02",
+            "challenges = http-01, http-01",
+            "domain_names = mail, a b",
+            "email = nobody",
+        ):
             error = self.assertRaises(BadConfig, self.settings, text)
             self.assertIn(":3:", str(error))
 

@@ -51,10 +51,15 @@ async def _gather(config: Config, found: list[Problem]) -> None:
 async def problems(config: Config, assembled: Assembled) -> list[Problem]:
     """What `[server]` and the parts say when they try themselves.  Parts are built, not started."""
     found = [config.problem(None, setting, words) for setting, words in _server(config)]
+    own: list[Problem] = []
+    others: list[Problem] = []
     for section in config.sections:
         for setting, words in await _tried(section, assembled):
             where, rest = _where(config, section, words)
-            found.append(config.problem(where, setting, shown(rest, LONGEST)))
+            told = own if where is section else others
+            told.append(config.problem(where, setting, shown(rest, LONGEST)))
+    known = {problem.section for problem in own}
+    found += own + [problem for problem in others if problem.section not in known]
     found += assembled.only_for_one()
     return list(dict.fromkeys(found))
 
@@ -69,15 +74,26 @@ def _where(config: Config, section: Section, words: str) -> tuple[Section, str]:
 
 
 async def _tried(section: Section, assembled: Assembled) -> list[tuple[str, str]]:
+    """Of what cannot be built, too, a check says more than who builds it, who stops at the first."""
+    found = _built(section, assembled)
+    if section.part.check is None:
+        return found
+    try:
+        return await section.part.check(section.settings, PartView(assembled, section.name)) or found
+    except (CannotAssemble, Trouble, ValueError) as error:
+        return found or [("", str(error))]
+    except Exception as error:
+        return found or [("", f"it cannot be tried: {type(error).__name__}: {error}")]
+
+
+def _built(section: Section, assembled: Assembled) -> list[tuple[str, str]]:
     try:
         assembled.part(section.room, section.name)
-        if section.part.check is None:
-            return []
-        return await section.part.check(section.settings, PartView(assembled, section.name))
     except (CannotAssemble, Trouble, ValueError) as error:
         return [("", str(error))]
     except Exception as error:
         return [("", f"it cannot be tried: {type(error).__name__}: {error}")]
+    return []
 
 
 def _server(config: Config) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from mailtwist.config.authority import AUTHORITIES, AuthoritySettings, authority
 from mailtwist.config.network import Endpoint, Endpoints, Networks
+from mailtwist.config.notices import MailAddress
 from mailtwist.config.settings import setting
 from mailtwist.config.values import Names, PartName
 from mailtwist.config.words import repeated, split
@@ -59,8 +60,8 @@ class Prefixes(tuple[str, ...]):
 class Settings:
     """Certificates that come by themselves, by ACME."""
 
-    email: str = setting(
-        "", words="The address that authorities write to; some want one.", example="postmaster@example.org"
+    email: MailAddress | None = setting(
+        None, words="The address that authorities write to; some want one.", example="postmaster@example.org"
     )
     agree_to_terms: bool = setting(
         False, words="We agree to the terms of each of the authorities; without that they issue nothing."

@@ -76,6 +76,14 @@ class TryingTests(TestCase):
         await self.told("[server]\nstate = new/state\nlog = log\n")
         self.assertEqual(list(self.folder.iterdir()), [])
 
+    async def test_of_what_cannot_be_built_all_is_told_that_is_wrong(self) -> None:
+        text = "[tls:a]\ntype = talking\nis_wrong = one of many\nsays = many\n"
+        self.assertEqual(await self.told(text), ["x.ini:4: [tls:a] says: a: many"])
+
+    async def test_what_stops_another_part_is_told_once_with_its_own_line(self) -> None:
+        text = "[tls:needing]\n[tls:silent]\nis_wrong = no good\n"
+        self.assertEqual(await self.told(text), ["x.ini:2: [tls:silent] no good"])
+
     async def test_what_a_part_says_has_its_line(self) -> None:
         text = "[server]\nstate = s\n[tls:a]\ntype = talking\nsays = a problem\n[tls:talking]\nsays = b\n"
         self.assertEqual(
