@@ -25,6 +25,12 @@ def encrypted(transport: Any) -> bool:
     return said is not None and said.tls is not None and said.tls.encrypted
 
 
+def in_handshake(transport: Any) -> bool:
+    """TLS has begun on this connection, and the client has not done its part yet."""
+    handle = _handle(transport)
+    return handle is not None and handle.get_peer_finished() is None
+
+
 def spoken_tls(transport: Any) -> str:
     """Version and cipher, as OpenSSL calls them; '' when they are not known."""
     handle = _handle(transport)

@@ -16,12 +16,11 @@ from mailtwist.config.values import Names, PartName
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.ids import new_id
-from mailtwist.services.door import Door, Visitor
+from mailtwist.services.door import PATIENCE_FOR_A_HANDSHAKE, Door, Visitor
 from mailtwist.services.service import MailService
 from mailtwist.services.settings import ServiceSettings, free, mail_service
 
 PORTS = (443, 443)
-PATIENCE_FOR_A_HANDSHAKE = 30.0
 
 WITHOUT_A_WORD = Event(
     "alpn.without_a_word", "{service}: {address} does not say what it speaks and is refused", "debug"

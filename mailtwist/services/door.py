@@ -4,14 +4,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from mailtwist.config.network import Networks
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
+from mailtwist.protocols.server import in_handshake
 from mailtwist.protocols.turns import TakesTurns
 from mailtwist.services.limits import Connections, Refusals
 from mailtwist.services.listen import plain
@@ -31,6 +33,9 @@ MOST_REFUSED = 100
 
 NOT_HERE = b"554 5.7.1 This service is not for your network"
 """For services that let in some networks only; they speak SMTP or LMTP (rfc5321#3.1)."""
+
+PATIENCE_FOR_A_HANDSHAKE = 60.0
+"""However long a client may think that speaks a protocol already."""
 
 PATIENCE_FOR_A_REFUSAL = 10.0
 PATIENCE_WITH_LEAVING = 3.0
@@ -72,11 +77,13 @@ class Visitor:
         self.door.gone(self)
 
 
+@implementer(IHandshakeListener)
 class Guest(Visitor, TakesTurns):
     """Somebody who speaks a mail protocol."""
 
     dismissed = False
     _cutting: IDelayedCall | None = None
+    _shaking: IDelayedCall | None = None
 
     @property
     def visit(self) -> str:
@@ -100,10 +107,26 @@ class Guest(Visitor, TakesTurns):
         else:
             self.transport.abortConnection()
 
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        if in_handshake(self.transport):
+            self.handshake_begins()
+
+    def handshake_begins(self) -> None:
+        self._shaking = self.callLater(PATIENCE_FOR_A_HANDSHAKE, self.transport.abortConnection)
+
+    def handshakeCompleted(self) -> None:
+        _no_longer(self._shaking)
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._cutting is not None and self._cutting.active():
-            self._cutting.cancel()
+        _no_longer(self._cutting)
+        _no_longer(self._shaking)
         super().connectionLost(reason)
+
+
+def _no_longer(timer: IDelayedCall | None) -> None:
+    if timer is not None and timer.active():
+        timer.cancel()
 
 
 class Door(ServerFactory):

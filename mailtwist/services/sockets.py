@@ -56,7 +56,10 @@ class Prompt(Direct, tcp.Server):
         return super().getHost() if said is None else seen(said)  # type: ignore[no-untyped-call]
 
     def startTLS(self, ctx: Any, normal: bool = True) -> None:
+        server = self.protocol
         super().startTLS(ctx, normal)
+        if (begins := getattr(server, "handshake_begins", None)) is not None:
+            begins()
         if isinstance(ctx, Listener) and ctx.policy.rejects:
             refusing(self.protocol, ctx)
 

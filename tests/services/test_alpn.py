@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from mailtwist.app.assemble import Assembled, CannotAssemble
 from mailtwist.config.load import load
 from mailtwist.kit.spawn import started
-from mailtwist.services.alpn import PATIENCE_FOR_A_HANDSHAKE
+from mailtwist.services.door import PATIENCE_FOR_A_HANDSHAKE
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.wire import Wire
 from tests.tls.client import Asking
