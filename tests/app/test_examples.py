@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import socket
+import ssl
 import time
 from imaplib import IMAP4
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from pyotp import TOTP
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,6 +19,7 @@ from mailtwist.testing.server import RunningServer, import_path
 from mailtwist.tls.own import self_signed
 from tests.app.clients import read_imaps
 from tests.state.redis_server import shared_server
+from tests.tls.acme.pebble import pebble, zones
 
 EXAMPLES = Path(__file__).parent.parent.parent / "tap-examples"
 
@@ -51,6 +55,26 @@ class Examples(SynchronousTestCase):
 
     def test_the_host(self) -> None:
         self.works("host.ini", 7)
+
+    def test_the_host_whose_certificates_come_by_themselves(self) -> None:
+        """From an authority of our own, which asks our own DNS; not one line is left out."""
+        ca = pebble()
+        here = f"[tls:main]\nauthorities = test\nhttp_listen = 127.0.0.1:{ca.http_port}\n"
+        there = f"[authority:test]\ndirectory = {ca.directory}\nroots = {ca.roots}\n"
+        server = self.server(
+            "acme.ini",
+            ("[tls:main]\n", f"{there}[resolver]\nservers = 127.0.0.1:{zones().port}\n{here}"),
+            ("[service:http]\nlisten = 127.0.0.1:0", f"[service:http]\nlisten = 127.0.0.1:{ca.http_port}"),
+        )
+        self.assertEqual(server.command("check"), "ok\n")
+        trust = ssl.create_default_context(cadata=ca.root().public_bytes(Encoding.PEM).decode())
+        with server:
+            for name in ("mail.example.org", "imap.example.org"):
+                server.wait_for(f"from now on {name} is served")
+                for service in ("imaps", "submissions", "everything"):
+                    with socket.create_connection(("127.0.0.1", server.port(service)), 20) as plain:
+                        trust.wrap_socket(plain, server_hostname=name).close()
+            self.assertNotIn(" error ", server.log)
 
     def test_behind_a_postfix(self) -> None:
         """With a real one in front: tests/peers/test_postfix.py."""
@@ -93,6 +117,7 @@ class Examples(SynchronousTestCase):
 
     def test_none_is_without_a_test(self) -> None:
         tested = {"laptop.ini", "host.ini", "third-party.ini", "behind-postfix.ini", "several-nodes.ini"}
+        tested |= {"acme.ini"}
         tested |= {"gateway.ini", "gateway-two.ini"}
         self.assertEqual({path.name for path in EXAMPLES.glob("*.ini")}, tested)
 
