@@ -25,6 +25,11 @@ def arguments(words: Any) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="names to have a certificate for")
     parser.add_argument("--all", action="store_true", help="all names that are wanted")
     parser.add_argument("--force", action="store_true", help="also those that are not due")
+    parser.add_argument(
+        "--switch-key",
+        action="store_true",
+        help="at once with the next key, where keys are pinned, whatever is published of it; implies --force",
+    )
     of_a_section(parser)
     parser.set_defaults(work=renew)
 
@@ -38,7 +43,7 @@ async def renew(inside: Inside, chosen: Namespace) -> int:
     rows: list[Mapping[str, object]] = []
     for name, asked in await _asked(sections, names):
         try:
-            rows += [_done(one) for one in await _renewed(asked, name, chosen.force)]
+            rows += [_done(one) for one in await _renewed(asked, name, chosen)]
         except NotIssued as error:
             rows.append({"name": name, "error": error.words})
     _tell(rows, chosen.json)
@@ -60,12 +65,12 @@ async def _asked(sections: Sequence[Orders], names: Sequence[str]) -> Sequence[t
     return [(name, [part]) for name, part in dict.fromkeys(found)]
 
 
-async def _renewed(sections: Sequence[Orders], name: str, force: bool) -> Sequence[Issued]:
+async def _renewed(sections: Sequence[Orders], name: str, chosen: Namespace) -> Sequence[Issued]:
     """By the first section that wants it."""
     unwanted: NotIssued | None = None
     for part in sections:
         try:
-            return await part.renewal.renew(name, force)
+            return await part.renewal.renew(name, chosen.force, chosen.switch_key)
         except NotIssued as error:
             if error.kind != UNWANTED:
                 raise

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Literal, Protocol, get_args
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -11,7 +12,7 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.threads import Threads
 from mailtwist.tls.acme.api import Issued, KeyKind, Note, Store
 from mailtwist.tls.acme.csr import Key, new_key, pem_of
-from mailtwist.tls.acme.published import Seen, digest_of
+from mailtwist.tls.acme.published import SHORTEST, TIMES, Seen, digest_of
 
 KeyPolicy = Literal["rotate", "pin"]
 KeyChoice = Literal["ecdsa", "rsa", "both"]
@@ -19,11 +20,23 @@ KeyChoice = Literal["ecdsa", "rsa", "both"]
 NEXT_KEY = Event(
     "acme.next_key", "{name}: the key after this one is made; publish _25._tcp.{name}. TLSA 3 1 1 {digest}"
 )
-KEY_PINNED = Event("acme.key_pinned", "{name}: renewed with the same key; the next one is not published yet")
-KEY_SWITCHED = Event("acme.key_switched", "{name}: from now on with the key that was published")
+KEY_PINNED = Event(
+    "acme.key_pinned",
+    "{name}: renewed with the same key; the next one is not published, or not for long enough:"
+    " publish _25._tcp.{name}. TLSA 3 1 1 {digest}",
+)
+KEY_SWITCHED = Event(
+    "acme.key_switched",
+    "{name}: from now on with the key that was published; in {hours} h the record of the one before may go:"
+    " TLSA 3 1 1 {digest}",
+)
 
-PUBLISHED = "tlsa"
-"""What a note's facts call it."""
+LONGEST = 31 * 86400.0
+"""Seconds for which anybody remembers records."""
+
+PUBLISHED, REMEMBERED = "tlsa", "tlsa_without"
+"""What a note's facts call them: since when the next key's record is there; until when others may remember
+records without it."""
 
 
 class Looks(Protocol):
@@ -33,6 +46,8 @@ class Looks(Protocol):
         self, names: Sequence[str], digest: str, before: Seen | None, now: float
     ) -> Seen | None: ...
 
+    async def longest(self, names: Sequence[str]) -> float: ...
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -40,6 +55,8 @@ class Chosen:
 
     key: Key = field(repr=False)
     is_next: bool
+    ttl: float = 0.0
+    """Of the records, as far as they were looked at."""
 
 
 def kinds_of(choice: KeyChoice) -> tuple[KeyKind, ...]:
@@ -59,46 +76,71 @@ class Keys:
         self._published = published
 
     async def chosen(
-        self, name: str, kind: KeyKind, old: Issued | None, note: Note, now: float, forced: bool = False
+        self,
+        names: Sequence[str],
+        kind: KeyKind,
+        old: Issued | None,
+        note: Note,
+        now: float,
+        forced: bool = False,
     ) -> Chosen:
-        """For the certificate after `old`.  `forced`: the old one must not be used any more, whatever is
-        published."""
+        """For the certificate after `old`, whose names are `names`.  `forced`: the old one must not be used
+        any more, whatever is published."""
         if self.policy == "rotate":
             return Chosen(await self._new(kind), False)
-        waiting = await self.next_key(name, kind)
+        waiting = await self.next_key(names[0], kind)
         current = None if old is None else await self.key_of(old)
-        if current is None:
-            return Chosen(waiting or await self._new(kind), waiting is not None)
         seen = Seen.of(note.facts.get(PUBLISHED))
-        if waiting is not None and (forced or _is_ripe(seen, waiting, now)):
-            return Chosen(waiting, True)
-        if forced:
+        if waiting is not None and (
+            current is None or forced or await self._is_known(names, waiting, note, now)
+        ):
+            return Chosen(waiting, True, 0.0 if seen is None else seen.ttl)
+        if current is None or forced:
             return Chosen(await self._new(kind), False)
         return Chosen(current, False)
+
+    async def _is_known(self, names: Sequence[str], key: Key, note: Note, now: float) -> bool:
+        """Its record was there for long enough, and is there at this moment; what cannot be seen is not."""
+        if not _is_ripe(Seen.of(note.facts.get(PUBLISHED)), key, now):
+            return False
+        return await self._published.look(names, digest_of(key), None, now) is not None
 
     async def used(self, name: str, kind: KeyKind, chosen: Chosen, old: Issued | None) -> None:
         """There is a certificate for it, and it is kept."""
         if self.policy == "rotate":
             await self._store.set_next_key(name, kind, None)
             return
-        if chosen.is_next:
-            KEY_SWITCHED.log(name=name)
+        waiting = None if chosen.is_next else await self.next_key(name, kind)
+        if waiting is None:
+            waiting = await self._new(kind)
+            await self._store.set_next_key(name, kind, await self._threads.run(pem_of, waiting))
+            NEXT_KEY.log(name=name, digest=digest_of(waiting))
         elif old is not None:
-            KEY_PINNED.log(name=name)
-        if chosen.is_next or await self.next_key(name, kind) is None:
-            made = await self._new(kind)
-            await self._store.set_next_key(name, kind, await self._threads.run(pem_of, made))
-            NEXT_KEY.log(name=name, digest=digest_of(made))
+            KEY_PINNED.log(name=name, digest=digest_of(waiting))
+        before = await self.key_of(old) if chosen.is_next and old is not None else None
+        if before is not None:
+            hours = ceil(TIMES * max(chosen.ttl, SHORTEST) / 3600)
+            KEY_SWITCHED.log(name=name, hours=hours, digest=digest_of(before))
 
     async def looked(self, names: Sequence[str], kind: KeyKind, note: Note, now: float) -> Note:
         """The note, with what is published of the next key now."""
         waiting = await self.next_key(names[0], kind) if self.policy == "pin" else None
         if waiting is None:
             return note
+        digest, until = digest_of(waiting), _until(note, now)
         before = Seen.of(note.facts.get(PUBLISHED))
-        seen = await self._published.look(names, digest_of(waiting), before, now)
-        facts = {name: value for name, value in note.facts.items() if name != PUBLISHED}
-        return replace(note, facts=facts if seen is None else {**facts, PUBLISHED: seen.written()})
+        if before is not None and before.digest != digest:
+            until = max(until, now + before.ttl)
+            before = None
+        seen = await self._published.look(names, digest, before, now)
+        if seen is None:
+            until = max(until, now + await self._published.longest(names))
+        elif before is None or before.since != seen.since:
+            seen = replace(seen, ttl=max(seen.ttl, until - now))
+        facts = {name: value for name, value in note.facts.items() if name not in (PUBLISHED, REMEMBERED)}
+        facts |= {} if seen is None else {PUBLISHED: seen.written()}
+        facts |= {REMEMBERED: until} if until > now else {}
+        return replace(note, facts=facts)
 
     async def next_key(self, name: str, kind: KeyKind) -> Key | None:
         return await self._read(await self._store.next_key(name, kind), kind)
@@ -116,6 +158,12 @@ class Keys:
 
 def _is_ripe(seen: Seen | None, key: Key, now: float) -> bool:
     return seen is not None and seen.digest == digest_of(key) and seen.long_enough_at <= now
+
+
+def _until(note: Note, now: float) -> float:
+    """As it was noted; unless the clock was far ahead then."""
+    found = note.facts.get(REMEMBERED)
+    return float(found) if isinstance(found, float | int) and found <= now + LONGEST else 0.0
 
 
 def _read(pem: bytes, kind: KeyKind) -> Key | None:

@@ -181,7 +181,7 @@ class Ordering:
         old = kept.issued if kept is not None else None
         now = self._clock.now()
         forced = next_key or note.facts.get(REVOKED) == KEY_COMPROMISE
-        chosen = await self._keys.chosen(item.name, item.kind, old, note, now, forced)
+        chosen = await self._keys.chosen(item.names, item.kind, old, note, now, forced)
         made = await self._trying.issued(item.names, chosen.key, old, note)
         made = replace(made, name=item.name, key_kind=item.kind, pinned=self._keys.policy == "pin")
         return await uninterrupted(self._taken(item, made, chosen, old, note))

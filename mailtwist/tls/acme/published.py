@@ -1,7 +1,7 @@
 """Whether the world can know a key: its TLSA record has been there for long enough.  rfc7671#8.1 rfc7672#4"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -17,20 +17,25 @@ SHORTEST = 3600.0
 """Seconds that count as its TTL at least: a slave server may be late."""
 
 
+BLIND = 3 * 3600.0
+"""Seconds without a look after which nobody knows whether it was there all the time."""
+
+
 @dataclass(frozen=True)
 class Seen:
-    """`digest` was seen at all servers of the zone since then."""
+    """`digest` was seen at all servers of the zone since then, and at `last`."""
 
     digest: str
     since: float
     ttl: float
+    last: float = field(default=0.0, compare=False)
 
     @property
     def long_enough_at(self) -> float:
         return self.since + TIMES * max(self.ttl, SHORTEST)
 
     def written(self) -> Mapping[str, Any]:
-        return {"digest": self.digest, "since": self.since, "ttl": self.ttl}
+        return {"digest": self.digest, "since": self.since, "ttl": self.ttl, "last": self.last}
 
     @classmethod
     def of(cls, about: object) -> "Seen | None":
@@ -38,7 +43,8 @@ class Seen:
         if not isinstance(about, Mapping):
             return None
         try:
-            return cls(str(about["digest"]), float(about["since"]), float(about["ttl"]))
+            numbers = (float(about[word]) for word in ("since", "ttl", "last"))
+            return cls(str(about["digest"]), *numbers)
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -61,7 +67,7 @@ class Published:
         if before is not None and (before.digest != digest or before.since > now):
             before = None
         ttl = before.ttl if before is not None else 0.0
-        hosts = [name for name in names if not name.startswith("*.")]
+        hosts = hosts_of(names)
         if not hosts:  # nobody can tell which hosts a wildcard is for
             return None
         try:
@@ -72,7 +78,21 @@ class Published:
                 ttl = max(ttl, found)
         except Trouble:
             return before
-        return Seen(digest, now if before is None else before.since, ttl)
+        known = before is not None and now - before.last <= BLIND
+        return Seen(digest, before.since if before is not None and known else now, ttl, now)
+
+    async def longest(self, names: Sequence[str]) -> float:
+        """For how long somebody may remember what is there now, whatever it is: seconds, 0.0 for nothing,
+        also while DNS is away."""
+        found = 0.0
+        for name in hosts_of(names):
+            try:
+                served = await self._dns.authoritative(f"_25._tcp.{name}", "TLSA")
+            except Trouble:
+                continue
+            there = [one.answer for one in served if one.answer is not None and one.answer.records]
+            found = max([found, *(float(answer.ttl) for answer in there)])
+        return found
 
     async def _ttl(self, name: str, digest: str) -> float | None:
         """None: a server of the zone has no such record."""
@@ -83,6 +103,10 @@ class Published:
         if all(any(is_of(record, digest) for record in answer.records) for answer in answers):
             return max(float(answer.ttl) for answer in answers)
         return None
+
+
+def hosts_of(names: Sequence[str]) -> list[str]:
+    return [name for name in names if not name.startswith("*.")]
 
 
 def digest_of(key: Key) -> str:

@@ -1,12 +1,13 @@
 """Keys that are new each time, and keys that wait until the world knows the next one."""
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from mailtwist.testing.clock import ManualClock
 from mailtwist.tls.acme.api import KeyKind
 from mailtwist.tls.acme.keys import kinds_of
 from mailtwist.tls.acme.published import Published, Seen, digest_of, is_of
-from tests.tls.acme.world import DAY, HOST, HOUR, Found, SaidDns, Simulated, World, a_key, result
+from tests.tls.acme.world import DAY, HOST, HOUR, MINUTE, Found, SaidDns, Simulated, World, a_key, result
 
 TLSA = f"_25._tcp.{HOST}"
 DIGEST = "ab" * 32
@@ -63,6 +64,17 @@ class PublishedTests(TestCase):
         self.servers(None, None)
         self.assertEqual(self.look(200, seen), seen)
 
+    def test_after_hours_without_a_look_it_counts_anew(self) -> None:
+        self.servers(f"3 1 1 {DIGEST}")
+        seen = self.look(100)
+        self.dns.away = True
+        for now in (HOUR, 2 * HOUR, 5 * HOUR):
+            seen = self.look(now, seen)
+        self.dns.away = False
+        seen = self.look(6 * HOUR, seen)
+        assert seen is not None
+        self.assertEqual(seen.since, 6 * HOUR)
+
     def test_what_was_seen_of_another_key_or_in_the_future_is_nothing(self) -> None:
         self.servers(f"3 1 1 {DIGEST}")
         for before in (Seen("cd" * 32, 1, 60), Seen(DIGEST, 10_000, 60)):
@@ -89,7 +101,7 @@ class PublishedTests(TestCase):
             self.assertEqual(is_of(record, DIGEST), right, record)
 
     def test_what_is_remembered_may_be_anything(self) -> None:
-        seen = Seen(DIGEST, 1.0, 2.0)
+        seen = Seen(DIGEST, 1.0, 2.0, 3.0)
         self.assertEqual(Seen.of(seen.written()), seen)
         for about in (None, 3, [], {}, {"digest": 1}, {"digest": "x", "since": "x", "ttl": 1}):
             self.assertIsNone(Seen.of(about))
@@ -116,8 +128,8 @@ class PinTests(TestCase):
     def next(self, world: World, kind: KeyKind = "EC") -> str:
         return digest_of(result(world.keys.next_key(HOST, kind)))
 
-    def publish(self, world: World, *digests: str) -> None:
-        world.dns.tlsa[TLSA] = [Found(tuple(f"3 1 1 {one}" for one in digests), 3600)]
+    def publish(self, world: World, *digests: str, ttl: float = 3600) -> None:
+        world.dns.tlsa[TLSA] = [Found(tuple(f"3 1 1 {one}" for one in digests), int(ttl))]
 
     def test_rotated_keys_are_never_the_same(self) -> None:
         world = self.world("rotate")
@@ -157,6 +169,58 @@ class PinTests(TestCase):
         self.assertEqual(self.key(world), first)
         world.pass_time(8 * DAY, HOUR)
         self.assertEqual(self.key(world), following)
+
+    def test_a_record_that_is_taken_away_before_the_renewal_postpones_the_switch(self) -> None:
+        world = self.world()
+        first, following = self.key(world), self.next(world)
+        self.publish(world, first, following)
+        due = result(world.store.note(HOST, "EC")).due
+        world.pass_time(due - self.clock.now() - 10 * MINUTE, 10 * MINUTE)
+        self.publish(world, first)  # no look sees that before the certificate is due
+        world.pass_time(2 * HOUR, 10 * MINUTE)
+        self.assertEqual((len(self.ca.made), self.key(world)), (2, first))
+        self.publish(world, first, following)
+        world.pass_time(9 * DAY, HOUR)
+        self.assertEqual(self.key(world), following)
+
+    def test_while_dns_is_away_the_key_stays(self) -> None:
+        world = self.world()
+        first, following = self.key(world), self.next(world)
+        self.publish(world, first, following)
+        due = result(world.store.note(HOST, "EC")).due
+        world.pass_time(due - self.clock.now() - 10 * MINUTE, 10 * MINUTE)
+        world.dns.away = True
+        world.pass_time(2 * HOUR, 10 * MINUTE)
+        self.assertEqual((len(self.ca.made), self.key(world)), (2, first))
+
+    def test_records_that_others_still_remember_count_too(self) -> None:
+        world = self.world()
+        first, following = self.key(world), self.next(world)
+        self.publish(world, first, ttl=4 * DAY)
+        due = result(world.store.note(HOST, "EC")).due
+        world.pass_time(due - self.clock.now() - 2 * DAY, HOUR)
+        self.publish(world, first, following, ttl=60)
+        world.pass_time(3 * DAY, HOUR)
+        self.assertEqual((len(self.ca.made), self.key(world)), (2, first))
+
+    def test_events_tell_what_to_publish_and_when_what_was_may_go(self) -> None:
+        with capturedLogs() as logs:
+            world = self.world()
+            first, following = self.key(world), self.next(world)
+            self.publish(world, first, following, ttl=5 * 3600)
+            world.pass_time(8 * DAY, HOUR)
+        told = [formatEvent(event) for event in logs if "3 1 1" in formatEvent(event)]
+        self.assertIn(f"publish _25._tcp.{HOST}. TLSA 3 1 1 {following}", told[0])
+        self.assertIn(f"publish _25._tcp.{HOST}. TLSA 3 1 1 {self.next(world)}", told[1])
+        self.assertIn(f"in 10 h the record of the one before may go: TLSA 3 1 1 {first}", told[2])
+
+    def test_a_renewal_with_the_same_key_tells_which_record_is_missing(self) -> None:
+        with capturedLogs() as logs:
+            world = self.world()
+            following = self.next(world)
+            world.pass_time(8 * DAY, HOUR)
+        (told,) = [formatEvent(event) for event in logs if event.get("event_id") == "acme.key_pinned"]
+        self.assertIn(f"publish _25._tcp.{HOST}. TLSA 3 1 1 {following}", told)
 
     def test_each_kind_of_key_has_its_own_next(self) -> None:
         self.kinds = ("EC", "RSA")

@@ -53,6 +53,7 @@ _acme-challenge.away CNAME nowhere.challenges.test.
 """,
     "challenges.test": _HEAD + 'other TXT "not ours"\n',
     "orders.test": _HEAD + "_acme-challenge.delegated CNAME orders.challenges.test.\n",
+    "pinned.test": _HEAD + "mail A 192.0.2.7\n",
     "slow.test": _HEAD + "@ NS slow-ns.test.\n",
     "dead.test": _HEAD + "@ NS dead-ns.test.\n",
     "refused.test": _HEAD,
@@ -67,7 +68,7 @@ _STATIC = (".", "test", "refused.test")
 
 
 class Named:
-    """All zones of `ZONES`; those that are not static take TXT from who has the key."""
+    """All zones of `ZONES`; those that are not static take TXT and TLSA from who has the key."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="named-"))
@@ -122,7 +123,7 @@ class Named:
 def _about(zone: str) -> str:
     if zone in _STATIC:
         return "allow-update { none; };"
-    updates = "update-policy { grant mailtwist zonesub TXT; };"
+    updates = "update-policy { grant mailtwist zonesub TXT TLSA; };"
     return updates + (" dnssec-policy default; inline-signing yes;" if zone == "signed.test" else "")
 
 
