@@ -70,14 +70,11 @@ def _tries(config: Config, name: str) -> list[str]:
     who = name or "NAME"
     host = str(config.server.hostname)
     login = shlex.quote(f"{who}:PASSWORD@CODE")
-    lines = [
-        "",
-        "To try it, with PASSWORD as at the server behind and CODE from the app (--insecure: we made the",
-    ]
-    lines += [f"certificate ourselves; until DNS has {host}, write this machine's address for it):"]
+    lines = ["", *_before_trying(config, host)]
+    trust = "" if _by_acme(config) else "--insecure "
     for kind, scheme, path in (("imap", "imaps", "INBOX"), ("pop3", "pop3s", "")):
         for port in _ports(config, kind, implicit=True):
-            lines += [f"  curl --insecure --user {login} {scheme}://{host}:{port}/{path}"]
+            lines += [f"  curl {trust}--user {login} {scheme}://{host}:{port}/{path}"]
     for port in _ports(config, "submission", implicit=True):
         lines += [
             f"  swaks --server {host}:{port} --tls-on-connect --auth PLAIN --auth-user {shlex.quote(who)}"
@@ -89,10 +86,29 @@ def _tries(config: Config, name: str) -> list[str]:
     return lines
 
 
+def _before_trying(config: Config, host: str) -> list[str]:
+    if _by_acme(config):
+        return [
+            f"Once DNS leads {host} here and port 80 is open, its certificate comes by itself;",
+            "whether it has, and if not, why, says `mailtwist tls list`.  Then try it, with PASSWORD as at",
+            "the server behind and CODE from the app:",
+        ]
+    return [
+        "To try it, with PASSWORD as at the server behind and CODE from the app (--insecure: we made the",
+        f"certificate ourselves; until DNS has {host}, write this machine's address for it):",
+    ]
+
+
+def _by_acme(config: Config) -> bool:
+    return any(section.room == "tls" and section.type == "acme" for section in config.sections)
+
+
 def _world(config: Config) -> list[str]:
     host = str(config.server.hostname)
     kinds = [kind for kind in PORTS for _ in _ports(config, kind, implicit=None)[:1]]
     ports = [port for kind in kinds for port in _ports(config, kind, implicit=None)]
+    if _by_acme(config):
+        ports.insert(0, 80)
     listed = ", ".join(map(str, dict.fromkeys(ports)))
     return [
         "",

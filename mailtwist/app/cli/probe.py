@@ -20,6 +20,7 @@ from mailtwist.app.cli.inside import CannotDo
 from mailtwist.app.cli.probed import as_json, told
 from mailtwist.auth.names import LONGEST_SECRET, BadName, canonical_domain, clean
 from mailtwist.config.network import Hostname
+from mailtwist.config.notices import MailAddress
 from mailtwist.config.problems import BadConfig, shown
 from mailtwist.config.server import machine_name
 from mailtwist.gateway.api import Kind
@@ -103,6 +104,12 @@ def of_the_config(parser: ArgumentParser) -> None:
     parser.add_argument("--ports", metavar="usual|unprivileged|N", default="usual", help=words)
     parser.add_argument("--listen", metavar="ADDRESS", default="", help="listen there alone")
     parser.add_argument("--state", metavar="FOLDER", default="", help="the state folder")
+    parser.add_argument(
+        "--acme",
+        metavar="EMAIL",
+        default="",
+        help="certificates from Let's Encrypt, to whose terms you agree; it may write there",
+    )
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,7 @@ class Asked:
     ports: Mapping[Kind, Sequence[int]]
     roots: Path | None
     pins: tuple[str, ...]
+    email: str
 
 
 def understood(chosen: Namespace) -> Asked:
@@ -134,6 +142,7 @@ def understood(chosen: Namespace) -> Asked:
             ports={kind: _numbers(getattr(chosen, kind) or USUAL[kind]) for kind in KINDS},
             roots=chosen.roots and chosen.roots.absolute(),
             pins=tuple(spelled(pin) for pin in Pins.parse(" ".join(chosen.pin))),
+            email=_email(chosen.acme, chosen.hostname),
         )
     except (ValueError, BadName) as wrong:
         raise CannotDo(shown(str(wrong), 300)) from None
@@ -147,6 +156,14 @@ def _host(text: str) -> str:
     if name.startswith("*"):
         raise ValueError(f'"{name}" is many hosts; write one')
     return name
+
+
+def _email(text: str, hostname: str) -> str:
+    if text and "." not in hostname:
+        raise ValueError(
+            "--acme needs --hostname with the whole name that leads here, as the certificate has it"
+        )
+    return str(MailAddress.parse(text)) if text else ""
 
 
 def _plus(text: str) -> int:
@@ -202,6 +219,7 @@ def wishes(asked: Asked, state: str, user: str, report: Report) -> Wishes:
         roots=asked.roots,
         plus=asked.plus,
         address=asked.listen,
+        email=asked.email,
     )
 
 

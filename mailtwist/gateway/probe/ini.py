@@ -29,7 +29,8 @@ WHAT: Mapping[Kind, str] = {
 @dataclass(frozen=True)
 class Wishes:
     """What nobody can find out.  `hostname` is ours, `domain` that of the people; `bare`: the server knows
-    them by what stands before the @; `plus` is added to the ports that we listen on, at `address`."""
+    them by what stands before the @; `plus` is added to the ports that we listen on, at `address`; `email`:
+    certificates come by ACME, and the authority may write there."""
 
     host: str
     hostname: str
@@ -39,11 +40,18 @@ class Wishes:
     roots: Path | None = None
     plus: int = 0
     address: str = ""
+    email: str = ""
 
 
 def gateway_ini(choice: Choice, wishes: Wishes) -> str:
     """The text; `choice` is possible."""
-    sections = [_head(wishes), _login(wishes), _people(choice, wishes), _upstream(choice, wishes), _TLS]
+    sections = [
+        _head(wishes),
+        _login(wishes),
+        _people(choice, wishes),
+        _upstream(choice, wishes),
+        _tls(wishes),
+    ]
     sections += [_services(kind, wishes) for kind in choice.doors]
     sections += _others(choice)
     return "\n".join(sections)
@@ -168,13 +176,38 @@ pins = {pins}
 
 
 # -- what clients connect to
-_TLS = """\
+def _tls(wishes: Wishes) -> str:
+    if not wishes.email:
+        return _SELF_SIGNED
+    text = _ACME.format(hostname=wishes.hostname, email=wishes.email)
+    if wishes.plus or wishes.address:
+        text += "# They ask at port 80; what comes there has to get here.\n"
+        text += f"http_listen = {_place(80, wishes)}\n"
+    return text
+
+
+_SELF_SIGNED = """\
 [tls:main]
-# Made at the first start, and renewed: mail programs ask once whether to trust it.  With a certificate that
-# they trust by themselves, write type = files (certificate = fullchain.pem, key = privkey.pem); getting one
-# by ACME is not built in yet, certbot does it.
+# Made at the first start, and renewed: mail programs ask once whether to trust it.  One that they trust by
+# themselves comes by itself, too, when port 80 of the machine is open to the world; write these instead:
+#type = acme
+#email = postmaster@example.org
+#agree_to_terms = yes
 type = self_signed
 """
+_ACME = """\
+[tls:main]
+# By Let's Encrypt, renewed in time: {hostname} has to lead here, and port 80 to be open to the world.
+# Until the first certificate has come, one of our own making is shown.  What there is: mailtwist tls list
+type = acme
+email = {email}
+agree_to_terms = yes
+"""
+
+
+def _place(port: int, wishes: Wishes) -> str:
+    address = f"[{wishes.address}]" if ":" in wishes.address else wishes.address
+    return f"{address}{':' if address else ''}{port + wishes.plus}"
 
 
 def _services(kind: Kind, wishes: Wishes) -> str:
@@ -185,8 +218,7 @@ def _services(kind: Kind, wishes: Wishes) -> str:
         if name.endswith("s"):
             lines += ["# TLS from the start: what mail programs should use.", "tls_mode = implicit"]
         if wishes.plus or wishes.address:
-            address = f"[{wishes.address}]" if ":" in wishes.address else wishes.address
-            lines += [f"listen = {address}{':' if address else ''}{port + wishes.plus}"]
+            lines += [f"listen = {_place(port, wishes)}"]
         found.append("\n".join(lines) + "\n")
     return "\n".join(found)
 

@@ -72,6 +72,34 @@ class ProbeTests(ProbeCase):
         found = await check.problems(config, assembled)
         self.assertEqual([problem for problem in found if problem.setting != "listen"], [])
 
+    async def test_certificates_that_come_by_themselves(self) -> None:
+        ini = self.folder / "x.ini"
+        wanted = (
+            "--state",
+            "state",
+            "--ports",
+            "40000",
+            "--listen",
+            "127.0.0.1",
+            "--acme",
+            "ann@example.org",
+        )
+        status, _, err = await self.said("--write", str(ini), *wanted, "--hostname", "mail")
+        self.assertEqual((status, ini.exists()), (1, False))
+        self.assertIn("--hostname", err)
+        await self.said("--write", str(ini), *wanted, "--hostname", "mail.example.org")
+        self.assertIn("\ntype = acme\nemail = ann@example.org\nagree_to_terms = yes\n", ini.read_text())
+        self.assertIn("\nhttp_listen = 127.0.0.1:40080\n", ini.read_text())
+        assembled = Assembled(config := load(ini))
+        self.addCleanup(assembled.threads.stop)
+        found = await check.problems(config, assembled)
+        self.assertEqual([problem for problem in found if problem.setting != "listen"], [])
+
+    async def test_an_address_that_is_none(self) -> None:
+        status, _, err = await self.said("--acme", "ann", "--hostname", "mail.example.org")
+        self.assertEqual(status, 1)
+        self.assertIn('"ann" is not a mail address', err)
+
     async def test_the_config_alone(self) -> None:
         written = self.folder / "x.ini"
         await self.said("--write", str(written))

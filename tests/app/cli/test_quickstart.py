@@ -142,12 +142,13 @@ def ann() -> Person:
 
 
 class Steps(SynchronousTestCase):
-    def steps(self, first: First, runs_as: str) -> str:
+    def steps(self, first: First, runs_as: str, email: str = "") -> str:
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
         offer = Offer(["IMAP4rev1"])
         port = Port("imap", 993, "192.0.2.1", True, True, security="implicit", offer=offer)
-        text = gateway_ini(Choice({"imap": port}), Wishes("localhost", "gw.example.test", str(folder)))
+        wishes = Wishes("localhost", "gw.example.test", str(folder), email=email)
+        text = gateway_ini(Choice({"imap": port}), wishes)
         (folder / "x.ini").write_text(text)
         return next_steps(load(folder / "x.ini"), INI, INI.with_suffix(".service"), first, runs_as)
 
@@ -158,7 +159,14 @@ class Steps(SynchronousTestCase):
         self.assertIn("runuser -u mailtwist -- ", text)
         self.assertIn("otp confirm ann@example.org CODE", text)
         self.assertIn("open these ports here: 143, 993\n", text)
+        self.assertIn("curl --insecure ", text)
         self.assertIn("until DNS has gw.example.test, write this machine's address", text)
+
+    def test_who_has_certificates_that_come_by_themselves_opens_port_80_and_trusts_them(self) -> None:
+        text = self.steps(First("ann@example.org"), "mailtwist", "ann@example.org")
+        self.assertIn("open these ports here: 80, 143, 993\n", text)
+        self.assertIn("curl --user ", text)
+        self.assertIn("mailtwist tls list", text)
 
     def test_who_is_not_root_is_told_what_is_left_for_root(self) -> None:
         text = self.steps(First("ann@example.org", confirmed=True), "ann")

@@ -6,10 +6,12 @@ import json
 import poplib
 import re
 import smtplib
+import socket
 import ssl
 import time
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from pyotp import TOTP
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,6 +20,7 @@ from tests.backends import shared
 from tests.backends.server import Server
 from tests.gateway.probe.setting_up import enrolled, free_plus, from_just_that, key_of, ran, set_up, where
 from tests.peers.programs import needs
+from tests.tls.acme.pebble import pebble, zones
 
 UNVERIFIED = ssl._create_unverified_context
 
@@ -110,6 +113,21 @@ class BeforeDovecot(SetUp):
         running.config.write_text(re.sub(r"^(imap|pop3|submission|sieve) = \d+", r"\1 = 1", ini, flags=re.M))
         for words in (("otp", "enroll", "bob"), ("device", "list", "away"), ("history", "away")):
             running.command(*words)
+
+    def test_certificates_come_by_themselves(self) -> None:
+        """Let's Encrypt is somebody else here; nothing but where it is, and where it asks, is changed."""
+        ca, folder = pebble(), Path(self.mktemp()).absolute()
+        plus, said = set_up(shared.dovecot(), folder, "--acme", "ann@inside.test")
+        self.assertIn("mailtwist tls list", said)
+        ini = folder / "mailtwist.ini"
+        text = re.sub(r"(?m)^http_listen = .*", f"http_listen = 127.0.0.1:{ca.http_port}", ini.read_text())
+        there = f"[authority:letsencrypt]\ndirectory = {ca.directory}\nroots = {ca.roots}\n"
+        ini.write_text(f"{text}\n{there}[resolver]\nservers = 127.0.0.1:{zones().port}\n")
+        trust = ssl.create_default_context(cadata=ca.root().public_bytes(Encoding.PEM).decode())
+        with from_just_that(folder) as running:
+            running.wait_for("from now on gw.example.test is served")
+            with socket.create_connection(("127.0.0.1", plus + 993), 20) as plain:
+                trust.wrap_socket(plain, server_hostname="gw.example.test").close()
 
     def again(self, server: Server, plus: int, name: str) -> str:
         ini = self.folder / "mailtwist.ini"
