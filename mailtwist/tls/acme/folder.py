@@ -11,7 +11,7 @@ from mailtwist.kit.files import Files, read_small, write_whole
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.lock import alone
 from mailtwist.kit.threads import Threads
-from mailtwist.state.api import StateAway
+from mailtwist.state.api import StateAway, StateUnusable
 from mailtwist.tls.acme.api import Issued, KeyKind, Kind, Lease, Note
 from mailtwist.tls.acme.hearing import Hearing
 from mailtwist.tls.acme.kept import (
@@ -25,7 +25,7 @@ from mailtwist.tls.acme.kept import (
     written_certificate,
     written_note,
 )
-from mailtwist.tls.acme.leases import Held, clean, take
+from mailtwist.tls.acme.leases import Held, clean, swept, take
 from mailtwist.tls.acme.reading import NOT_READ, Remembered
 from mailtwist.tls.acme.spent import Spent
 
@@ -91,12 +91,12 @@ class FolderStore:
         for name in FOLDERS:
             for path in (self.folder / name).iterdir():
                 if path.name.startswith("."):
-                    self._files.unlink(path)
+                    swept(self._files, path)
         now = self._clock.now()
         for path in (self.folder / "shown").iterdir():
             proof = self._proof(path)
             if proof is None or proof.until <= now:
-                self._files.unlink(path)
+                swept(self._files, path)
         clean(self._files, self.folder / "leases")
         self._spent.clean(now)
 
@@ -135,10 +135,10 @@ class FolderStore:
     async def note(self, name: str, key_kind: KeyKind) -> Note:
         """One that is damaged says nothing; that costs an earlier try, or a later one."""
         path = self._note(name, key_kind)
-        octets = await self._do(self._octets, path)
         try:
+            octets = await self._do(self._octets, path)
             return Note() if octets is None else read_note(octets)
-        except Damaged as damaged:
+        except (Damaged, StateAway) as damaged:
             NOT_READ.log(path=str(path), why=str(damaged))
             return Note()
 
@@ -150,13 +150,14 @@ class FolderStore:
 
     # -- accounts
     async def account(self, authority: str) -> Mapping[str, Any] | None:
-        """`StateAway` when it is there and damaged: a new one in its place would lose the old one's key."""
+        """`StateUnusable` when it is there and damaged: a new one in its place would lose the old one's
+        key."""
         path = self._account(authority)
         octets = await self._do(self._octets, path)
         try:
             return None if octets is None else dict(read_object(octets)["account"])
         except (Damaged, KeyError, TypeError, ValueError) as error:
-            raise StateAway(f"{path} is damaged ({error}); repair it, or take it away for a new account")
+            raise StateUnusable(f"{path} is damaged ({error}); repair it, or take it away for a new account")
 
     async def keep_account(self, authority: str, account: Mapping[str, Any] | None) -> None:
         path = self._account(authority)
@@ -192,10 +193,10 @@ class FolderStore:
         return self.folder / "shown" / f"{kind}.{digest(key)}"
 
     def _proof(self, path: Path) -> Proof | None:
-        octets = self._octets(path)
         try:
+            octets = self._octets(path)
             return None if octets is None else Proof.read(octets)
-        except Damaged as damaged:
+        except (Damaged, OSError) as damaged:
             NOT_READ.log(path=str(path), why=str(damaged))
             return None
 

@@ -5,6 +5,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from math import isfinite
 from typing import Any, get_args
 
 from mailtwist.tls.acme.api import Issued, KeyKind, Note
@@ -56,10 +57,10 @@ def read_certificate(octets: bytes) -> Issued:
             pem=pem,
             authority=str(about["authority"]),
             account=str(about["account"]),
-            issued=float(about["issued"]),
+            issued=_seconds(about["issued"]),
             pinned=about["pinned"] is True,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Damaged(f"its first line is damaged: {error}")
 
 
@@ -72,17 +73,17 @@ def read_note(octets: bytes) -> Note:
     try:
         window = about["window"]
         return Note(
-            due=float(about["due"]),
-            ari_again=float(about["ari_again"]),
-            window=None if window is None else (float(window[0]), float(window[1])),
+            due=_seconds(about["due"]),
+            ari_again=_seconds(about["ari_again"]),
+            window=None if window is None else (_seconds(window[0]), _seconds(window[1])),
             failures=int(about["failures"]),
-            failing_since=float(about["failing_since"]),
-            again=float(about["again"]),
+            failing_since=_seconds(about["failing_since"]),
+            again=_seconds(about["again"]),
             error=str(about["error"]),
             authority=str(about["authority"]),
             facts=dict(about["facts"]),
         )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise Damaged(f"it is damaged: {error}")
 
 
@@ -104,8 +105,8 @@ class Proof:
         about = _object(octets)
         try:
             value = b64decode(about["value"], validate=True)
-            return cls(str(about["kind"]), str(about["key"]), value, float(about["until"]))
-        except (KeyError, TypeError, ValueError) as error:
+            return cls(str(about["kind"]), str(about["key"]), value, _seconds(about["until"]))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise Damaged(f"it is damaged: {error}")
 
 
@@ -121,6 +122,14 @@ def _object(octets: bytes) -> dict[str, Any]:
         raise Damaged("it is not JSON")
     if not isinstance(found, dict):
         raise Damaged("it is not a JSON object")
+    return found
+
+
+def _seconds(value: Any) -> float:
+    """No moment is infinite, or none at all: nothing would ever be due, or all of it always."""
+    found = float(value)
+    if not isfinite(found):
+        raise ValueError(f"{found} is no time")
     return found
 
 

@@ -12,6 +12,8 @@ from mailtwist.tls.acme.kept import Damaged, read_object
 LONGEST = 86_400.0
 """Seconds: a lease that is good for longer was written while the clock was elsewhere."""
 
+_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe keeps nobody waiting
+
 
 @dataclass(eq=False)
 class Held:
@@ -73,17 +75,28 @@ def take(files: Files, path: Path, owner: str, now: float, until: float) -> Held
 def clean(files: Files, folder: Path) -> None:
     """What nobody holds any more is gone; one that is only late may go on."""
     for path in folder.iterdir():
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            if _is_unlocked(fd):
-                files.unlink(path)
-        finally:
-            os.close(fd)
+        with suppress(OSError):  # what is no lease
+            _clean_one(files, path)
+
+
+def _clean_one(files: Files, path: Path) -> None:
+    fd = os.open(path, _LOOK)
+    try:
+        if _is_unlocked(fd):
+            files.unlink(path)
+    finally:
+        os.close(fd)
+
+
+def swept(files: Files, path: Path) -> None:
+    """It is gone.  What cannot be taken away, a folder of somebody's snapshots, stays and stops nobody."""
+    with suppress(OSError):
+        files.unlink(path)
 
 
 def _is_taken(path: Path, now: float) -> bool:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, _LOOK)
     except FileNotFoundError:
         return False
     try:

@@ -1,6 +1,7 @@
 """How often something was done lately, counted by all processes of a machine together."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from mailtwist.kit.files import Files, read_small, write_whole
@@ -29,8 +30,9 @@ class Spent:
     def clean(self, now: float) -> None:
         """Buckets in which nothing counts any more are gone."""
         for path in self._folder.iterdir():
-            if not self._times(path, now):
-                self._files.unlink(path)
+            with suppress(OSError):  # what is no bucket
+                if not self._times(path, now):
+                    self._files.unlink(path)
 
     def _times(self, path: Path, now: float, window: float | None = None) -> list[float]:
         """When it was done, as far as that still counts.  What the clock of another day wrote counts as now;

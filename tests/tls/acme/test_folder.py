@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.kit.files import DiskFiles, Files
 from mailtwist.kit.threads import Threads
-from mailtwist.state.api import StateAway
+from mailtwist.state.api import StateAway, StateUnusable
 from mailtwist.testing.certificates import AUTHORITY, PEM, MemoryStore, StoreContract, an_issued
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.files import FullDisk
@@ -144,7 +144,7 @@ class FileTests(WithFolder):
         store = await self.store()
         await store.keep_account(AUTHORITY, {"key": "secret"})
         next((self.folder / "accounts").iterdir()).write_bytes(b"{}")
-        with self.assertRaises(StateAway) as caught:
+        with self.assertRaises(StateUnusable) as caught:
             await store.account(AUTHORITY)
         self.assertIn("take it away for a new account", caught.exception.detail)
 
