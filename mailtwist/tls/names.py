@@ -1,7 +1,7 @@
 """Names of servers as certificates and ClientHellos spell them.  rfc6066#3 rfc9525#6.3"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Self
 
 import idna
@@ -41,7 +41,7 @@ def wildcard_of(name: str) -> str:
 
 def covers(names: Iterable[str], name: str) -> bool:
     """A certificate for `names` may be shown to somebody who asked for `name`."""
-    known = set(names)
+    known = names if isinstance(names, Set) else set(names)  # of many names one who asks often has a set
     return name in known or wildcard_of(name) in known
 
 

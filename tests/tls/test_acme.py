@@ -143,7 +143,7 @@ class ServingTests(WithSource):
         self.clock.advance(HOUR / 2)
         looks: list[int] = []
 
-        async def look(had: object) -> None:
+        async def look(had: object, strangers_alone: bool) -> None:
             looks.append(1)
 
         self.patch(source.renewal.wanted, "look", look)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from random import random
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from mailtwist.config.rate import Rate
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
@@ -19,6 +21,7 @@ from mailtwist.tls.acme.ordering import Item, Ordering
 from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.acme.shelf import Kept, Shelf
 from mailtwist.tls.acme.status import Status, not_here, status
+from mailtwist.tls.acme.strangers import Strangers
 from mailtwist.tls.acme.trying import Trying
 from mailtwist.tls.acme.wanted import WantedNames
 from mailtwist.tls.ending import tell
@@ -62,8 +65,11 @@ class Renewal:
         default: str,
         section: str = "",
         chance: Callable[[], float] = random,
+        strangers: Rate | None = None,
     ) -> None:
+        """`strangers`: what authorities issue below one domain, if it is limited."""
         self.wanted = wanted
+        self._strangers = Strangers(store, clock, wanted, strangers)
         self._store = store
         self._clock = clock
         self._kinds = tuple(kinds)
@@ -74,6 +80,7 @@ class Renewal:
         self.ordering = Ordering(store, clock, trying, keys, shelf, chance)
         self._kept: Mapping[tuple[str, KeyKind], Kept] = {}
         self._queue: dict[Item, float] = {}
+        self._demanded: set[str] = set()
         self._busy: set[Item] = set()
         self._workers = 0
         self._under_way: set[Deferred[Any]] = set()
@@ -102,8 +109,8 @@ class Renewal:
 
     def asked(self, name: str) -> None:
         """A stranger wants a certificate for `name`, in a handshake that does not wait for it."""
-        if self._running and self.wanted.demand(name):
-            self.look_soon()
+        if self._running and (wait := self._strangers.asked(name)) is not None:
+            self._wake_in(wait)
 
     def look_soon(self) -> None:
         """DNS and the directories are asked which names are wanted now."""
@@ -182,10 +189,9 @@ class Renewal:
     async def look(self) -> float:
         """What is due is in the queue; in so many seconds it is time to look again."""
         self._kept = kept = await self._shelf.all()
-        if self._clock.seconds() >= self._looked_at + LOOK:
-            self._looked_at = self._clock.seconds()
-            await self.wanted.look([name for name, _ in kept])
-        soonest = min(WAKE, self._looked_at + LOOK - self._clock.seconds())
+        await self._look_for_names(kept)
+        self._demanded = {one.name for one in self.wanted.current if one.why == "demand"}
+        soonest = min(WAKE, self._looked_at + LOOK - self._clock.seconds(), self._strangers.wait)
         now = self._clock.now()
         for item in self.items():
             if item in self._busy:
@@ -195,10 +201,24 @@ class Renewal:
             when = self.ordering.when(item, its, note, now)
             if when > now:
                 soonest = min(soonest, max(when - now, self._shortest))
-            else:
+            elif item not in self._queue and await self._may_be_had(item, its):
                 self._queue[item] = self._rank(item, its)
         await self._drop_unwanted(kept, now)
         return max(soonest, 1.0)
+
+    async def _look_for_names(self, kept: Mapping[tuple[str, KeyKind], Kept]) -> None:
+        """All of them now and then; those that strangers ask for between."""
+        now = self._clock.seconds()
+        if (all_of_them := now >= self._looked_at + LOOK) or self._strangers.wait == 0:
+            self._strangers.looked()
+            if all_of_them:
+                self._looked_at = now
+            await self.wanted.look([name for name, _ in kept], not all_of_them)
+
+    async def _may_be_had(self, item: Item, kept: Kept | None) -> bool:
+        return (
+            kept is not None or item.name not in self._demanded or await self._strangers.has_room(item.name)
+        )
 
     @property
     def _shortest(self) -> float:
@@ -233,9 +253,12 @@ class Renewal:
         return replace(note, facts={**note.facts, LOUD: now})
 
     def _rank(self, item: Item, kept: Kept | None) -> float:
-        """The smallest first: the default name, then what is missing, then what ends first."""
+        """The smallest first: the default name, then what is missing, then what ends first, and then what is
+        missing for strangers."""
         if covers(item.names, self._default):
             return -2.0
+        if kept is None and item.name in self._demanded:
+            return inf
         return -1.0 if kept is None else kept.bundle.not_after
 
     async def _drop_unwanted(self, kept: Mapping[tuple[str, KeyKind], Kept], now: float) -> None:

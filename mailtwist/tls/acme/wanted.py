@@ -123,7 +123,7 @@ class WantedNames:
         self.not_here: Mapping[str, str] = {}
         fixed, self._unfit = _fixed(hostname, names)
         self._fixed = tuple(fixed)
-        self._covered = tuple(name for one in fixed for name in one.names)
+        self._covered = frozenset(name for one in fixed for name in one.names)
         self.current: tuple[Wanted, ...] = self._fixed
         """Before the first look: what needs no question."""
 
@@ -140,26 +140,24 @@ class WantedNames:
         self._asked[name] = None
         return True
 
-    async def look(self, had: Collection[str] = ()) -> None:
+    async def look(self, had: Collection[str] = (), strangers_alone: bool = False) -> None:
         """`current` is as DNS and the domains are now.  `had` are names of certificates that there are: those
-        that strangers once asked for stay wanted."""
+        that strangers once asked for stay wanted.  `strangers_alone`: only names are looked up that are not
+        known yet."""
         why: dict[str, str] = dict(self._unfit)
-        try:
-            self._last_domains = sorted(await self._domains())
-        except Trouble:
-            pass  # those that were known stay
+        if not strangers_alone:
+            await self._look_for_domains()
         await self._points.prepare()
         ours = self._of_domains()
         asked = [name for name in {**dict.fromkeys(had), **self._asked} if self.allowed(name)]
         candidates = [name for name in dict.fromkeys([*ours, *asked]) if not covers(self._covered, name)]
         here: set[str] = set()
-        for at in range(0, len(candidates), AT_ONCE):
-            some = candidates[at : at + AT_ONCE]
-            for name, words in zip(some, await abreast(*map(self._why_not, some)), strict=True):
-                if words:
-                    why[name] = words
-                else:
-                    here.add(name)
+        unknown = candidates
+        if strangers_alone:
+            here = self._here.intersection(candidates)
+            why |= {name: self.not_here[name] for name in candidates if name in self.not_here}
+            unknown = [name for name in candidates if name in self._asked and name not in here]
+        await self._look_at(unknown, here, why)
         known = set(ours)
         found = [
             Wanted((name,), "domain" if name in known else "demand") for name in candidates if name in here
@@ -167,6 +165,22 @@ class WantedNames:
         self._here, self.not_here = here, why
         self._asked = {name: None for name in self._asked if name not in why and name not in here}
         self.current = (*self._fixed, *found)
+
+    async def _look_at(self, names: Sequence[str], here: set[str], why: dict[str, str]) -> None:
+        """Each of `names` is in `here` then, or in `why` with the reason why not."""
+        for at in range(0, len(names), AT_ONCE):
+            some = names[at : at + AT_ONCE]
+            for name, words in zip(some, await abreast(*map(self._why_not, some)), strict=True):
+                if words:
+                    why[name] = words
+                else:
+                    here.add(name)
+
+    async def _look_for_domains(self) -> None:
+        try:
+            self._last_domains = sorted(await self._domains())
+        except Trouble:
+            pass  # those that were known stay
 
     def _of_domains(self) -> list[str]:
         found: dict[str, None] = {}

@@ -23,6 +23,7 @@ from mailtwist.tls.acme.published import Published
 from mailtwist.tls.acme.renewal import Renewal
 from mailtwist.tls.acme.settings import Settings, kinds_tried, troubles
 from mailtwist.tls.acme.shelf import Shelf
+from mailtwist.tls.acme.strangers import least
 from mailtwist.tls.acme.tls_alpn01 import Shown
 from mailtwist.tls.acme.trying import Trying
 from mailtwist.tls.acme.wanted import PointsHere, WantedNames
@@ -174,6 +175,7 @@ class AcmeCertificates(ServerContexts):
             self.default_name,
             self.section,
             random,
+            least(one.settings.certificates for one in self.authorities),
         )
 
     def _solvers(self) -> Sequence[Solver]:

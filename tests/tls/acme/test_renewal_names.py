@@ -1,5 +1,6 @@
 """Names that come and go while certificates are renewed: of domains, and those that strangers ask for."""
 
+from mailtwist.config.rate import Rate
 from tests.tls.acme.world import DAY, HERE, HOST, HOUR, MINUTE, WithWorld, result
 
 
@@ -55,6 +56,68 @@ class NamesTests(WithWorld):
         self.assertLessEqual(len(world.wanted._asked), 200)
         world.pass_time(HOUR)
         self.assertEqual(len(self.ca.tried), 1)
+
+    def test_strangers_make_us_ask_dns_once_a_minute_and_for_their_names_alone(self) -> None:
+        world = self.world(prefixes=("mail",), domains=("example.net",), on_demand=("*.example.com",))
+        world.pass_time(MINUTE)
+        questions: list[str] = []
+        real = world.dns.addresses
+
+        async def counted(name: str) -> object:
+            questions.append(name)
+            return await real(name)
+
+        self.patch(world.dns, "addresses", counted)
+        for number in range(590):  # ten minutes, in which a name that leads elsewhere is asked for again
+            world.renewal.asked(f"n{number % 2}.example.com")
+            world.pass_time(1)
+        self.assertLessEqual(questions.count("n0.example.com"), 11)
+        self.assertEqual(questions.count("mail.example.net"), 0)
+        for number in range(590):
+            world.renewal.asked(f"m{number}.example.com")
+            world.pass_time(1)
+        self.assertLessEqual(questions.count(HOST), 21)
+        asked = [one for one in questions if one.startswith("m") and one != HOST]
+        self.assertEqual(len(asked), len(set(asked)))
+        self.assertGreater(len(asked), 500)
+
+    def test_who_is_refused_by_dns_is_looked_at_again_an_hour_later(self) -> None:
+        world = self.world(on_demand=("*.example.com",))
+        world.pass_time(MINUTE)
+        world.renewal.asked("a.example.com")
+        world.pass_time(MINUTE)
+        world.dns.addresses_of["a.example.com"] = (HERE,)
+        world.pass_time(HOUR)
+        world.renewal.asked("a.example.com")
+        world.pass_time(2 * MINUTE)
+        self.assertIsNotNone(world.kept("a.example.com"))
+
+    def test_strangers_leave_half_of_what_is_issued_for_ourselves(self) -> None:
+        rate = Rate(10, 7 * DAY)
+        world = self.world(on_demand=("*.example.com", "*.example.net"), strangers=rate)
+        world.pass_time(MINUTE)
+        for number in range(50):
+            for domain in ("example.com", "example.net"):
+                world.dns.addresses_of[f"n{number}.{domain}"] = (HERE,)
+                world.renewal.asked(f"n{number}.{domain}")
+        world.pass_time(6 * DAY, HOUR)
+        made = [names[0].partition(".")[2] for _, names, _ in self.ca.made]
+        self.assertEqual((made.count("example.com"), made.count("example.net")), (5, 5))
+        world.pass_time(2 * DAY, HOUR)
+        for number in range(50):
+            world.renewal.asked(f"n{number}.example.com")
+        world.pass_time(DAY, HOUR)
+        made = [names[0].partition(".")[2] for _, names, _ in self.ca.made]
+        self.assertEqual((made.count("example.com"), made.count("example.net")), (10, 5))
+
+    def test_strangers_wait_for_their_betters(self) -> None:
+        world = self.world(names=["b.example.org"], on_demand=("a.example.com",))
+        world.dns.addresses_of["a.example.com"] = (HERE,)
+        world.renewal.asked("a.example.com")
+        world.pass_time(HOUR)
+        self.assertEqual(
+            [names for _, names in self.ca.tried], [(HOST,), ("b.example.org",), ("a.example.com",)]
+        )
 
     def test_a_thousand_names_all_come(self) -> None:
         world = self.world(names=[f"n{number}.example.com" for number in range(1000)])

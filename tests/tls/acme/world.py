@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from mailtwist.config.authority import AuthoritySettings
 from mailtwist.config.network import Networks
+from mailtwist.config.rate import Rate
 from mailtwist.kit.dns import DnsAway
 from mailtwist.kit.spawn import started
 from mailtwist.testing.certificates import MemoryStore
@@ -71,6 +73,10 @@ class Simulated:
     @property
     def directory(self) -> str:
         return f"https://{self.word}.example.net/directory"
+
+    @property
+    def settings(self) -> AuthoritySettings:
+        return AuthoritySettings(directory=self.directory)
 
     async def issued(
         self, names: Sequence[str], key: Key, solvers: Sequence[Solver], replaces: Issued | None
@@ -138,6 +144,7 @@ class World:
         kinds: Sequence[KeyKind] = ("EC",),
         policy: KeyPolicy = "rotate",
         seed: int = 1,
+        strangers: Rate | None = None,
     ) -> None:
         self.clock = clock or authorities[0].clock
         self.store = store or MemoryStore(self.clock)
@@ -159,6 +166,7 @@ class World:
             HOST,
             "[tls:main]",
             Random(seed).random,
+            strangers,
         )
 
     async def _domains(self) -> Collection[str]:
