@@ -124,7 +124,7 @@ class FileCase(TestCase):
         return server, client
 
     async def cut_off(self, server):
-        """Time passes, and a client that reads nothing more is let go: what the kernel still takes for it counts
+        """Time passes, and who reads nothing more is let go; what the kernel still takes for him counts
         as read."""
         for _ in range(20):
             if not server.gone.called:
