@@ -121,6 +121,11 @@ class ServerContexts:
         return lambda: self._listeners.remove(changed)
 
     # -- to whom
+    @property
+    def listeners(self) -> Sequence[Listener]:
+        """Of all services that show these certificates."""
+        return list(self._fronts)
+
     def listener(self, policy: Policy, service: str = "", alpn: Sequence[bytes] = ()) -> Listener:
         """For one service, whose name the log has; `alpn` is for servers of it that do not say what they
         speak, such as those that only refuse."""

@@ -32,6 +32,9 @@ REFUSED = "are refused"
 ALERT = b"\x15\x03\x03\x00\x02\x02\x70"
 """A record, fatal: unrecognized_name.  rfc6066#3"""
 
+OURSELVES = object()
+"""Stands for the protocol of a connection that we make to ourselves, to see what is shown."""
+
 _NONE_OF_OURS = [("", "", "no application protocol in common")]
 
 
@@ -141,6 +144,8 @@ class Listener:
             connection.set_context(_empty())
         elif context is not connection.shown:
             connection.set_context(context)
+        if connection.get_app_data() is OURSELVES:
+            return
         if found in ("exact", "wildcard"):
             self._shown.found[found] += 1
             NAMES.add(found)

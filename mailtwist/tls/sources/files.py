@@ -15,6 +15,7 @@ from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.ending import Ending
 from mailtwist.tls.followed import Followed
 from mailtwist.tls.names import ServerName, ServerNames, covers
+from mailtwist.tls.own_listeners import OwnListeners
 
 SERVED = Event("tls.served", "{section}: certificate for {names}, valid until {until}")
 KEPT = Event(
@@ -68,6 +69,7 @@ class FileCertificates(ServerContexts):
         self._pairs: list[Bundle] = []
         self._one_at_a_time = DeferredLock()
         self._ending = Ending(self._section)
+        self._own = OwnListeners(self, self._section, assembly.clock)
         files = [*settings.certificate, *settings.key]
         self._files = Followed(files, assembly.clock, assembly.threads, self._renewed, self._look)
 
@@ -90,6 +92,7 @@ class FileCertificates(ServerContexts):
 
     async def stop(self) -> None:
         self._files.stop()
+        self._own.stop()
 
     async def reload(self) -> None:
         """The files as they are now.  Of a pair that cannot be served the old one stays, and the log says
@@ -161,6 +164,7 @@ class FileCertificates(ServerContexts):
         self._pairs = pairs
         for bundle in new.values():
             self._tell_served(bundle)
+        self._own.look(self.bundles)
 
     def _tell_served(self, bundle: Bundle) -> None:
         SERVED.log(section=self._section, names=", ".join(bundle.names), until=bundle.until)
