@@ -120,6 +120,34 @@ class Redirects(PagesCase):
             found = await self.sent(host)
             self.assertEqual((found.status, dict(found.headers)), (404, {}), host)
 
+    async def test_the_names_are_read_when_they_have_changed(self) -> None:
+        read = []
+
+        class Bundle:
+            not_after = BEGIN
+
+            @property
+            def names(self) -> tuple[str, ...]:
+                read.append(self)
+                return ("many.example",)
+
+        self.sources["a"] = source = Source()
+        source.bundles = tuple(Bundle() for _ in range(100))
+        dates = Dates(self.sources, self.one.clock)
+        page = self.page("redirect")
+        for _ in range(5):
+            found = await self.asked(page, "/a", target="/a", host="strange.example")
+            self.assertEqual(found.status, 404)
+            dates.look()
+        self.assertEqual(len(read), 200)
+        source.bundles = (SimpleNamespace(names=("strange.example",), not_after=BEGIN),)
+        dates.look()
+        self.assertEqual(NOT_AFTER.values, {("a", "strange.example"): BEGIN})
+        found = await self.asked(page, "/a", target="/a", host="strange.example")
+        self.assertEqual(found.status, 301)
+        self.sources.clear()
+        dates.look()
+
     async def test_a_target_cannot_become_a_host(self) -> None:
         found = await self.sent("mail.example.org", "//evil.example/")
         self.assertEqual(found.headers["Location"], "https://mail.example.org//evil.example/")

@@ -22,6 +22,7 @@ class Redirect:
     def __init__(self, hostname: str, sources: Sequence[Any]) -> None:
         self._hostname = hostname.lower()
         self._sources = sources
+        self._known: dict[Any, tuple[object, frozenset[str]]] = {}
 
     async def answer(self, asked: Asked) -> Answer:
         if not self._ours(asked.host):
@@ -30,10 +31,18 @@ class Redirect:
         return said(301, f"This is at {place}", Location=place)
 
     def _ours(self, host: str) -> bool:
-        bundles = (bundle for source in self._sources for bundle in getattr(source, "bundles", ()))
         return bool(host) and (
-            host == self._hostname or any(covers(bundle.names, host) for bundle in bundles)
+            host == self._hostname or any(covers(self._names(source), host) for source in self._sources)
         )
+
+    def _names(self, source: Any) -> frozenset[str]:
+        """Of all its certificates; they may be many, and whoever asks is a stranger."""
+        known = self._known.get(source)
+        bundles = getattr(source, "bundles", ())
+        if known is None or known[0] is not bundles:
+            names = frozenset(name for bundle in bundles for name in bundle.names)
+            known = self._known[source] = bundles, names
+        return known[1]
 
 
 def build(settings: Settings, assembly: Assembly) -> Page:
