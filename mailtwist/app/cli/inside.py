@@ -28,6 +28,7 @@ class Inside(PartView):
     def __init__(self, whole: Assembled) -> None:
         super().__init__(whole, "command")
         self.begin = whole.start
+        self.sections = whole.config.sections
 
 
 Work = Callable[[Inside, Namespace], Awaitable[int]]

@@ -13,7 +13,7 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.dns_records import Answer, Caa
 from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
-from mailtwist.state.api import StateUnusable
+from mailtwist.state.api import StateAway, StateUnusable
 from mailtwist.tls.acme import order
 from mailtwist.tls.acme.account_key import AccountKey
 from mailtwist.tls.acme.api import Issued, Solver, Store
@@ -116,13 +116,20 @@ class KnownAuthority:
         try:
             made = await order.issued(client, names, key, solvers, replaces)
         except NotIssued as error:
-            if error.kind in UNPROVEN:
-                await self._buckets.failed(self.settings, client.account, error.names or names)
-            if error.kind == "accountDoesNotExist":
-                await self._forget_url()
+            with suppress(StateAway):  # what the authority says counts more than our counting
+                await self._counted(client, names, free, error)
             raise
-        await self._buckets.issued(self.settings, names, free)
+        with suppress(StateAway):  # there it is: nobody loses it because of that
+            await self._buckets.issued(self.settings, names, free)
         return made
+
+    async def _counted(self, client: Client, names: Sequence[str], free: bool, error: NotIssued) -> None:
+        if error.kind in UNPROVEN:
+            await self._buckets.failed(self.settings, client.account, error.names or names)
+        if error.kind == "wrongCertificate":  # it was issued all the same
+            await self._buckets.issued(self.settings, names, free)
+        if error.kind == "accountDoesNotExist":
+            await self._forget_url()
 
     async def _must_be_allowed(self, client: Client, names: Sequence[str]) -> None:
         """No order is spent on a name that CAA forbids.  `NotIssued` (caa)."""
@@ -138,8 +145,15 @@ class KnownAuthority:
                 raise NotIssued("caa", f"{name}: {why}", names=[name], temporary=False)
 
     async def renewal(self, certificate: x509.Certificate) -> Renewal | None:
-        client = self._client or self._made(AccountKey.new(), "")  # no account is needed for that
-        return await client.renewal(certificate)
+        return await self._anybody().renewal(certificate)
+
+    async def issuers(self) -> Sequence[str]:
+        """What CAA records call it.  `NotIssued`."""
+        return (await self._anybody().directory()).caa
+
+    def _anybody(self) -> Client:
+        """Who needs no account."""
+        return self._client or self._made(AccountKey.new(), "")
 
     async def revoke(self, certificate: x509.Certificate, reason: int, key: Key | None) -> None:
         await (await self.client()).revoke(certificate, reason, key)
@@ -183,7 +197,7 @@ class KnownAuthority:
     async def _with_account(self, kept: Mapping[str, Any] | None) -> Client:
         if kept is None:
             kept = await self._new_account()
-        client = self._made(_key(kept["key"]), str(kept.get("url", "")))
+        client = self._made(_key(kept.get("key")), str(kept.get("url", "")))
         if not client.account:
             await client.register(self._contact, self._agree)
             await self._keep({**kept, "url": client.account})

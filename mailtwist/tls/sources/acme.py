@@ -27,10 +27,12 @@ from mailtwist.tls.acme.strangers import least
 from mailtwist.tls.acme.tls_alpn01 import Shown
 from mailtwist.tls.acme.trying import Trying
 from mailtwist.tls.acme.wanted import PointsHere, WantedNames
+from mailtwist.tls.acme.wishes import Leaves, Takes
 from mailtwist.tls.certificates import BadCertificate, Bundle
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.names import covers
 from mailtwist.tls.own import bootstrap
+from mailtwist.tls.own_listeners import OwnListeners
 
 SWAPPED = Event("tls.swapped", "{section}: from now on {names} is served with a new certificate")
 BOOTSTRAP = Event(
@@ -39,10 +41,6 @@ BOOTSTRAP = Event(
     "warn",
 )
 NOT_SWAPPED = Event("tls.not_swapped", "{section}: the certificates stay as they are: {words}", "error")
-NOT_SHOWN = Event(
-    "tls.not_shown", "{section}: clients that ask for {name} are not shown the newest certificate", "error"
-)
-
 HTTPS = 443
 
 
@@ -66,18 +64,20 @@ class AcmeCertificates(ServerContexts):
         super().__init__(default, settings.session_tickets, assembly.clock)
         self.section = f"[tls:{assembly.name}]"
         self.http_listen: Endpoints = settings.http_listen
-        self._settings = settings
+        self.settings = self._settings = settings
         self._assembly = assembly
         folder = assembly.folder / "tls" / assembly.name
         self.store = FolderStore(folder, assembly.files, assembly.clock, assembly.threads)
         self.authorities = [self._authority(word) for word in settings.authorities]
         self._shelf = Shelf(self.store, assembly.threads)
         self._shown = Shown(self.store, self)
+        self._own = OwnListeners(self, self.section, assembly.clock)
         self._bootstrap: Bundle | None = None
         self._knowing: Sequence[object] = ()
         self._one = DeferredLock()
         self._waiting = self.serves = self._orders = False
         self._end: Any = None
+        self._wishes: Leaves | Takes | None = None
         self._following: Deferred[object] | None = None
         self.renewal: Renewal
         """There from `start` on."""
@@ -127,17 +127,24 @@ class AcmeCertificates(ServerContexts):
             self._end = self.store.listen(self._changed)
             self._shown.start()
         if self._orders:
-            self.asked = self.renewal.asked
             await self.renewal.start()
+            self._wishes = Takes(self.store, self.renewal.asked)
+        elif self.serves:
+            self._wishes = Leaves(self.store, self._assembly.clock, self.renewal.wanted.allowed)
+        if self._wishes is not None:
+            self.asked = self._wishes.asked
 
     async def stop(self) -> None:
         self.asked = None
+        if self._wishes is not None:
+            self._wishes.stop()
         if self._end is not None:
             self._end()
             self._end = None
         if self._following is not None:
             self._following.cancel()
         self._shown.stop()
+        self._own.stop()
         if hasattr(self, "renewal"):
             await self.renewal.stop()
         for one in self.authorities:
@@ -224,7 +231,7 @@ class AcmeCertificates(ServerContexts):
         await self.change([*kept, *await self._until_then(kept)])
         for bundle in new:
             SWAPPED.log(section=self.section, names=", ".join(bundle.names))
-            self._probe(bundle)
+        self._own.look(new)
 
     async def _until_then(self, kept: Sequence[Bundle]) -> Sequence[Bundle]:
         """What is shown by default while there is nothing better."""
@@ -235,13 +242,6 @@ class AcmeCertificates(ServerContexts):
             self._bootstrap = await self._assembly.threads.run(bootstrap, names, self._clock.now())
             BOOTSTRAP.log(section=self.section, name=self.default_name)
         return (self._bootstrap,)
-
-    def _probe(self, bundle: Bundle) -> None:
-        """Whoever asks for its names is shown it, or one that was issued later."""
-        for name in bundle.names:
-            _, found = self.table.find(name.replace("*", "any", 1).encode())
-            if found not in ("exact", "wildcard"):
-                NOT_SHOWN.log(section=self.section, name=name)
 
 
 def _real(bundles: Iterable[Bundle]) -> list[Bundle]:
