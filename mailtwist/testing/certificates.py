@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import together
 from mailtwist.testing.clock import ManualClock
-from mailtwist.tls.acme.api import Issued, KeyKind, Kind, Lease, Note, Store
+from mailtwist.tls.acme.api import MOST_WISHES, Issued, KeyKind, Kind, Lease, Note, Store
 
 if TYPE_CHECKING:
     from unittest import TestCase
@@ -34,6 +34,7 @@ class MemoryStore:
         self._shown: dict[tuple[str, str], tuple[bytes, float]] = {}
         self._leases: dict[str, tuple[object, float]] = {}
         self._spent: dict[str, list[float]] = {}
+        self._wishes: dict[str, None] = {}
         self._listeners: list[Callable[[], None]] = []
 
     async def certificates(self) -> Sequence[Issued]:
@@ -111,6 +112,16 @@ class MemoryStore:
         if limit <= 0:
             return window
         return times[-limit] + window - now if len(times) >= limit else 0.0
+
+    async def wish(self, names: Sequence[str]) -> None:
+        for name in names:
+            if len(self._wishes) < MOST_WISHES:
+                self._wishes[name] = None
+        self._changed()
+
+    async def take_wishes(self) -> Sequence[str]:
+        taken, self._wishes = list(self._wishes), {}
+        return taken
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         self._listeners.append(changed)
@@ -327,6 +338,41 @@ class StoreContract(TestCase):
         stores = [await self.make_store() for _ in range(3)]
         waits = await together(*(store.spend("orders", 4, 100) for store in stores * 3))
         self.assertEqual(sum(wait == 0.0 for wait in waits), 4)
+
+    # -- what strangers ask for
+    async def test_a_wish_is_taken_by_one_process_once(self) -> None:
+        store, other = await self.make_store(), await self.make_store()
+        self.assertEqual(list(await store.take_wishes()), [])
+        await store.wish(["a.example.org", "b.example.org"])
+        await other.wish(["c.example.org", "a.example.org"])
+        taken = await other.take_wishes()
+        self.assertCountEqual(taken, ["a.example.org", "b.example.org", "c.example.org"])
+        self.assertEqual(list(await store.take_wishes()), [])
+        await store.wish(["a.example.org"])
+        self.assertEqual(list(await other.take_wishes()), ["a.example.org"])
+
+    async def test_of_many_who_take_wishes_at_once_each_gets_others(self) -> None:
+        stores = [await self.make_store() for _ in range(3)]
+        names = [f"n{number}.example.org" for number in range(6)]
+        await together(*(store.wish([name]) for store, name in zip(stores * 2, names, strict=True)))
+        taken = await together(*(store.take_wishes() for store in stores * 2))
+        self.assertCountEqual([name for some in taken for name in some], names)
+
+    async def test_strangers_do_not_fill_the_store(self) -> None:
+        store = await self.make_store()
+        await store.wish([f"n{number}.example.org" for number in range(MOST_WISHES + 50)])
+        await store.wish(["late.example.org"])
+        self.assertEqual(len(await store.take_wishes()), MOST_WISHES)
+        await store.wish(["late.example.org"])
+        self.assertEqual(list(await store.take_wishes()), ["late.example.org"])
+
+    async def test_whoever_listens_hears_of_wishes(self) -> None:
+        store = await self.make_store()
+        heard: list[str] = []
+        store.listen(lambda: heard.append("changed"))
+        await store.wish(["a.example.org"])
+        await self.pass_time(1)
+        self.assertTrue(heard)
 
     # -- who listens
     async def test_whoever_listens_hears_of_changes_until_he_ends_that(self) -> None:

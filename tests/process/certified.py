@@ -226,8 +226,9 @@ def run(clock: str) -> None:
 
     from mailtwist.kit.clock import set_process_clock
     from mailtwist.testing.clock import SettableClock
-    from mailtwist.tls.acme import renewal
+    from mailtwist.tls.acme import renewal, strangers, wishes
 
     renewal.WAKE, renewal.SHORTEST = 1.0, 0.5
+    strangers.EVERY = wishes.EVERY = 1.0
     set_process_clock(SettableClock(Path(clock)))
     twistd.run()

@@ -184,6 +184,21 @@ class OfSeveral(SynchronousTestCase):
         self.assertEqual(orders(self.ca), ordered + 2)
         self.assertEqual(one.complaints, [])
 
+    def test_whichever_worker_is_asked_for_a_name_it_is_ordered(self) -> None:
+        one = self.begun(
+            "challenges = http-01\ndomain_names = none\non_demand = *.customers.test", server="workers = 2"
+        ).start()
+        self.assertTrue(eventually(lambda: is_issued(one.shown(DOORS[4]))), one.server.log)
+        names = [f"w{number}.customers.test" for number in range(6)]
+        for name in names:  # once each: by either worker
+            one.shown(DOORS[0], name)
+        for name in names:
+            kept = one.store / "certificates" / f"{name}.EC.pem"
+            self.assertTrue(eventually(kept.exists), f"{name}\n{one.server.log}")
+        for name in names:
+            self.assertTrue(eventually(lambda: covers(one.shown(DOORS[0], name), name)), name)
+        self.assertEqual(one.complaints, [])
+
     def test_commands_at_once_order_once_and_a_server_finds_it_there(self) -> None:
         """By DNS nobody has to listen.  The authority is only for its customers; the certificate is for a
         domain and all below it."""

@@ -7,6 +7,9 @@ from typing import Any, Literal, Protocol
 Kind = Literal["http-01", "tls-alpn-01", "dns-01", "dns-persist-01"]
 KeyKind = Literal["EC", "RSA"]
 
+MOST_WISHES = 200
+"""Names that strangers have asked for and that nobody has taken yet; of more nothing is kept."""
+
 
 @dataclass(frozen=True)
 class Challenge:
@@ -136,11 +139,18 @@ class Store(Protocol):
     async def room(self, bucket: str, limit: int, window: float) -> float:
         """What `spend` would answer; nothing is spent."""
 
+    async def wish(self, names: Sequence[str]) -> None:
+        """Strangers have asked for certificates for `names`: whoever orders is to look at them.  Each waits
+        once, and no more than `MOST_WISHES` do; the rest is dropped."""
+
+    async def take_wishes(self) -> Sequence[str]:
+        """What was wished; none of it is handed out twice."""
+
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         """`changed` is called in the reactor thread after anything has changed, by whatever process; the
         answer ends that."""
 
 
 Build = Callable[[Any, Any, Any], Solver]
-"""A `mailtwist.challenge` entry point: `build(settings of [tls:...], assembly, source)`.  `source` is what the
-section builds: its `store` is the `Store`, and it is a `ServerContexts`."""
+"""A `mailtwist.challenge` entry point: `build(settings of [tls:...], assembly, source)`.  `source` is what
+the section builds: its `store` is the `Store`, and it is a `ServerContexts`."""

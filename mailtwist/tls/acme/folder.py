@@ -12,7 +12,7 @@ from mailtwist.kit.ids import new_id
 from mailtwist.kit.lock import alone
 from mailtwist.kit.threads import Threads
 from mailtwist.state.api import StateAway, StateUnusable
-from mailtwist.tls.acme.api import Issued, KeyKind, Kind, Lease, Note
+from mailtwist.tls.acme.api import MOST_WISHES, Issued, KeyKind, Kind, Lease, Note
 from mailtwist.tls.acme.hearing import Hearing
 from mailtwist.tls.acme.kept import (
     Damaged,
@@ -32,8 +32,8 @@ from mailtwist.tls.acme.spent import Spent
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FOLDERS = ("certificates", "keys", "notes", "accounts", "shown", "leases", "spent")
-TOLD = ("certificates", "keys", "notes", "accounts", "shown")
+FOLDERS = ("certificates", "keys", "notes", "accounts", "shown", "wishes", "leases", "spent")
+TOLD = ("certificates", "keys", "notes", "accounts", "shown", "wishes")
 """Those whose changes are told."""
 
 PATIENCE = 10.0
@@ -240,6 +240,45 @@ class FolderStore:
     def _spend(self, bucket: str, limit: int, window: float, for_good: bool) -> float:
         with self._alone():
             return self._spent.spend(bucket, limit, window, self._clock.now(), for_good)
+
+    # -- what strangers ask for
+    async def wish(self, names: Sequence[str]) -> None:
+        await self._do(self._wish, names)
+        self._hearing.ring()
+
+    def _wish(self, names: Sequence[str]) -> None:
+        with self._alone():
+            waiting = self._wished()
+            all_of_them = list(dict.fromkeys([*waiting, *names]))[:MOST_WISHES]
+            if all_of_them != waiting:
+                octets = json.dumps({"names": all_of_them}, indent=1).encode()
+                write_whole(self._files, self._wishes, octets)
+
+    async def take_wishes(self) -> Sequence[str]:
+        return await self._do(self._take_wishes)
+
+    def _take_wishes(self) -> list[str]:
+        if not self._wishes.exists():  # as nearly always
+            return []
+        with self._alone():
+            names = self._wished()
+            if self._wishes.exists():
+                self._files.unlink(self._wishes)
+        return names
+
+    @property
+    def _wishes(self) -> Path:
+        return self.folder / "wishes" / "names.json"
+
+    def _wished(self) -> list[str]:
+        """What is damaged is no wish: who wants it asks again."""
+        octets = self._octets(self._wishes)
+        try:
+            names = [] if octets is None else read_object(octets)["names"]
+            return [name for name in names if isinstance(name, str)]
+        except (Damaged, KeyError, TypeError) as error:
+            NOT_READ.log(path=str(self._wishes), why=str(error))
+            return []
 
     # -- files
     def _alone(self) -> Any:

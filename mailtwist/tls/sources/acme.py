@@ -138,6 +138,7 @@ class AcmeCertificates(ServerContexts):
         self.asked = None
         if self._wishes is not None:
             self._wishes.stop()
+            self._wishes = None
         if self._end is not None:
             self._end()
             self._end = None
