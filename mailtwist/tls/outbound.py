@@ -221,10 +221,14 @@ def _behind(connection: SSL.Connection) -> Iterator[x509.Certificate]:
 
 
 def _spelled(host: str) -> tuple[str, bool]:
-    """As certificates spell it, and whether servers are asked for it: no address is (rfc6066#3)."""
+    """As certificates spell it, and whether servers are asked for it: no address is (rfc6066#3).  ValueError
+    for what is no single host, such as a wildcard in somebody's MX record."""
     with suppress(ValueError):
         return str(ip_address(host.strip("[]").partition("%")[0])), False
-    return server_name(host), True
+    name = server_name(host)
+    if name.startswith("*"):
+        raise ValueError(f"{host!r} is no host, but a name for many")
+    return name, True
 
 
 def _read(setting: str, path: Path, read: Callable[[bytes], Any]) -> Any:

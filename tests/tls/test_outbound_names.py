@@ -101,6 +101,11 @@ class NameTests(OutboundCase):
         contexts.serve([self.root.bundle("invalid.invalid"), self.root.bundle(HOST)])
         await self.assertTaken(contexts, self.trusting())
 
+    def test_a_wildcard_in_somebodys_mx_record_is_no_host(self):
+        for host in ("*.example.org", "*.", "*"):
+            with self.assertRaises(ValueError):
+                self.trusting().context(host)
+
     def signed(self, key, *extensions, begins=YESTERDAY, by=None):
         by = by or self.root
         builder = (

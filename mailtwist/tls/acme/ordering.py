@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from twisted.internet.defer import CancelledError
+
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import uninterrupted
@@ -11,7 +13,7 @@ from mailtwist.kit.within import TooLate, within
 from mailtwist.tls.acme.alone import alone
 from mailtwist.tls.acme.api import Issued, KeyKind, Note, Store
 from mailtwist.tls.acme.csr import Key
-from mailtwist.tls.acme.due import RENEWAL_SUGGESTED, about, asks_now, suggested
+from mailtwist.tls.acme.due import RENEWAL_SUGGESTED, about, asks_now, loud_from, suggested
 from mailtwist.tls.acme.keys import Chosen, Keys
 from mailtwist.tls.acme.pauses import DAY, pause
 from mailtwist.tls.acme.problem import NotIssued
@@ -31,13 +33,20 @@ BETWEEN = 3600.0
 """Seconds between two renewals of one name at least, unless a tenth of its life is less."""
 
 LOOK_AT_KEYS = 3600.0
-REVOKED, KEYS_LOOKED = "revoked", "keys_looked"
+FREE = 6
+"""Tries that may be cut short without a pause: a server that is restarted some times."""
+
+REVOKED, KEYS_LOOKED, BEGUN = "revoked", "keys_looked", "begun"
+"""What a note's facts call them: why there has to be another one; when keys were looked at; how many tries
+have begun and never ended."""
+
 KEY_COMPROMISE = 1
 
 ISSUED = Event("acme.issued", "{names}: certificate ({kind}) from {authority}, valid until {until}")
 NOT_ISSUED = Event(
     "acme.not_issued", "{names}: no certificate ({kind}) after {failures} tries: {error}", "error"
 )
+BUG = Event("acme.bug", "{names}: no certificate, by an error of our own", "error")
 
 
 @dataclass(frozen=True)
@@ -163,19 +172,26 @@ class Ordering:
             note = about(note, kept.bundle, self._chance)
             if not self._is_due(item, kept, note, now):  # another process was faster
                 return kept.issued
+        note = await self._begun(item, note)
         try:
             return await within(self._clock, LONGEST, self._made(item, kept, note, next_key))
-        except NotIssued as error:
-            await uninterrupted(self._failed(item, note, error))
+        except CancelledError:
             raise
-        except TooLate:
-            slow = NotIssued("slow", f"there was no certificate for {item.name} within two hours")
-            await uninterrupted(self._failed(item, note, slow))
-            raise slow from None
-        except Trouble as error:
-            told = NotIssued("trouble", error.detail or str(error))
+        except Exception as error:  # also a bug: without a note it would be made again at each look
+            told = _told(item, error)
             await uninterrupted(self._failed(item, note, told))
             raise told from error
+
+    async def _begun(self, item: Item, note: Note) -> Note:
+        """The note for when the try has ended.  Before, it is noted that it has begun: where that cannot be
+        written nothing is ordered, and a process that dies in each try, and begins again, makes pauses."""
+        cut = note.facts.get(BEGUN)
+        cut = cut if isinstance(cut, int) and cut > 0 else 0
+        begun = replace(note, facts={**note.facts, BEGUN: cut + 1})
+        if cut >= FREE:
+            begun = replace(begun, again=self._clock.now() + pause(cut - FREE + 1, 0.0, self._chance))
+        await self._store.set_note(item.name, item.kind, begun)
+        return replace(note, facts={name: one for name, one in note.facts.items() if name != BEGUN})
 
     async def _made(self, item: Item, kept: Kept | None, note: Note, next_key: bool) -> Issued:
         old = kept.issued if kept is not None else None
@@ -246,7 +262,19 @@ def _due(kept: Kept | None, note: Note, now: float) -> float:
     if kept is None or kept.issued.issued > now:
         return note.due
     life = kept.bundle.not_after - kept.bundle.not_before
-    return max(note.due, kept.issued.issued + min(BETWEEN, life / 10))
+    return max(min(note.due, loud_from(kept.bundle)), kept.issued.issued + min(BETWEEN, life / 10))
+
+
+def _told(item: Item, error: Exception) -> NotIssued:
+    """Why there is no certificate."""
+    if isinstance(error, NotIssued):
+        return error
+    if isinstance(error, TooLate):
+        return NotIssued("slow", f"there was no certificate for {item.name} within two hours")
+    if isinstance(error, Trouble):
+        return NotIssued("trouble", error.detail or str(error))
+    BUG.failure(names=", ".join(item.names))
+    return NotIssued("trouble", f"an error of our own, which the log has ({type(error).__name__})")
 
 
 def _digest(key: Key | None) -> str:

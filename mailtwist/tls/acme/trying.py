@@ -31,6 +31,12 @@ SAME = 3
 LIMITED = 3600.0
 """Seconds that an authority is left alone for a name, when it limits us and does not say for how long."""
 
+MOST = 2 * 86400.0
+"""Seconds that an authority can keep us away from a name: certificates end meanwhile."""
+
+LONGEST = 2000
+"""Characters of a sentence that a note keeps."""
+
 KIND, WAITS, ERRORS = "kind", "waits", "authorities"
 """What a note's facts call them: why the last try failed; until when an authority is left alone for this
 name; what each of them said."""
@@ -79,8 +85,8 @@ class Trying:
                     return made
                 error = made
                 if error.kind in ("rateLimited", "ourLimit"):
-                    waits[one.word] = now + (LIMITED if error.retry_after is None else error.retry_after)
-            errors[one.word] = error.words
+                    waits[one.word] = now + _limited(error)
+            errors[one.word] = error.words[:LONGEST]
             failures.append(error)
             if error.kind in NOWHERE | OURS:
                 break
@@ -151,7 +157,7 @@ def failed(note: Note, error: NotIssued, now: float, seconds: float) -> Note:
         failures=note.failures + 1,
         failing_since=note.failing_since if 0 < note.failing_since <= now else now,
         again=again,
-        error=error.words,
+        error=error.words[:LONGEST],
         facts=facts,
     )
 
@@ -162,6 +168,12 @@ def worked(note: Note, issued: Issued) -> Note:
     return replace(
         note, failures=0, failing_since=0.0, again=0.0, error="", authority=issued.authority, facts=facts
     )
+
+
+def _limited(error: NotIssued) -> float:
+    """Seconds; our own limits are as long as they are."""
+    seconds = LIMITED if error.retry_after is None else error.retry_after
+    return seconds if error.kind == "ourLimit" else min(seconds, MOST)
 
 
 def _was_ours(note: Note) -> bool:

@@ -6,6 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.config.rate import Rate
 from mailtwist.kit.dns_records import Answer, Caa
+from mailtwist.state.api import StateAway, StateUnusable
 from mailtwist.testing.certificates import MemoryStore
 from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.acme.account_key import AccountKey
@@ -167,6 +168,51 @@ class AuthorityTests(TestCase):
         one = self.authority(failures=Rate(2, 3600.0))
         kinds = [await self.failed(one) for _ in range(3)]
         self.assertEqual(kinds, ["connection", "connection", "ourLimit"])
+
+    async def test_what_was_issued_and_is_wrong_counts_as_issued(self) -> None:
+        """Such as by a clock that is a year ahead, for which all that comes has ended."""
+        await self.begun()
+        self.ca.wrong = "expired"
+        one = self.authority(duplicates=Rate(2, 7 * 86400.0))
+        kinds = [await self.failed(one) for _ in range(3)]
+        self.assertEqual(kinds, ["wrongCertificate", "wrongCertificate", "ourLimit"])
+        self.assertEqual(self.ca.count("order"), 2)
+
+    async def test_a_disk_that_is_full_at_the_end_loses_no_certificate(self) -> None:
+        await self.begun()
+        one = self.authority(duplicates=Rate(2, 7 * 86400.0))
+        spend = self.store.spend
+
+        async def full(bucket: str, limit: int, window: float) -> float:
+            if self.ca.count("certificate"):
+                raise StateAway("No space left on device")
+            return await spend(bucket, limit, window)
+
+        self.patch(self.store, "spend", full)
+        self.assertEqual(await self.failed(one), "")
+
+    async def test_why_it_failed_is_told_also_when_it_cannot_be_counted(self) -> None:
+        await self.begun()
+        self.ca.refuses = {NAMES[0]: "connection"}
+        one = self.authority(failures=Rate(2, 3600.0))
+        await one.client()
+        spend = self.store.spend
+
+        async def full(bucket: str, limit: int, window: float) -> float:
+            if bucket.startswith("failures"):
+                raise StateAway("No space left on device")
+            return await spend(bucket, limit, window)
+
+        self.patch(self.store, "spend", full)
+        self.assertEqual(await self.failed(one), "connection")
+
+    async def test_an_account_without_a_key_is_trouble_and_not_replaced(self) -> None:
+        await self.begun()
+        one = self.authority()
+        await self.store.keep_account(one.directory, {"url": "https://ca.test/1"})
+        with self.assertRaises(StateUnusable):
+            await self.order(one)
+        self.assertEqual(self.ca.count("account"), 0)
 
     async def test_when_to_renew_is_asked_without_an_account(self) -> None:
         await self.begun()

@@ -5,6 +5,7 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from mailtwist.kit.trouble import Trouble
+from mailtwist.state.api import StateUnusable
 from mailtwist.testing.clock import ManualClock
 from mailtwist.tls.acme.api import Issued, Note
 from mailtwist.tls.acme.pauses import AT_LAST, LATER, LONG, PAUSES, Breaker, pause
@@ -84,6 +85,13 @@ class OrderTests(WithAuthorities):
         self.assertEqual(self.issued().authority, self.second.directory)
         self.refuses(self.second, "unreachable")
         self.assertEqual(self.failure().errors["first"], "its roots cannot be read")
+
+    def test_a_damaged_account_leads_to_the_next(self) -> None:
+        async def damaged(*_: object) -> Issued:
+            raise StateUnusable("accounts/1.json is damaged")
+
+        self.patch(self.first, "issued", damaged)
+        self.assertEqual(self.issued().authority, self.second.directory)
 
     def test_nobody_to_ask_is_told(self) -> None:
         self.trying = Trying((), (), self.clock)
