@@ -57,6 +57,11 @@ class Bundle:
         """`not_after` in words."""
         return _day(self.not_after)
 
+    @property
+    def must_be_stapled(self) -> bool:
+        """Clients that know that want an OCSP answer with it, which we do not have."""
+        return any(one.oid == x509.TLSFeature.oid for one in self.leaf.extensions)
+
     def expired(self, now: float) -> bool:
         return now >= self.not_after
 

@@ -70,6 +70,7 @@ class Authority:
         begins: datetime = min(NOW, YESTERDAY) - timedelta(1),
         ends: datetime = NOW + timedelta(3650),
         common: str = "",
+        staple: bool = False,
     ) -> tuple[bytes, bytes]:
         """(certificate with chain, key) as PEM for `names`; none: no subjectAltName."""
         key = new_key(kind)
@@ -79,6 +80,9 @@ class Authority:
         if names:
             san = x509.SubjectAlternativeName(list(map(_general, names)))
             builder = builder.add_extension(san, critical=False)
+        if staple:
+            feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
+            builder = builder.add_extension(feature, critical=False)
         chain = [builder.sign(self.key, hashes.SHA256())]
         if self.above is not None:
             chain.append(self.certificate)

@@ -123,6 +123,12 @@ class Files(SynchronousTestCase):
             [("key", f"{pair[1]} can be read by everybody; write: chmod 600 {pair[1]}")],
         )
 
+    def test_one_that_must_be_stapled_is_a_problem(self) -> None:
+        pair = self.write("a", "a.example", staple=True)
+        [(setting, words)] = self.checked(self.settings(pair))
+        self.assertEqual(setting, "certificate")
+        self.assertIn(f"{pair[0]}: some clients refuse it without an OCSP answer (must-staple)", words)
+
     def test_an_expired_certificate_is_better_than_none_at_the_start(self) -> None:
         built = self.built(self.settings(self.write("old", "a.example", ends=NOW - timedelta(1))))
         self.successResultOf(started(built.start()))

@@ -22,6 +22,10 @@ KEPT = Event(
     "tls.kept", "{section}: new certificate not taken, the old one stays: {setting}: {words}", "error"
 )
 
+MUST_BE_STAPLED = (
+    "some clients refuse it without an OCSP answer (must-staple), and none is sent; order one without"
+)
+
 
 class Paths(tuple[Path, ...]):
     """File names, separated by commas."""
@@ -182,6 +186,11 @@ async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]
         ("certificate", f"{path}: {words}")
         for path, bundle in zip(settings.certificate, bundles, strict=True)
         for words in bundle.troubles(now)
+    ]
+    problems += [
+        ("certificate", f"{path}: {MUST_BE_STAPLED}")
+        for path, bundle in zip(settings.certificate, bundles, strict=True)
+        if bundle.must_be_stapled
     ]
     return problems + [
         ("key", f"{path} can be read by everybody; write: chmod 600 {path}")
