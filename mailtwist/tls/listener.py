@@ -85,6 +85,7 @@ class Serving(SSL.Connection):
         super().__init__(context, None)
         self.listener = listener
         self.shown = shown
+        self.counted = False
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -144,8 +145,10 @@ class Listener:
             connection.set_context(_empty())
         elif context is not connection.shown:
             connection.set_context(context)
-        if connection.get_app_data() is OURSELVES:
+            connection.shown = context
+        if connection.counted or connection.get_app_data() is OURSELVES:
             return
+        connection.counted = True  # a second hello, after a HelloRetryRequest, is none (rfc8446#4.1.4)
         if found in ("exact", "wildcard"):
             self._shown.found[found] += 1
             NAMES.add(found)

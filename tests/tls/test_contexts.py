@@ -99,6 +99,19 @@ class Names(OverLoopback):
             self.assertEqual((name, common), (name, expected))
             self.assertEqual(served.found[found], before + 1, name)
 
+    async def test_who_says_hello_twice_is_counted_once(self) -> None:
+        served = contexts(default_name="mx.example.org")
+        port = listening(self, served)
+        for found, common, name in (
+            ("exact", "wide", ("-servername", "example.net")),
+            ("unknown", "mx", ("-servername", "elsewhere.example")),
+            ("missing", "mx", ("-noservername",)),
+        ):
+            said = await self.openssl(port, "-tls1_3", "-groups", "P-521:X25519", "-msg", *name)
+            self.assertEqual(said.count(", ClientHello"), 2)
+            self.assertIn(f"subject=CN = {common}\n", said)
+            self.assertEqual(served.found[found], 1, found)
+
     async def test_missing_and_unknown_names_are_told_apart_in_the_log(self) -> None:
         events: list[dict] = []
         globalLogPublisher.addObserver(events.append)
