@@ -111,7 +111,7 @@ class KnownAuthority:
         free = replaces is not None and replaces.authority == self.directory
         free = free and (await client.directory()).has_renewal
         await self._buckets.must_have_room(self.settings, client.account, names, free)
-        await self._must_be_allowed(client, names)
+        await self._must_be_allowed(client, names, [solver.kind for solver in solvers])
         await self._buckets.ordered(self.settings, client.account, free)
         try:
             made = await order.issued(client, names, key, solvers, replaces)
@@ -131,8 +131,9 @@ class KnownAuthority:
         if error.kind == "accountDoesNotExist":
             await self._forget_url()
 
-    async def _must_be_allowed(self, client: Client, names: Sequence[str]) -> None:
-        """No order is spent on a name that CAA forbids.  `NotIssued` (caa)."""
+    async def _must_be_allowed(self, client: Client, names: Sequence[str], kinds: Sequence[str]) -> None:
+        """No order is spent on a name that CAA forbids, to this authority, or in all ways that we can prove
+        it.  `NotIssued` (caa)."""
         issuers = (await client.directory()).caa
         if self._dns is None or not issuers:
             return
@@ -141,8 +142,13 @@ class KnownAuthority:
                 found = await self._dns.caa(name.removeprefix("*."))
             except Trouble:  # the authority may hear more
                 continue
-            if why := caa_refuses(found, issuers, wildcard=name.startswith("*."), account=client.account):
-                raise NotIssued("caa", f"{name}: {why}", names=[name], temporary=False)
+            wildcard = name.startswith("*.")
+            whys = [
+                caa_refuses(found, issuers, wildcard=wildcard, account=client.account, method=kind)
+                for kind in kinds or [""]
+            ]
+            if all(whys):
+                raise NotIssued("caa", f"{name}: {whys[0]}", names=[name], temporary=False)
 
     async def renewal(self, certificate: x509.Certificate) -> Renewal | None:
         return await self._anybody().renewal(certificate)

@@ -140,6 +140,13 @@ class AuthorityTests(TestCase):
         self.assertEqual(self.ca.count("order"), 0)
         self.assertEqual(await self.failed(self.authority(SaysCaa(Caa(0, "issue", "fake.test")))), "")
 
+    async def test_nor_on_one_that_is_to_be_proven_in_ways_that_we_do_not_have(self) -> None:
+        await self.begun()
+        for methods, kind in (("dns-01", "caa"), ("dns-01,http-01", "")):
+            said = SaysCaa(Caa(0, "issue", f"fake.test; validationmethods={methods}"))
+            self.assertEqual(await self.failed(self.authority(said)), kind)
+        self.assertEqual(self.ca.count("order"), 1)
+
     async def failed(self, authority: KnownAuthority, **how: Any) -> str:
         """The kind of failure."""
         try:
