@@ -196,15 +196,22 @@ class Renewal:
         for item in self.items():
             if item in self._busy:
                 continue
-            its = kept.get((item.name, item.kind))
-            note = await self._noted(item, its, now)
-            when = self.ordering.when(item, its, note, now)
-            if when > now:
-                soonest = min(soonest, max(when - now, self._shortest))
-            elif item not in self._queue and await self._may_be_had(item, its):
-                self._queue[item] = self._rank(item, its)
+            try:
+                soonest = min(soonest, await self._looked_at_one(item, kept.get((item.name, item.kind)), now))
+            except Trouble as error:  # its note cannot be written: the others' can
+                LOOK_FAILED.log(section=self._section, error=f"{item.name}: {error.detail or error}")
         await self._drop_unwanted(kept, now)
         return max(soonest, 1.0)
+
+    async def _looked_at_one(self, item: Item, kept: Kept | None, now: float) -> float:
+        """In so many seconds it is to be looked at again; when it is due now, it is in the queue."""
+        note = await self._noted(item, kept, now)
+        when = self.ordering.when(item, kept, note, now)
+        if when > now:
+            return max(when - now, self._shortest)
+        if item not in self._queue and await self._may_be_had(item, kept):
+            self._queue[item] = self._rank(item, kept)
+        return inf
 
     async def _look_for_names(self, kept: Mapping[tuple[str, KeyKind], Kept]) -> None:
         """All of them now and then; those that strangers ask for between."""
@@ -262,10 +269,11 @@ class Renewal:
         return -1.0 if kept is None else kept.bundle.not_after
 
     async def _drop_unwanted(self, kept: Mapping[tuple[str, KeyKind], Kept], now: float) -> None:
-        """What is not wanted any more is served to its end."""
+        """What is not wanted any more is served to its end, and stays while nobody can tell whether it is: a
+        key that is pinned goes with it."""
         wanted = {(item.name, item.kind) for item in self.items()}
         for key, its in kept.items():
-            if key not in wanted and its.bundle.expired(now):
+            if key not in wanted and its.bundle.expired(now) and self.wanted.knows(key[0]):
                 await self._store.forget(*key)
 
     # -- for operators

@@ -59,14 +59,17 @@ class PointsHere:
         self._written = written
         self._is_local = is_local or can_be_bound
         self._host: frozenset[str] = frozenset()
+        self.is_sure = True
+        """The addresses of this machine are those of now."""
 
     async def prepare(self) -> None:
         """Before some names are looked at.  While DNS is away, what was known stays."""
         if not self._written:
             try:
                 self._host = frozenset((await self._dns.addresses(self._hostname)).records)
+                self.is_sure = True
             except Trouble:
-                return
+                self.is_sure = False
 
     async def why_not(self, name: str) -> str:
         """A sentence; '' when it does.  `Trouble` when DNS is away."""
@@ -120,6 +123,8 @@ class WantedNames:
         self._asked: dict[str, None] = {}
         self._here: set[str] = set()
         self._last_domains: Collection[str] = ()
+        self._has_heard = False
+        self._unheard: set[str] = set()
         self.not_here: Mapping[str, str] = {}
         fixed, self._unfit = _fixed(hostname, names)
         self._fixed = tuple(fixed)
@@ -140,12 +145,17 @@ class WantedNames:
         self._asked[name] = None
         return True
 
+    def knows(self, name: str) -> bool:
+        """Whether it is wanted is sure: domains were heard of, and DNS has answered."""
+        return self._has_heard and self._points.is_sure and name not in self._unheard
+
     async def look(self, had: Collection[str] = (), strangers_alone: bool = False) -> None:
         """`current` is as DNS and the domains are now.  `had` are names of certificates that there are: those
         that strangers once asked for stay wanted.  `strangers_alone`: only names are looked up that are not
         known yet."""
         why: dict[str, str] = dict(self._unfit)
         if not strangers_alone:
+            self._unheard.clear()
             await self._look_for_domains()
         await self._points.prepare()
         ours = self._of_domains()
@@ -179,8 +189,9 @@ class WantedNames:
     async def _look_for_domains(self) -> None:
         try:
             self._last_domains = sorted(await self._domains())
-        except Trouble:
-            pass  # those that were known stay
+            self._has_heard = True
+        except Trouble:  # those that were known stay
+            self._has_heard = False
 
     def _of_domains(self) -> list[str]:
         found: dict[str, None] = {}
@@ -197,6 +208,7 @@ class WantedNames:
         try:
             return await self._points.why_not(name)
         except Trouble as error:
+            self._unheard.add(name)
             return "" if name in self._here else f"DNS does not say where {name} is: {error.detail}"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from mailtwist.kit.dns import DnsAway
 from mailtwist.state.api import StateAway
 from mailtwist.testing.certificates import MemoryStore
 from mailtwist.testing.clock import ManualClock
@@ -14,7 +15,7 @@ from mailtwist.tls.acme.pauses import LONG
 from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.acme.trying import LONGEST, MOST, Failed, failed
 from tests.tls.acme.test_trying import WithAuthorities
-from tests.tls.acme.world import DAY, HOST, HOUR, MINUTE, WithWorld, result
+from tests.tls.acme.world import DAY, HERE, HOST, HOUR, MINUTE, WithWorld, result
 
 BROKEN = NotIssued("connection", "nobody answers at port 80")
 
@@ -161,3 +162,71 @@ class LimitTests(WithAuthorities):
         found: Failed = self.failure()
         note = failed(Note(), found, self.clock.now(), MINUTE)
         self.assertLess(len(str(note)), 4 * LONGEST)
+
+
+class UnwantedTests(WithWorld):
+    """A certificate that has ended goes when nobody wants it; with it goes a key that DNS may have."""
+
+    OTHER = "imap.example.net"
+
+    def ended(self) -> Any:
+        world = self.world(prefixes=["imap"], domains=["example.net"])
+        world.dns.addresses_of[self.OTHER] = (HERE,)
+        world.pass_time(MINUTE, 10)
+        self.assertIsNotNone(world.kept(self.OTHER))
+        result(world.renewal.stop())
+        self.clock.advance(100 * DAY)
+        self.ca.fails = lambda names: BROKEN
+        return world.store
+
+    def again(self, store: Any, **how: Any) -> Any:
+        return self.world(store=store, prefixes=["imap"], **how)
+
+    def test_none_is_forgotten_before_it_was_looked_which_are_wanted(self) -> None:
+        store = self.ended()
+        world = self.again(store, domains=["example.net"])
+        world.dns.addresses_of[self.OTHER] = (HERE,)
+        world.pass_time(3 * HOUR)
+        self.assertIsNotNone(world.kept(self.OTHER))
+
+    def test_none_is_forgotten_while_dns_is_away(self) -> None:
+        store = self.ended()
+        world = self.again(store, domains=["example.net"])
+        world.dns.away = True
+        world.pass_time(5 * DAY, HOUR)
+        self.assertIsNotNone(world.kept(self.OTHER))
+        world.dns.away = False
+        world.pass_time(3 * HOUR)
+        self.assertIsNone(world.kept(self.OTHER))
+
+    def test_none_is_forgotten_while_only_our_own_address_is_unknown(self) -> None:
+        store = self.ended()
+        world = self.again(store, domains=["example.net"])
+        world.dns.addresses_of[self.OTHER] = (HERE,)
+        known = world.dns.addresses
+
+        async def addresses(name: str) -> Any:
+            if name == HOST:
+                raise DnsAway(name, "A", "away")
+            return await known(name)
+
+        world.dns.addresses = addresses
+        world.pass_time(3 * HOUR)
+        self.assertIsNotNone(world.kept(self.OTHER))
+
+    def test_none_is_forgotten_while_a_directory_is_away(self) -> None:
+        store = self.ended()
+        world = self.again(store)
+
+        async def domains() -> list[str]:
+            raise StateAway("the directory does not answer")
+
+        world.wanted._domains = domains
+        world.pass_time(3 * HOUR)
+        self.assertIsNotNone(world.kept(self.OTHER))
+
+    def test_one_that_nobody_wants_is_gone(self) -> None:
+        store = self.ended()
+        world = self.again(store)
+        world.pass_time(3 * HOUR)
+        self.assertIsNone(world.kept(self.OTHER))
