@@ -3,6 +3,7 @@
 import shutil
 import socket
 import ssl
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -148,6 +149,12 @@ class Certified:
             found.add(self.shown(door, NAME, trust).serial_number)
             found.add(self.shown(door, None).serial_number)
         return found
+
+    def openssl(self, service: str, *arguments: str) -> str:
+        """What `openssl s_client` tells of a connection that begins with TLS."""
+        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.server.port(service)}", *arguments]
+        done = subprocess.run(command, input=b"Q\n", capture_output=True, timeout=DEADLINE, check=False)
+        return (done.stdout + done.stderr).decode("latin-1")
 
     # -- what it says
     @property

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -22,14 +23,18 @@ HOUR = 3600.0
 class Renewed(TestCase):
     timeout = 120
 
-    async def begun(self, *authorities: FakeCA) -> Certified:
-        """It has a certificate."""
+    def made(self, *authorities: FakeCA, tls: str = "") -> Certified:
         folder = Path(tempfile.mkdtemp(prefix="mailtwist-renewed-"))
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        made = Certified(folder, authorities, "challenges = http-01\ndomain_names = none")
+        made = Certified(folder, authorities, f"challenges = http-01\ndomain_names = none\n{tls}")
         for one in authorities:
             one.now = lambda: made.now
         self.addCleanup(deferToThread, made.end)
+        return made
+
+    async def begun(self, *authorities: FakeCA) -> Certified:
+        """It has a certificate."""
+        made = self.made(*authorities)
         await deferToThread(made.start)
         await self.until(made, lambda: sum(len(one.issued) for one in authorities))
         await self.until(made, lambda: made.serial() == _last(*authorities))
@@ -48,10 +53,13 @@ class Renewed(TestCase):
         ca = self.authority(life=45 * DAY)
         one = await self.begun(ca)
         first = ca.issued[0]
+        ca.explanation = "https://ca.example.test/why"
         ca.windows[first.id] = (one.now - 2 * HOUR, one.now - HOUR)
         one.advance(7 * HOUR)
         await self.until(one, lambda: one.serial() not in (0, first.certificate.serial_number))
         self.assertEqual([leaf.replaces for leaf in ca.issued], ["", first.id])
+        [told] = one.events("acme.renewal_suggested")
+        self.assertIn(ca.explanation, told)
         one.advance(38 * DAY)
         await self.until(one, lambda: len(ca.issued) == 3 and one.serial() == _last(ca))
         self.assertEqual([leaf.replaced for leaf in ca.issued], [True, True, False])
@@ -59,6 +67,20 @@ class Renewed(TestCase):
         self.assertEqual(ca.count("order"), 3)
         self.assertEqual(ca.count("account"), 1)
         self.assertEqual(one.complaints, [])
+
+    async def test_each_client_gets_the_key_that_it_can_read(self) -> None:
+        ca = self.authority()
+        one = self.made(ca, tls="key = both")
+        await deferToThread(one.start)
+        await self.until(one, lambda: len(ca.issued) == 2 and len(one.events("tls.swapped")) == 2)
+        roots = one.folder / "roots.pem"
+        roots.write_bytes(ca.root().public_bytes(Encoding.PEM))
+        for version in ("-tls1_2", "-tls1_3"):
+            for algorithms, bits in (("RSA-PSS+SHA256:RSA+SHA256", 2048), ("ECDSA+SHA256", 256)):
+                wants = ("-sigalgs", algorithms, "-CAfile", str(roots), "-verify_hostname", NAME)
+                said = await deferToThread(one.openssl, "imaps", version, *wants, "-servername", NAME)
+                self.assertIn("Verify return code: 0 (ok)", said)
+                self.assertIn(f"Server public key is {bits} bit", said)
 
     async def test_a_certificate_for_six_days(self) -> None:
         ca = self.authority(life=6 * DAY, ari=False)
