@@ -35,6 +35,22 @@ class Together(SynchronousTestCase):
         self.two.serve([C])
         self.assertEqual(built.bundles, (A, C))
 
+    def test_nobody_waits_while_many_are_loaded(self) -> None:
+        self.one.serve([A])
+        built = self.built()
+        self.successResultOf(started(built.start()))
+        many = tuple(ROOT.bundle(f"n{number}.example") for number in range(20))
+        self.two.serve(many)
+        self.assertEqual(built.bundles, (A,))
+        self.two.serve([B])  # overtakes it, if that is less work
+        for _ in range(20):
+            self.house.clock.advance(0)
+        self.assertEqual(built.bundles, (A, B))
+        self.two.serve(many)
+        for _ in range(20):
+            self.house.clock.advance(0)
+        self.assertEqual(built.bundles, (A, *many))
+
     def test_nothing_is_loaded_twice(self) -> None:
         self.one.serve([A])
         self.two.serve([B, C])

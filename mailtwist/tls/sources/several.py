@@ -10,6 +10,7 @@ from OpenSSL.SSL import Context
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.kit.events import Event
+from mailtwist.kit.spawn import spawn
 from mailtwist.tls.certificates import BadCertificate
 from mailtwist.tls.contexts import ServerContexts
 from mailtwist.tls.names import ServerName
@@ -50,16 +51,16 @@ class Several(ServerContexts):
     """A context factory that follows others."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
-        super().__init__(settings.default_name, settings.session_tickets)
+        super().__init__(settings.default_name, settings.session_tickets, assembly.clock)
         self._name = assembly.name
         self._members = [assembly.part("tls", name) for name in settings.sections]
         self.asked = self._pass_on
 
     async def start(self) -> None:
         """The members have started before: they were built before."""
-        self._together()
         for member in self._members:
             member.listen(self._follow)
+        await self._together()
 
     @property
     def made(self) -> Mapping[Contents, Context]:
@@ -81,13 +82,16 @@ class Several(ServerContexts):
                 member.asked(name)
 
     def _follow(self) -> None:
+        spawn(self._followed(), "serving what one of several has changed")
+
+    async def _followed(self) -> None:
         try:
-            self._together()
+            await self._together()
         except BadCertificate as bad:
             NOT_TOGETHER.log(section=self._name, setting=bad.setting, words=bad.words)
 
-    def _together(self) -> None:
-        self.serve([bundle for member in self._members for bundle in member.bundles])
+    async def _together(self) -> None:
+        await self.change([bundle for member in self._members for bundle in member.bundles])
 
 
 part = Part(Settings, Several)
