@@ -4,14 +4,17 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from mailtwist.config.authority import HttpsUrl
 from mailtwist.config.rate import Rate
 from mailtwist.kit.dns_records import Answer, Caa
 from mailtwist.state.api import StateAway, StateUnusable
 from mailtwist.testing.certificates import MemoryStore
 from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.acme.account_key import AccountKey
+from mailtwist.tls.acme.api import Note
 from mailtwist.tls.acme.authorities import KnownAuthority
 from mailtwist.tls.acme.problem import NotIssued
+from mailtwist.tls.acme.trying import Trying, failed
 from mailtwist.tls.certificates import read_certificates
 from tests.tls.acme.fake_ca import FakeCA, fake_ca
 from tests.tls.acme.faults import Cut, Problem
@@ -146,6 +149,27 @@ class AuthorityTests(TestCase):
             said = SaysCaa(Caa(0, "issue", f"fake.test; validationmethods={methods}"))
             self.assertEqual(await self.failed(self.authority(said)), kind)
         self.assertEqual(self.ca.count("order"), 1)
+
+    async def test_after_a_proof_that_failed_the_next_ones_fail_where_they_cost_nothing(self) -> None:
+        """And the first that works there is followed by the real one."""
+        await self.begun()
+        rehearsal = await fake_ca(self)
+        with self.ca.roots.open("ab") as roots:
+            roots.write(rehearsal.roots.read_bytes())
+        one = self.authority(staging=HttpsUrl(rehearsal.directory))
+        assert one.staging is not None
+        self.addCleanup(one.staging.stop)
+        trying, note = Trying([one], [AllProven()], Brisk()), Note()
+        self.ca.refuses = rehearsal.refuses = {NAMES[0]: "unauthorized"}
+        for _ in range(4):
+            with self.assertRaises(NotIssued) as caught:
+                await trying.issued(NAMES, a_key(), None, note)
+            note = failed(note, caught.exception, 1000.0, 60.0)
+        self.assertEqual((self.ca.count("order"), rehearsal.count("order")), (1, 3))
+        rehearsal.refuses = self.ca.refuses = {}
+        made = await trying.issued(NAMES, a_key(), None, note)
+        self.ca.verified(made.pem, NAMES[0])
+        self.assertEqual((self.ca.count("order"), len(rehearsal.issued), len(self.ca.issued)), (2, 1, 1))
 
     async def failed(self, authority: KnownAuthority, **how: Any) -> str:
         """The kind of failure."""
