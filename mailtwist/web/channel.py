@@ -308,7 +308,7 @@ class Channel(http.HTTPChannel):
             connection=self.visit,
             address=self.address,
             method=shown(exchange.name, LONGEST_SHOWN) or "-",
-            path=shown(exchange.path_decoded, LONGEST_SHOWN) or "-",
+            path=shown(exchange.target.partition("?")[0], LONGEST_SHOWN) or "-",  # as it came: no blanks
             status=answer.status,
             octets=len(answer.body),
         )

@@ -327,7 +327,7 @@ class Ends(OnWire):
         self.talk.channel.finish()
         self.assertTrue(self.talk.closing and self.talk.channel.said_goodbye)
 
-    def test_the_log_has_no_query_and_no_control_characters(self) -> None:
+    def test_the_log_has_no_query_no_control_characters_and_no_more_words(self) -> None:
         events = heard(self)
         self.talk.get("/folder/a%20b?token=secret", "Authorization: Basic secret")
         self.talk.get("/quiet?token=secret")
@@ -336,7 +336,7 @@ class Ends(OnWire):
         ids = [one["event_id"] for one in found]
         self.assertEqual(ids, ["http.answered", "http.looked_at", "http.refused"])
         told = [formatEvent(one) for one in found]
-        self.assertEqual(told[0], "web: 192.0.2.1 GET /folder/a b 200 6")
+        self.assertEqual(told[0], "web: 192.0.2.1 GET /folder/a%20b 200 6")
         self.assertEqual(told[2], "web: 192.0.2.1 GET - is refused with 400")
         self.assertNotIn("secret", str(found))
         self.assertTrue("".join(told).isprintable(), told)
