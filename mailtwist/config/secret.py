@@ -23,6 +23,13 @@ NO_REFERENCE = Sentence("secret-nothing", 'nothing follows "{kind}:"; write {kin
 
 _EXAMPLES = {"file": "/path", "env": "NAME", "credential": "NAME"}
 _LONGEST = 65536
+_OURS_ALONE = {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "WATCHDOG_PID", "WATCHDOG_USEC"}
+
+
+def environment_for_others() -> dict[str, str]:
+    """What a program that we start may know of our environment: all but the secrets that the config has from
+    there, and what systemd has said to this process alone."""
+    return {name: value for name, value in os.environ.items() if name not in _OURS_ALONE}
 
 
 class Secret:
@@ -79,6 +86,7 @@ class Secret:
         value = os.environb.get(self._where.encode("utf-8"))
         if value is None:
             raise NO_VARIABLE.wrong(name=self._where)
+        _OURS_ALONE.add(self._where)
         return self._text(value)
 
     def _credential(self) -> str:

@@ -44,7 +44,7 @@ def directory(url: str, told: Told) -> Directory:
         renewal=told.url("renewalInfo"),
         terms=meta.shown("termsOfService"),
         website=meta.page("website"),
-        caa=meta.lines("caaIdentities"),
+        caa=tuple(one for one in meta.lines("caaIdentities") if _ISSUER.fullmatch(one.lower())),
         profiles=meta.words_by_name("profiles"),
         external=meta.truth("externalAccountRequired"),
     )

@@ -26,7 +26,8 @@ class Shelf:
         self._known: dict[Key, tuple[bytes, Kept | None]] = {}
 
     async def all(self) -> Mapping[Key, Kept]:
-        """`StateAway`.  What cannot be served is told once and left out."""
+        """`StateAway`.  What cannot be served is told once and left out; if there was another one before,
+        that stays."""
         issued = await self._store.certificates()
         self._known = await self._threads.run(self._read, issued)
         return {key: kept for key, (_, kept) in self._known.items() if kept is not None}
@@ -35,8 +36,8 @@ class Shelf:
         found: dict[Key, tuple[bytes, Kept | None]] = {}
         for one in issued:
             key = one.name, one.key_kind
-            old = self._known.get(key)
-            found[key] = old if old is not None and old[0] == one.pem else (one.pem, _read_one(one))
+            pem, before = self._known.get(key, (b"", None))
+            found[key] = one.pem, before if pem == one.pem else _read_one(one) or before
         return found
 
 

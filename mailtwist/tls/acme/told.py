@@ -141,7 +141,9 @@ class Told:
 
 
 def leads(url: str, hosts: frozenset[str]) -> bool:
-    """By HTTPS to one of `hosts`."""
+    """By HTTPS to one of `hosts`; it may stand in a log, and in a record."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
     try:
         parts = urlsplit(url)
         return parts.scheme == "https" and (parts.hostname or "").lower() in hosts

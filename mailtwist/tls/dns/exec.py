@@ -11,6 +11,7 @@ from threading import Event
 from typing import IO, Annotated, ClassVar, Self, cast
 
 from mailtwist.config.part import Assembly, Part
+from mailtwist.config.secret import environment_for_others
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost, Duration
 from mailtwist.kit.threads import Threads
@@ -89,7 +90,9 @@ class Program:
         checked(name, value)
         words = [*self._command, action, name, value]
         told = {"MAILTWIST_ACTION": action, "MAILTWIST_NAME": name, "MAILTWIST_VALUE": value}
-        wrong = await self._threads.run(ended, words, {**os.environ, **told}, self._timeout, self._off)
+        wrong = await self._threads.run(
+            ended, words, {**environment_for_others(), **told}, self._timeout, self._off
+        )
         if wrong:
             raise NotPublished(f"{self._command[0]} {action} {name}: {wrong}")
 

@@ -1,12 +1,20 @@
 """A folder of certificates in which strange things lie: they cost what they are, and nothing else."""
 
+import errno
 import os
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
-from mailtwist.testing.certificates import AUTHORITY, an_issued
+from mailtwist.testing.certificates import AUTHORITY, PEM, an_issued
+from mailtwist.testing.threads import AtOnce
+from mailtwist.tls.acme import reading
 from mailtwist.tls.acme.api import Note
+from mailtwist.tls.acme.csr import new_key, pem_of
 from mailtwist.tls.acme.folder import FOLDERS
+from mailtwist.tls.acme.shelf import Shelf
 from tests.tls.acme.test_folder import WithFolder
+from tests.tls.acme.world import DAY, a_key, certified
 
 NAME = "mail.example.org"
 
@@ -86,3 +94,46 @@ class OddTests(WithFolder):
 
     def note(self) -> Path:
         return next((self.folder / "notes").iterdir())
+
+    async def test_what_was_read_stays_while_its_file_is_damaged(self) -> None:
+        """And no longer than the file."""
+        store = await self.store()
+        await store.keep(an_issued())
+        self.assertEqual(list(await store.certificates()), [an_issued()])
+        path = next((self.folder / "certificates").iterdir())
+        for octets in (b"", b"# mailtwist {}\nx", PEM):
+            path.write_bytes(octets)
+            os.utime(path, (len(octets), 1))
+            self.assertEqual(list(await store.certificates()), [an_issued()])
+        path.unlink()
+        self.assertEqual(list(await store.certificates()), [])
+
+    async def test_a_moment_without_descriptors_loses_no_certificate(self) -> None:
+        store = await self.store()
+        await store.keep(an_issued())
+        self.assertEqual(len(await store.certificates()), 1)
+        renewed = replace(an_issued(), issued=an_issued().issued + 5)
+        await store.keep(renewed)
+
+        def none_left(path: Path, most: int) -> bytes:
+            raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+        with patch.object(reading, "read_small", none_left):
+            self.assertEqual(list(await store.certificates()), [an_issued()])
+        self.assertEqual(list(await store.certificates()), [renewed])
+
+    async def test_a_key_that_does_not_fit_is_never_taken_in_place_of_one_that_does(self) -> None:
+        store, key = await self.store(), a_key()
+        good = replace(an_issued(), pem=certified([NAME], key, 1.8e9, DAY))
+        await store.keep(good)
+        shelf = Shelf(store, AtOnce())
+        before = (await shelf.all())[NAME, "EC"]
+        strange = replace(
+            good, pem=pem_of(new_key("EC")) + good.pem.partition(b"-----END PRIVATE KEY-----\n")[2]
+        )
+        await store.keep(strange)
+        self.assertIs((await shelf.all())[NAME, "EC"], before)
+        self.assertIs((await shelf.all())[NAME, "EC"], before)
+        self.assertEqual(await Shelf(store, AtOnce()).all(), {})
+        await store.forget(NAME, "EC")
+        self.assertEqual(await shelf.all(), {})

@@ -98,8 +98,17 @@ class DirectoryTests(ToldCase):
             "https://ca.example@evil.example/",
             "/x",
             "https://[",
+            "https://ca.example/\x1b[2J",
+            "https://ca.example/a\nb",
+            "https://ca.example/a b",
+            "https://ca.example/\u202e",
         ):
             self.nonsense(directory, DIRECTORY | {"newOrder": url}, '"newOrder"', "none of its own")
+
+    def test_what_is_to_stand_in_caa_records_is_a_domain(self) -> None:
+        names = ["ca.example", "CA.example", "x; accounturi=y", 'a" b', "", "a..b"]
+        found = directory(DIRECTORY | {"meta": {"caaIdentities": names}})
+        self.assertEqual(found.caa, ("ca.example", "CA.example"))
 
     def test_no_object_is_nonsense(self) -> None:
         for body in (b"", b"[]", b"<html>", b"\xff\xfe", b"1" * 5000, b"[" * 100_000):

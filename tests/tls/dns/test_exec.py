@@ -5,10 +5,12 @@ import resource
 import sys
 from pathlib import Path
 from threading import Event, Timer
+from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
 from mailtwist.config.load import BadConfig, load_text
+from mailtwist.config.secret import Secret
 from mailtwist.config.values import Duration
 from mailtwist.kit.spawn import started
 from mailtwist.testing.assembly import OnePart
@@ -75,6 +77,17 @@ class ExecTests(Programs):
         hook = self.script(f'printf "%s|" "$@" > {out}')
         await self.program(hook, "$(id); `id`", "*", "").add(NAME, FIRST)
         self.assertEqual(out.read_text(), f"$(id); `id`|*||add|{NAME}|{FIRST}|")
+
+    async def test_it_has_our_environment_without_what_is_ours_alone(self) -> None:
+        out = self.folder / "out"
+        told = {"MAILTWIST_TEST_TOKEN": "hunter2", "NOTIFY_SOCKET": "/run/x", "AWS_REGION": "here"}
+        with patch.dict(os.environ, told):
+            self.assertEqual(Secret.parse("env:MAILTWIST_TEST_TOKEN").reveal(), "hunter2")
+            await self.program(self.script(f"env > {out}")).add(NAME, FIRST)
+        known = out.read_text()
+        self.assertIn("AWS_REGION=here\n", known)
+        for word in ("hunter2", "MAILTWIST_TEST_TOKEN", "NOTIFY_SOCKET"):
+            self.assertNotIn(word, known)
 
     async def test_how_it_ended_is_told_with_what_it_complained_of(self) -> None:
         words = await self.refused('printf "no such zone\\n\\033[31mred\\007" >&2; exit 3')
