@@ -15,7 +15,7 @@ from mailtwist.tls.acme.api import Issued, KeyKind, Note, Store
 from mailtwist.tls.acme.csr import Key
 from mailtwist.tls.acme.due import RENEWAL_SUGGESTED, about, asks_now, loud_from, suggested
 from mailtwist.tls.acme.keys import Chosen, Keys
-from mailtwist.tls.acme.pauses import DAY, pause
+from mailtwist.tls.acme.pauses import DAY, LONGEST_PAUSE, pause
 from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.acme.published import digest_of
 from mailtwist.tls.acme.shelf import Kept, Shelf
@@ -41,12 +41,20 @@ REVOKED, KEYS_LOOKED, BEGUN = "revoked", "keys_looked", "begun"
 have begun and never ended."""
 
 KEY_COMPROMISE = 1
+NOT_THAT_KEY = frozenset({"badCSR", "badPublicKey"})
+"""What authorities say to a key that somebody has shown them to be compromised."""
 
 ISSUED = Event("acme.issued", "{names}: certificate ({kind}) from {authority}, valid until {until}")
 NOT_ISSUED = Event(
     "acme.not_issued", "{names}: no certificate ({kind}) after {failures} tries: {error}", "error"
 )
 BUG = Event("acme.bug", "{names}: no certificate, by an error of our own", "error")
+KEY_REFUSED = Event(
+    "acme.key_refused",
+    "{names}: was to be renewed long ago, and its key is taken no more ({error}): the next one is used now,"
+    " published or not",
+    "error",
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class Ordering:
 
     def _not_before(self, note: Note, when: float, now: float) -> float:
         """After a failure it is left alone; unless the clock was far ahead then."""
-        again = note.again if note.again <= now + 31 * DAY else 0.0
+        again = note.again if note.again <= now + LONGEST_PAUSE else 0.0
         return max(when, again)
 
     def _asks(self, kept: Kept | None, note: Note, now: float) -> bool:
@@ -225,6 +233,9 @@ class Ordering:
         failing = max(now - note.failing_since, 0.0) if note.failing_since else 0.0
         note = failed(note, error, now, pause(note.failures + 1, failing, self._chance))
         names = ", ".join(item.names)
+        if error.kind in NOT_THAT_KEY and _is_overdue(note, now) and REVOKED not in note.facts:
+            note = replace(note, facts={**note.facts, REVOKED: KEY_COMPROMISE})
+            KEY_REFUSED.log(names=names, error=error.words)
         NOT_ISSUED.log(names=names, kind=item.kind, failures=note.failures, error=error.words)
         await self._store.set_note(item.name, item.kind, note)
 
@@ -254,6 +265,11 @@ def _is_missing(item: Item, kept: Kept | None, note: Note) -> bool:
     if kept is None or REVOKED in note.facts:
         return True
     return not all(covers(kept.bundle.names, name) for name in item.names)
+
+
+def _is_overdue(note: Note, now: float) -> bool:
+    """By the authority's window, which lies in the past for what it has revoked.  rfc9773#4.1"""
+    return note.window is not None and note.window[1] <= now
 
 
 def _due(kept: Kept | None, note: Note, now: float) -> float:

@@ -22,6 +22,9 @@ LATER = 6 * HOUR
 AT_LAST = 1 * DAY
 LONG = 30 * DAY
 
+LONGEST_PAUSE = 8 * DAY
+"""Our own limits are for a week.  A longer pause was noted while the clock was elsewhere."""
+
 
 def pause(failures: int, failing: float, random: Callable[[], float]) -> float:
     """Seconds to wait after so many failures in so many seconds.  Up to a tenth more, by chance: what failed

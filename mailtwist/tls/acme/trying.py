@@ -10,7 +10,7 @@ from mailtwist.state.api import StateAway
 from mailtwist.tls.acme.api import Issued, Note, Solver
 from mailtwist.tls.acme.authorities import UNPROVEN, Authority
 from mailtwist.tls.acme.csr import Key
-from mailtwist.tls.acme.pauses import Breaker
+from mailtwist.tls.acme.pauses import LONGEST_PAUSE, Breaker
 from mailtwist.tls.acme.problem import NotIssued
 
 ORDERS = Metric("acme_orders", "Orders by result: issued, or why not.", "counter", ("authority", "result"))
@@ -75,7 +75,7 @@ class Trying:
         """`Failed`."""
         now = self._clock.now()
         errors: dict[str, str] = {}
-        waits = {word: until for word, until in _waits(note).items() if now < until < now + 31 * 86400}
+        waits = {word: until for word, until in _waits(note).items() if now < until <= now + LONGEST_PAUSE}
         failures: list[NotIssued] = []
         for one in self._in_order(note):
             error = self._resting(one, waits.get(one.word, 0.0) - now)

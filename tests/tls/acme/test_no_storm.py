@@ -1,17 +1,20 @@
 """Whatever goes wrong again and again, nobody is asked again and again: processes that die, bugs, clocks."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.kit.dns import DnsAway
+from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway
 from mailtwist.testing.certificates import MemoryStore
 from mailtwist.testing.clock import ManualClock
 from mailtwist.tls.acme.api import Issued, KeyKind, Note
 from mailtwist.tls.acme.ordering import BEGUN, FREE
-from mailtwist.tls.acme.pauses import LONG
+from mailtwist.tls.acme.pauses import LONG, Breaker
+from mailtwist.tls.acme.pausing import until
 from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.acme.trying import LONGEST, MOST, Failed, failed
 from tests.tls.acme.test_trying import WithAuthorities
@@ -138,6 +141,17 @@ class ClockTests(WithWorld):
         world.pass_time(70 * DAY, HOUR)
         self.assertEqual(len(self.ca.made), 2)
 
+    def test_a_clock_that_was_two_weeks_ahead_puts_nothing_off(self) -> None:
+        """45-day certificates have no more than that."""
+        self.ca.fails = lambda names: NotIssued("rateLimited", "too many", retry_after=LONG)
+        self.clock._begin += 14 * DAY
+        world = self.world()
+        world.pass_time(HOUR)
+        self.clock._begin -= 14 * DAY
+        self.ca.fails = lambda names: None
+        world.pass_time(11 * MINUTE, MINUTE)
+        self.assertIsNotNone(world.kept())
+
 
 class LimitTests(WithAuthorities):
     def test_no_authority_keeps_a_name_away_for_a_month(self) -> None:
@@ -230,3 +244,27 @@ class UnwantedTests(WithWorld):
         world = self.again(store)
         world.pass_time(3 * HOUR)
         self.assertIsNone(world.kept(self.OTHER))
+
+
+class WaitingTests(SynchronousTestCase):
+    def test_an_authority_that_wants_a_month_between_two_questions_is_asked_each_minute(self) -> None:
+        clock, asked = ManualClock(), []
+
+        @dataclass
+        class Answered:
+            wait: float | None = LONG
+
+        async def ask() -> Answered:
+            asked.append(clock.seconds())
+            return Answered()
+
+        waiting = started(until(clock, 200.0, ask, lambda one: False, "it did nothing"))
+        for _ in range(20):
+            clock.advance(10)
+        self.assertEqual(self.failureResultOf(waiting, NotIssued).value.kind, "slow")
+        self.assertEqual(asked, [0.0, 60.0, 120.0, 180.0])
+
+    def test_a_broken_authority_is_left_alone_for_a_day_at_most(self) -> None:
+        breaker = Breaker(ManualClock())
+        breaker.failed("it is broken", LONG)
+        self.assertEqual(breaker.wait, DAY)
