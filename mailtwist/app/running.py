@@ -137,7 +137,8 @@ class MailServer(Service):
         """All ports are served, and it is told where."""
         places = {name: service.places for name, service in self.services.items()}
         for name, where in places.items():
-            LISTENING.log(service=name, places=", ".join(where))
+            if where:  # else it is reached through another one
+                LISTENING.log(service=name, places=", ".join(where))
         if not places:
             NO_SERVICE.log()
         try:

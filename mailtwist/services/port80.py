@@ -1,13 +1,14 @@
 """A port for `[tls:...]` parts that prove their names by http-01, where no site of ours listens already."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mailtwist.config.network import Endpoint, Endpoints
 from mailtwist.config.part import Assembly
 from mailtwist.kit.events import Event
+from mailtwist.kit.lock import is_taken
 from mailtwist.kit.spawn import together
 from mailtwist.services.http import http_service
-from mailtwist.services.listen import CannotListen
+from mailtwist.services.listen import CannotListen, bind
 from mailtwist.services.service import MailService
 from mailtwist.services.settings import ServiceSettings
 from mailtwist.services.sites import the_sites
@@ -15,12 +16,11 @@ from mailtwist.web.api import AnswersHttp
 from mailtwist.web.choosing import PROOFS, site
 
 BOUND = Event("web.port_bound", "authorities that ask for proofs by http-01 are answered on {places}")
-NOT_BOUND = Event(
-    "web.port_not_bound",
+NO_PROOFS = (
     "{error}; authorities cannot ask for proofs by http-01 there, so that names have to be proved in another"
-    ' way; if somebody else listens there for good, write "http_listen = none" in [tls:...]',
-    "warn",
+    ' way; if somebody else listens there for good, write "http_listen = none" in [tls:...]'
 )
+NOT_BOUND = Event("web.port_not_bound", NO_PROOFS, "warn")
 NEEDS_PAGE = (
     '[service:{service}] listens on port {port}, where [tls:{source}] proves names; add "acme_challenge" to'
     ' its pages, or write "http_listen = none" in [tls:{source}]'
@@ -80,10 +80,26 @@ def port_80(assembly: Assembly) -> Port80:
     return Port80([_listener(place, assembly) for place in _wanted(assembly)])
 
 
-def _wanted(assembly: Assembly) -> Endpoints:
-    """Each place once, and none where a site of ours is.  ValueError when that site would know no proofs."""
+def not_free(assembly: Assembly) -> Sequence[tuple[str, str]]:
+    """(section of [tls:...], sentence) for each place that cannot be bound; nothing stays bound.  While a
+    server runs on the same state folder, places that are taken are taken to be its own.  ValueError as for
+    `port_80`."""
+    found = []
+    for place, source in _wanted(assembly).items():
+        try:
+            for bound in bind(place):
+                bound.close()
+        except CannotListen as error:
+            if not (error.in_use and is_taken(assembly.folder)):
+                found.append((source, NO_PROOFS.format(error=error)))
+    return found
+
+
+def _wanted(assembly: Assembly) -> Mapping[Endpoint, str]:
+    """Each place once, with the section that wants it, and none where a site of ours is.  ValueError when
+    that site would know no proofs."""
     sites = assembly.one(the_sites)
-    wanted: dict[Endpoint, None] = {}
+    wanted: dict[Endpoint, str] = {}
     for name, source in assembly.parts("tls").items():
         for place in source.http_listen if isinstance(source, AnswersHttp) else ():
             served = list(sites.on_port(place.port))
@@ -91,8 +107,8 @@ def _wanted(assembly: Assembly) -> Endpoints:
                 if all(page.name != PROOFS for page in one.site.pages):
                     raise ValueError(NEEDS_PAGE.format(service=one.service, port=place.port, source=name))
             if not served:
-                wanted[place] = None
-    return Endpoints(wanted)
+                wanted.setdefault(place, name)
+    return wanted
 
 
 def _listener(place: Endpoint, assembly: Assembly) -> MailService:

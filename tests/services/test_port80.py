@@ -8,7 +8,8 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.config.network import Endpoints
 from mailtwist.kit.clock import SystemClock
-from mailtwist.services.port80 import Port80, port_80
+from mailtwist.kit.lock import alone
+from mailtwist.services.port80 import Port80, not_free, port_80
 from mailtwist.services.sites import the_sites
 from mailtwist.testing.assembly import OnePart
 from mailtwist.web.choosing import site
@@ -87,6 +88,25 @@ class PortTests(TestCase):
         one.one(the_sites).add("web", Endpoints.parse("8080"), site(["redirect"], one))
         with self.assertRaisesRegex(ValueError, r"\[service:web\] listens on port 8080.*\[tls:main\]"):
             port_80(one)
+
+    async def test_who_only_looks_learns_which_place_is_taken_and_binds_none(self) -> None:
+        taken, free = socket.create_server(("127.0.0.1", 0)), self.free()
+        self.addCleanup(taken.close)
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        one = self.made(a=Source(place), b=Source(f"127.0.0.1:{free}, {place}"))
+        ((source, words),) = not_free(one)
+        self.assertEqual(source, "a")
+        self.assertIn(f"cannot listen on {place}: Address already in use; authorities cannot ask", words)
+        self.assertEqual(await self.started(port_80(one)), [free])
+
+    async def test_what_a_running_server_has_is_its_own(self) -> None:
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        one = self.made(a=Source(f"127.0.0.1:{taken.getsockname()[1]}"))
+        self.assertEqual(len(not_free(one)), 1)
+        one.folder.mkdir(parents=True, exist_ok=True)
+        with alone(one.folder / "lock", 1):
+            self.assertEqual(list(not_free(one)), [])
 
     async def test_in_another_process_it_has_the_queues_that_the_first_has_bound(self) -> None:
         taken, free = socket.create_server(("127.0.0.1", 0)), self.free()

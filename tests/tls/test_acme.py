@@ -10,7 +10,8 @@ from mailtwist.config.authority import AuthoritySettings, HttpsUrl
 from mailtwist.config.domain import DomainSettings
 from mailtwist.config.load import BadConfig, load_text
 from mailtwist.config.network import Networks
-from mailtwist.config.values import Names
+from mailtwist.config.secret import Secret
+from mailtwist.config.values import File, Names
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.certificates import an_issued
 from mailtwist.testing.clock import ManualClock
@@ -222,6 +223,19 @@ class SettingsTests(TestCase):
 
     def test_an_authority_of_our_own_needs_no_terms(self) -> None:
         self.assertEqual(self.said("authorities = ours"), [])
+
+    def test_what_an_authority_needs_can_be_read(self) -> None:
+        roots = Path(self.mktemp())
+        key = Secret("not base64!")
+        for known, words in (
+            (replace(PRIVATE, roots=File(roots)), f"roots: {roots} cannot be read: No such file"),
+            (replace(PRIVATE, roots=File("/")), "roots: / cannot be read: Is a directory"),
+            (replace(PRIVATE, roots=File("/dev/null")), "roots: /dev/null: there is no certificate in PEM"),
+            (replace(PRIVATE, eab_kid="kid-1", eab_key=key), "`eab_key` is not in base64; write it as the"),
+        ):
+            told = list(troubles(self.settings("authorities = ours"), HOST, {"ours": known}))
+            self.assertEqual([setting for setting, _ in told], ["authorities"])
+            self.assertIn(f"[authority:ours] {words}", told[0][1])
 
     def test_a_default_name_of_a_domain_may_come(self) -> None:
         self.assertEqual(self.said("agree_to_terms = yes\ndefault_name = mail.example.net"), [])

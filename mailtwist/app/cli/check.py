@@ -14,6 +14,7 @@ from mailtwist.config.load import BadConfig, Config, Section, load
 from mailtwist.config.problems import Problem, shown
 from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
+from mailtwist.services.port80 import not_free
 
 LONGEST = 600  # characters of what a part says
 
@@ -61,6 +62,7 @@ async def problems(config: Config, assembled: Assembled) -> list[Problem]:
     known = {problem.section for problem in own}
     found += own + [problem for problem in others if problem.section not in known]
     found += assembled.only_for_one()
+    found += _port_80(config, assembled, bool(found))
     return list(dict.fromkeys(found))
 
 
@@ -94,6 +96,18 @@ def _built(section: Section, assembled: Assembled) -> list[tuple[str, str]]:
     except Exception as error:
         return [("", f"it cannot be tried: {type(error).__name__}: {error}")]
     return []
+
+
+def _port_80(config: Config, assembled: Assembled, wrong: bool) -> list[Problem]:
+    """Where proofs are to be shown.  What cannot be built was told before, if something was `wrong`."""
+    tls = {section.name: section for section in config.sections if section.room == "tls"}
+    try:
+        found = not_free(PartView(assembled, "check"))
+    except CannotAssemble as error:
+        return [] if wrong else [config.problem(None, "", str(error))]
+    except ValueError as error:
+        return [config.problem(None, "", str(error))]
+    return [config.problem(tls[name], "http_listen", words) for name, words in found]
 
 
 def _server(config: Config) -> list[tuple[str, str]]:

@@ -42,7 +42,8 @@ async def begun(inside: Inside, section: str | None, *, proofs: bool = False) ->
     """The parts of the sections, which have begun; `proofs`: authorities can ask us, beside a server that
     runs and without one.  What is written belongs to whom the state folder belongs to."""
     parts = _chosen(inside, section)
-    inside.parts("directory")  # they know whose domains are here
+    for room in ("directory", "target"):  # they know whose domains are here
+        inside.parts(room)
     if proofs and not is_taken(inside.folder):
         port = inside.one(port_80)
         port.bind()

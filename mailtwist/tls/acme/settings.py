@@ -10,8 +10,11 @@ from mailtwist.config.notices import MailAddress
 from mailtwist.config.settings import setting
 from mailtwist.config.values import Names, PartName
 from mailtwist.config.words import repeated, split
+from mailtwist.tls.acme.account_key import bound
 from mailtwist.tls.acme.api import Kind
+from mailtwist.tls.certificates import BadCertificate
 from mailtwist.tls.names import ServerName, ServerNames, covers, server_name
+from mailtwist.tls.outbound import Outbound
 
 PREFIXES = ("mail", "imap", "smtp", "pop", "autoconfig", "autodiscover", "mta-sts")
 
@@ -179,5 +182,18 @@ def _of_authorities(
         if not settings.agree_to_terms and word in AUTHORITIES:
             words = f"{word} issues nothing before its terms are agreed to; write agree_to_terms = yes"
             yield "agree_to_terms", words
-        if known.roots is not None and not known.roots.is_file():
-            yield "authorities", f"the roots of {word} cannot be read: there is no file {known.roots}"
+        yield from (("authorities", f"[authority:{word}] {words}") for words in _of_authority(known))
+
+
+def _of_authority(known: AuthoritySettings) -> Iterator[str]:
+    """Its files and secrets can be used."""
+    if known.roots is not None:
+        try:
+            Outbound(known.roots)
+        except BadCertificate as bad:
+            yield f"roots: {bad.words}"
+    if known.eab_key is not None:
+        try:
+            bound({}, known.eab_kid, known.eab_key.reveal(), "")
+        except ValueError as error:
+            yield str(error)

@@ -119,8 +119,9 @@ class AcmeCertificates(ServerContexts):
 
         self._orders = self.serves and self._assembly.first
         await self.store.start(reactor if self.serves else None)
-        rooms = ("directory", "target") if self.serves else ("directory",)
-        self._knowing = [part for room in rooms for part in self._assembly.parts(room).values()]
+        self._knowing = [
+            part for room in ("directory", "target") for part in self._assembly.parts(room).values()
+        ]
         self.renewal = self._renewal()
         await self._follow()
         if self.serves:

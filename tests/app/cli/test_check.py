@@ -1,6 +1,7 @@
 """`mailtwist check`: a config is read, its parts try themselves, all problems are told."""
 
 import os
+import socket
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -182,6 +183,24 @@ class CommandTests(SynchronousTestCase):
         )
         self.assertEqual((status, out), (78, ""))
         self.assertRegex(err, r"^x\.ini:4: \[tls:files\] certificate: .*none\.pem cannot be read: .*\n$")
+
+    def test_a_port_for_proofs_that_is_taken_is_told_with_its_line(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            place = f"127.0.0.1:{taken.getsockname()[1]}"
+            acme = f"[tls:acme]\nagree_to_terms = yes\nhttp_listen = {place}\n"
+            status, _, err = self.check(f"[server]\nhostname = mail.example.org\nstate = s\n{acme}")
+        self.assertEqual(status, 78)
+        told = rf"^x\.ini:6: \[tls:acme\] http_listen: cannot listen on {place}: .*http_listen = none"
+        self.assertRegex(err, told)
+
+    def test_a_site_that_shows_no_proofs_is_told(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            place = f"127.0.0.1:{free.getsockname()[1]}"
+        acme = f"[tls:acme]\nagree_to_terms = yes\nhttp_listen = {place}\n"
+        site = f"[service:web]\npages = health\nlisten = {place}\n"
+        status, _, err = self.check(f"[server]\nhostname = mail.example.org\nstate = s\n{acme}{site}")
+        self.assertEqual(status, 78, err)
+        self.assertIn('add "acme_challenge" to its pages', err)
 
     def test_no_config_is_told(self) -> None:
         status, _, err = self.check("", "check", "none.ini")

@@ -3,7 +3,8 @@
 import json
 import re
 import socket
-from typing import NoReturn
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 from twisted.internet.threads import deferToThread
 
@@ -106,6 +107,19 @@ class Lists(TlsCase):
         (line,) = [line for line in out.splitlines() if "a.example.org" in line]
         self.assertRegex(line, r"^a\.example\.org +EC +valid +fake +\d{4}-\d\d-\d\dT\S+Z +(89|90)\.\d ")
         self.no_keys(out)
+
+    async def test_names_of_domains_are_wanted_as_in_the_server(self) -> None:
+        """Those that only the target of mail knows, too."""
+        self.patch(Dns, "addresses", self.here)
+        target = "[target:mail]\ntype = mailbox\nstore = mail\ndomains = example.com\n"
+        self.configure(more=f"[store:mail]\ntype = maildir\n{target}")
+        known = "addresses = 192.0.2.1\ndomain_names = imap\n"
+        self.path.write_text(self.ini.replace("domain_names = none\n", known))
+        [row] = [row for row in await self.told("list") if row["name"] == "imap.example.com"]
+        self.assertEqual(row["state"], "missing")
+
+    async def here(self, name: str) -> Any:
+        return SimpleNamespace(records=("192.0.2.1",))
 
     async def test_why_a_name_has_none_is_told(self) -> None:
         self.ca.judge = self.refused
