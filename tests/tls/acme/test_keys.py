@@ -5,8 +5,11 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.testing.clock import ManualClock
 from mailtwist.tls.acme.api import KeyKind
+from mailtwist.tls.acme.ari import Renewal as Window
 from mailtwist.tls.acme.keys import kinds_of
+from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.acme.published import Published, Seen, digest_of, is_of
+from tests.hearing import heard
 from tests.tls.acme.world import DAY, HOST, HOUR, MINUTE, Found, SaidDns, Simulated, World, a_key, result
 
 TLSA = f"_25._tcp.{HOST}"
@@ -237,6 +240,28 @@ class PinTests(TestCase):
         result(world.store.set_next_key(HOST, "EC", None))
         result(world.renewal.revoke(HOST, 1))
         self.assertNotIn(self.key(world), (first, following))
+
+    def test_so_does_one_that_the_authority_has_revoked_and_takes_no_more(self) -> None:
+        world = self.world()
+        events = heard(self)
+        first, following = self.key(world), self.next(world)
+        refused = NotIssued("badCSR", "the key is on a list", temporary=False)
+        self.ca.fails = lambda names: refused if len(self.ca.tried) == 2 else None
+        world.pass_time(DAY, HOUR)
+        begin = self.clock.now()
+        self.ca.window = lambda one: Window(begin - 2 * DAY, begin - DAY, "", begin + HOUR)
+        world.pass_time(7 * HOUR, 600)
+        self.assertEqual(self.key(world), following)
+        self.assertNotIn(self.next(world), (first, following))
+        self.assertIn("acme.key_refused", [one["event_id"] for one in events])
+
+    def test_a_key_that_is_refused_for_another_reason_stays(self) -> None:
+        world = self.world()
+        first = self.key(world)
+        refused = NotIssued("badCSR", "no", temporary=False)
+        self.ca.fails = lambda names: refused if len(self.ca.tried) == 2 else None
+        world.pass_time(8 * DAY, HOUR)
+        self.assertEqual((len(self.ca.tried), self.key(world)), (3, first))
 
     def test_an_operator_can_have_the_next_key_at_once(self) -> None:
         world = self.world()
