@@ -8,25 +8,14 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from tempfile import TemporaryFile
+from typing import IO, Self
 
-import mailtwist
 from mailtwist.app.tap import TWISTD
+from mailtwist.testing.forked import Forked, forked, heed_ctrl_c, import_path
 
 COMMAND = ("-P", "-c", "from mailtwist.app.cli import main; raise SystemExit(main())")
 PATIENCE = 60.0
-
-
-def import_path() -> str:
-    """This very mailtwist, wherever the child begins; relative paths meant this process's first folder."""
-    here = str(Path(mailtwist.__file__).parent.parent)
-    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return os.pathsep.join([here, *(path for path in inherited if os.path.isabs(path))])
-
-
-def _heed_ctrl_c() -> None:
-    """Whoever was started in the background of a shell ignores it, and so would the children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class DidNotStart(Exception):
@@ -37,7 +26,8 @@ class RunningServer:
     """`twistd -n mailtwist --config FOLDER/mailtwist.ini`, from `start` until `stop` (or as a `with` block).
 
     Relative paths in `ini` are in `folder`; write `listen = 127.0.0.1:0` and ask `port` afterwards.
-    `program` is what Python is told to run in place of twistd, `words` in place of `mailtwist`.
+    `program` is what Python is told to run in place of twistd, `words` in place of `mailtwist`.  Python is
+    forked from one that has imported mailtwist already (`forked.py`), unless it is to be `anew`.
     """
 
     def __init__(
@@ -49,6 +39,7 @@ class RunningServer:
         words: Sequence[str] = COMMAND,
         environment: Mapping[str, str] | None = None,
         python: str = sys.executable,
+        anew: bool = False,
     ) -> None:
         self.folder = folder.absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +51,8 @@ class RunningServer:
         self._words = words
         self._python = python
         self._environment = {**os.environ, "PYTHONPATH": import_path(), **(environment or {})}
-        self._child: subprocess.Popen[str] | None = None
+        self._forks = not anew and python == sys.executable
+        self._child: subprocess.Popen[bytes] | Forked | None = None
         self._reader: threading.Thread | None = None
         self._changed = threading.Condition()
         self._ended = False
@@ -130,18 +122,22 @@ class RunningServer:
 
     def command(self, *words: str, typed: str = "") -> str:
         """What `mailtwist WORDS` prints with this config; CalledProcessError when it fails."""
-        done = subprocess.run(
-            [self._python, *self._words, "--config", str(self.config), *words],
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            env=self._environment,
-            cwd=self.folder,
-        )
-        if done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, words, done.stdout, done.stderr)
-        return done.stdout
+        with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+            stdin.write(typed.encode())
+            stdin.seek(0)
+            child = self._started(
+                [*self._words, "--config", str(self.config), *words], [stdin, stdout, stderr]
+            )
+            try:
+                status = child.wait(PATIENCE)
+            finally:
+                child.kill()
+            stdout.seek(0)
+            stderr.seek(0)
+            said, complaint = stdout.read().decode(), stderr.read().decode()
+        if status:
+            raise subprocess.CalledProcessError(status, words, said, complaint)
+        return said
 
     def __enter__(self) -> Self:
         return self.start()
@@ -153,24 +149,30 @@ class RunningServer:
         """The program runs, with these arguments alone."""
         self.lines.clear()
         self._ended = False
-        self._child = subprocess.Popen(
-            [self._python, *self._program, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=self._environment,
-            cwd=self.folder,
-            preexec_fn=_heed_ctrl_c,
-        )
-        self._reader = threading.Thread(target=self._read, args=(self._child,), daemon=True)
+        reading, writing = os.pipe()
+        with open(os.devnull, "rb") as nothing, open(writing, "wb") as said:
+            self._child = self._started([*self._program, *arguments], [nothing, said, said])
+        self._reader = threading.Thread(target=self._read, args=(reading,), daemon=True)
         self._reader.start()
 
-    def _read(self, child: "subprocess.Popen[str]") -> None:
-        assert child.stdout is not None
-        with child.stdout:
-            for line in child.stdout:
+    def _started(
+        self, words: Sequence[str], files: Sequence[IO[bytes]]
+    ) -> "subprocess.Popen[bytes] | Forked":
+        """Python, with these words and these files as stdin, stdout and stderr."""
+        child = forked(words, self._environment, self.folder, files) if self._forks else None
+        return child or subprocess.Popen(
+            [self._python, *words],
+            stdin=files[0],
+            stdout=files[1],
+            stderr=files[2],
+            env=self._environment,
+            cwd=self.folder,
+            preexec_fn=heed_ctrl_c,
+        )
+
+    def _read(self, reading: int) -> None:
+        with open(reading, errors="replace") as said:
+            for line in said:
                 with self._changed:
                     self.lines.append(line)
                     self._changed.notify_all()

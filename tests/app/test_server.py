@@ -47,7 +47,7 @@ def end(pid: int) -> None:
 
 class Process(SynchronousTestCase):
     def server(self, ini: str = SERVER) -> RunningServer:
-        made = RunningServer(Path(self.mktemp()), ini)
+        made = RunningServer(Path(self.mktemp()), ini, anew=True)
         self.addCleanup(lambda: made._child and made.kill())
         return made
 
