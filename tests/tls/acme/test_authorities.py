@@ -119,6 +119,22 @@ class AuthorityTests(TestCase):
             assert after is not None
             self.assertEqual(after["key"], new.pem.decode(), heard)
 
+    async def test_a_new_key_of_an_account_is_kept_before_anybody_hears_of_it(self) -> None:
+        await self.begun()
+        one = self.authority()
+        await self.order(one)
+        old = dict(await one.account() or {})
+        client, told = await one.client(), []
+
+        async def killed(new: AccountKey) -> None:
+            told.append(new.pem.decode())
+            raise KeyboardInterrupt
+
+        self.patch(client, "change_key", killed)
+        with self.assertRaises(KeyboardInterrupt):
+            await one.change_key()
+        self.assertEqual(await one.account(), {**old, "new_key": told[0]})
+
     async def test_another_address_is_told_and_one_that_is_not_taken_stops_nobody(self) -> None:
         await self.begun()
         await self.order(self.authority())
@@ -183,6 +199,14 @@ class AuthorityTests(TestCase):
         await self.begun()
         one = self.authority(duplicates=Rate(2, 7 * 86400.0))
         self.assertEqual([await self.failed(one) for _ in range(3)], ["", "", "ourLimit"])
+        self.assertEqual(self.ca.count("order"), 2)
+
+    async def test_orders_count_whatever_comes_of_them(self) -> None:
+        await self.begun()
+        self.ca.refuses = {NAMES[0]: "connection"}
+        one = self.authority(orders=Rate(2, 3600.0))
+        kinds = [await self.failed(one) for _ in range(3)]
+        self.assertEqual(kinds, ["connection", "connection", "ourLimit"])
         self.assertEqual(self.ca.count("order"), 2)
 
     async def test_what_replaces_a_certificate_is_not_limited(self) -> None:

@@ -16,7 +16,7 @@ from mailtwist.kit.threads import Threads
 from mailtwist.state.api import StateAway, StateUnusable
 from mailtwist.testing.certificates import AUTHORITY, PEM, MemoryStore, StoreContract, an_issued
 from mailtwist.testing.clock import ManualClock
-from mailtwist.testing.files import FullDisk
+from mailtwist.testing.files import FullDisk, WatchedFiles
 from mailtwist.testing.power import PowerCut
 from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.acme import hearing
@@ -155,6 +155,21 @@ class FileTests(WithFolder):
             await full.keep(an_issued(pem=PEM * 2))
         self.assertEqual(list(await full.certificates()), [an_issued()])
 
+    async def test_what_is_taken_away_is_away_after_a_power_cut_too(self) -> None:
+        """A certificate that was revoked does not come back."""
+        calls: list[tuple[str, tuple[Path, ...]]] = []
+
+        class Seen(WatchedFiles):
+            def after(self, name: str, *paths: Path) -> None:
+                calls.append((name, paths))
+
+        store = await self.store(Seen())
+        await store.keep(an_issued())
+        calls.clear()
+        self.assertTrue(await store.forget("mail.example.org", "EC"))
+        self.assertEqual([name for name, _ in calls], ["unlink", "sync_folder"])
+        self.assertEqual(calls[1][1], (self.folder / "certificates",))
+
     async def test_proofs_and_buckets_of_other_days_are_cleaned_away(self) -> None:
         store = await self.store()
         await self.filled(store)
@@ -236,6 +251,16 @@ class ProcessTests(WithFolder):
         self.assertFalse(draft.exists())
         self.assertEqual(list(await store.certificates()), [])
         held = a_lease(work, self.clock.now())
+        assert held is not None
+        held.close()
+
+    async def test_the_lease_of_a_killed_process_is_free_at_once(self) -> None:
+        """Before anybody has cleaned up."""
+        await self.store()
+        process = self.another("work")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        held = a_lease(self.folder / "leases" / "work", self.clock.now())
         assert held is not None
         held.close()
 
