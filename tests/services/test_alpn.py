@@ -145,6 +145,13 @@ class Everything(TestCase):
         client.wire.hang_up()
         self.assertEqual(sum(self.held(house).values()), 0)
 
+    def test_who_has_decided_may_think(self) -> None:
+        client = self.came(self.assembled(), b"smtp")
+        self.clock.advance(PATIENCE_FOR_A_HANDSHAKE + 1)
+        self.assertFalse(client.wire.aborted)
+        client.wire.hang_up()
+        self.assertEqual(self.clock.reactor.getDelayedCalls(), [])
+
     async def test_when_it_ends_who_has_not_decided_is_cut_off(self) -> None:
         house = self.assembled()
         undecided, decided = self.came(house, b"imap", finish=False), self.came(house, b"imap")

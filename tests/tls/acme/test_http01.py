@@ -63,6 +63,7 @@ class Http01Tests(TestCase):
     async def test_a_token_of_odd_characters_is_not_shown(self) -> None:
         for token in HOSTILE:
             self.assertEqual(await self.solver.can(challenge("http-01", token=token)), ODD_TOKEN)
+            await self.store.show("http-01", token, b"whatever", self.clock.now() + LIFE)
             self.assertIsNone(await shown(self.store, token))
 
     def test_a_path_has_a_token_in_it_or_is_for_somebody_else(self) -> None:
