@@ -33,20 +33,24 @@ class OwnListeners:
         self._contexts = contexts
         self._section = section
         self._clock = clock
+        self._left: list[Bundle] = []
         self._looking: Deferred[object] | None = None
 
     def look(self, new: Sequence[Bundle]) -> None:
         """What is served from now on.  The log hears when one of them is not shown, a moment later."""
-        self.stop()
-        self._looking = spawn(self._looked(list(new[:MOST])), "looking what our own listeners show")
+        self._left = [*self._left, *new][:MOST]
+        if self._looking is None or self._looking.called:
+            self._looking = spawn(self._looked(), "looking what our own listeners show")
 
     def stop(self) -> None:
+        self._left = []
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
 
-    async def _looked(self, bundles: Sequence[Bundle]) -> None:
-        for bundle in bundles:
+    async def _looked(self) -> None:
+        while self._left:
+            bundle = self._left.pop(0)
             for listener in self._contexts.listeners:
                 for name in self._asked(bundle, listener):
                     await pause(self._clock, 0)  # a handshake takes a millisecond

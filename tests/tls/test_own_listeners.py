@@ -72,6 +72,17 @@ class Looking(WithListeners):
         self.is_wrong("mx.example.org", ROOT.bundle("mx.example.org", begins=ROOT.begins))
         self.assertEqual(len(self.told(*many)), 3 * MOST)
 
+    def test_a_change_during_a_look_is_looked_at_too(self) -> None:
+        self.is_wrong("mx.example.org", ROOT.bundle("mx.example.org", begins=ROOT.begins))
+        own = OwnListeners(self.contexts, "[tls:main]", self.clock)
+        own.look([WIDE])
+        self.assertEqual(len(self.told(MX)), 3)
+        self.clock.advance(0)
+        own.look([MX])
+        for _ in range(20):
+            self.clock.advance(0)
+        self.assertEqual(len(self.told()), 6)
+
     def test_who_stops_looks_no_more(self) -> None:
         self.is_wrong("mx.example.org", ROOT.bundle("mx.example.org", begins=ROOT.begins))
         own = OwnListeners(self.contexts, "[tls:main]", self.clock)
