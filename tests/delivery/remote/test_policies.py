@@ -124,6 +124,7 @@ class PolicyCase(TestCase):
         said = f"{HOST} at 127.0.0.1: {words}; refused by policy {policy.source}"
         self.assertEqual(refused.detail, said)
         self.assertFalse([line for line in self.said if line.startswith((b"MAIL", b"RCPT", b"DATA"))])
+        self.assertLessEqual(len(self.peers.said), 1)  # nobody asks again in clear
         (event,) = self.told()
         self.assertEqual(event["event_id"], "tls.outbound_refused")
         self.peers.said.clear()
@@ -272,11 +273,14 @@ class NameTests(PolicyCase):
         await self.assertGoes(Verify(), True)
 
     async def test_a_host_that_can_be_none(self) -> None:
-        self.shows(self.bundle(HOST))
-        self.there = There("a b", "127.0.0.1", self.there.port)
-        trouble = await self.tried(Verify())
-        assert isinstance(trouble, Trouble)
-        self.assertEqual((trouble.temporary, self.said), (True, []))
+        """Nor is a wildcard one, which anybody can write into his MX record."""
+        self.shows(self.bundle(HOST, "*.163.com"))
+        for host in ("a b", "*.163.com", "*"):
+            for policy in (Verify(), Opportunistic()):
+                self.there = There(host, "127.0.0.1", self.there.port)
+                trouble = await self.tried(policy)
+                assert isinstance(trouble, Trouble)
+                self.assertEqual((trouble.temporary, self.said), (True, []))
 
 
 class SeveralTests(PolicyCase):
