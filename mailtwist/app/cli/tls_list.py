@@ -1,7 +1,7 @@
 """`mailtwist tls list`: what certificates there are, until when, and why a name has none."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryptography.x509.oid import NameOID
@@ -9,12 +9,17 @@ from cryptography.x509.oid import NameOID
 from mailtwist.app.cli.answer import print_rows
 from mailtwist.app.cli.inside import Inside
 from mailtwist.app.cli.tls_sections import Orders, begun, of_a_section, when
+from mailtwist.config.problems import shown
 from mailtwist.tls.acme.renewal import Renewal
 from mailtwist.tls.acme.status import DAY, Status
 from mailtwist.tls.certificates import Bundle
 from mailtwist.tls.https import host_of
 
-COLUMNS = ("names", "key", "state", "issuer", "ends", "days", "due", "error", "section")
+COLUMNS = ("names", "key", "state", "issuer", "ends", "days", "due", "section")
+MOST_NAMES = 5
+"""That are said before a sentence which is true of more."""
+
+LONGEST = 1000  # characters of such a sentence
 
 
 def arguments(words: Any) -> None:
@@ -32,7 +37,20 @@ async def list_all(inside: Inside, chosen: Namespace) -> int:
         else:
             rows += [_shown(name, bundle, inside.clock.now()) for bundle in getattr(part, "bundles", ())]
     print_rows(rows, COLUMNS, chosen.json, "there are no certificates, and no names to have one for")
+    if not chosen.json:
+        _explain(rows)
     return 0
+
+
+def _explain(rows: Sequence[Mapping[str, object]]) -> None:
+    """What is wrong, in whole sentences, each once."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        if row["error"]:
+            names.setdefault(str(row["error"]), []).append(str(row["name"]))
+    for error, whose in names.items():
+        more = f" and {len(whose) - MOST_NAMES} more" if len(whose) > MOST_NAMES else ""
+        print(f"\n{', '.join(whose[:MOST_NAMES])}{more}: {shown(error, LONGEST)}")
 
 
 def _ordered(section: str, part: Orders, one: Status) -> Mapping[str, object]:

@@ -33,6 +33,9 @@ FRESH = 3600.0
 LARGEST = 256 * 1024
 """Octets of an answer: a chain for a hundred names is far below."""
 
+_MAY_BE_EAB = ("unauthorized", "malformed", "externalAccountRequired")
+"""Of who is told a wrong external account."""
+
 REGISTERED = Event("acme.registered", "we have the account {account} at {authority}")
 KEY_CHANGED = Event("acme.key_changed", "the account {account} at {authority} has a new key")
 DEACTIVATED = Event("acme.deactivated", "the account {account} at {authority} is closed for ever", "warn")
@@ -92,10 +95,19 @@ class Client:
     async def directory(self) -> Directory:
         """Read again after an hour, and after an answer that makes one doubt it."""
         if self._directory is None or self.clock.seconds() >= self._known_until:
-            answer = await self._speaking.get(self.authority)
+            answer = await self._get_directory()
             self._directory = resources.directory(self.authority, self._told(answer))
             self._known_until = self.clock.seconds() + FRESH
         return self._directory
+
+    async def _get_directory(self) -> Answer:
+        try:
+            return await self._speaking.get(self.authority)
+        except Refused as error:
+            if error.status_code != 404:
+                raise
+            words = f"{self.host} has nothing at {self.authority}; is that the URL of its directory?"
+            raise NotIssued("nonsense", words) from None
 
     # -- Accounts
 
@@ -116,7 +128,13 @@ class Client:
         elif known.external:
             words = f"{self.host} is only for its customers; write eab_kid and eab_key in [authority:...]"
             raise NotIssued("externalAccountRequired", words, temporary=False)
-        return await self._account(asked)
+        try:
+            return await self._account(asked)
+        except Refused as error:
+            if external is None or error.kind not in _MAY_BE_EAB:
+                raise
+            words = f"{error.words}; are eab_kid and eab_key in [authority:...] as it gave them?"
+            raise NotIssued(error.kind, words, temporary=False) from None
 
     async def find(self) -> Account | None:
         """The account that our key has; None: none.  rfc8555#7.3.1"""

@@ -128,6 +128,13 @@ class Lists(TlsCase):
         self.assertEqual((row["state"], row["failures"]), ("missing", 1))
         self.assertIn("it is not there", row["error"])
 
+    async def test_why_is_told_in_whole_sentences_once(self) -> None:
+        self.ca.always("account", Problem("unauthorized", "whoever you are, " * 20 + "go away", status=403))
+        await self.tls("renew", "--all")
+        status, out, _ = await self.tls("list")
+        self.assertEqual((status, out.count("go away")), (0, 1), out)
+        self.assertRegex(out, r"\n\nmail\.example\.org, b\.example\.org, a\.example\.org: .*go away")
+
     async def refused(self, *asked: str) -> str:
         return "it is not there"
 

@@ -37,7 +37,8 @@ class MemoryCase(SynchronousTestCase):
     def client(
         self, *answers: Any, directory: Any = DIRECTORY, account: str = f"{HOST}/acct/1", **more: Any
     ) -> Client:
-        self.https = InMemory(answer(200, directory), *answers)
+        first = directory if callable(directory) else answer(200, directory)
+        self.https = InMemory(first, *answers)
         settings = AuthoritySettings(directory=HttpsUrl(f"{HOST}/dir"), **more)
         return Client(settings, KEY, self.https, self.clock, AtOnce(), account)
 
@@ -49,6 +50,10 @@ class MemoryCase(SynchronousTestCase):
 
 
 class DirectoryTests(MemoryCase):
+    def test_a_url_that_leads_nowhere_is_told(self) -> None:
+        error = self.refused(self.client(directory=answer(404, b"")).directory())
+        self.assertIn(f"nothing at {HOST}/dir; is that the URL of its directory?", error.words)
+
     def test_it_is_read_once_an_hour(self) -> None:
         one = self.client(answer(200, DIRECTORY))
         for _ in range(3):
@@ -139,6 +144,15 @@ class AccountsTests(MemoryCase):
         binding = self.https.asked[-1].payload["externalAccountBinding"]
         self.assertEqual(set(binding), {"protected", "payload", "signature"})
         self.assertNotIn("c2VjcmV0", repr(external))
+
+    def test_an_external_account_that_is_refused_is_looked_at(self) -> None:
+        external = ExternalAccount("kid-1", Secret("c2VjcmV0"))
+        for kind in ("unauthorized", "rateLimited"):
+            refusal = answer(403, {"type": f"urn:ietf:params:acme:error:{kind}", "detail": "no such key"})
+            error = self.refused(self.client(refusal, account="").register(eab=external))
+            self.assertEqual(error.kind, kind)
+            self.assertIn("no such key", error.words)
+            self.assertEqual("are eab_kid and eab_key" in error.words, kind == "unauthorized")
 
     def test_a_key_of_it_that_is_none_is_told_without_it(self) -> None:
         one = self.client(account="", eab_kid="kid", eab_key=Secret("hush hush!"))
