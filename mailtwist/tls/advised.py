@@ -62,6 +62,8 @@ class OurKey:
     digest: str
     following: str
     policy: Policy
+    switches: float = 0.0
+    """When the record of `following` will have been there for long enough; 0.0: it is not there."""
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,9 @@ class Ours:
             for one in ordered.status:
                 if one.digest and covers(one.names, host):
                     kind = str(one.key_kind)
-                    found.append(OurKey(ordered.section, kind, one.digest, one.next_digest, policy))
+                    found.append(
+                        OurKey(ordered.section, kind, one.digest, one.next_digest, policy, one.switches)
+                    )
         for section, bundle in self.others:
             if covers(bundle.names, host):
                 key: Any = bundle.key

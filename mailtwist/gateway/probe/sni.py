@@ -88,7 +88,7 @@ async def looked_at(plan: SniPlan) -> SniReport:
     """In a bounded time."""
     report = SniReport(plan.host, plan.port)
     try:
-        report.address = await _reachable(plan)
+        report.address = await reachable(plan)
     except Trouble as trouble:
         report.why = _why(trouble)
         return report
@@ -97,7 +97,7 @@ async def looked_at(plan: SniPlan) -> SniReport:
     report.alpns = [Try("right", alpn=offered) for offered in _offers(plan)]
     tries = [*report.names, *report.alpns]
     for at in range(0, len(tries), AT_ONCE):
-        await together(*(_tried(plan, report.address, one) for one in tries[at : at + AT_ONCE]))
+        await together(*(tried(plan, report.address, one) for one in tries[at : at + AT_ONCE]))
     return report
 
 
@@ -106,7 +106,8 @@ def _offers(plan: SniPlan) -> list[tuple[str, ...]]:
     return [*((word,) for word in known), (ODD,)]
 
 
-async def _reachable(plan: SniPlan) -> str:
+async def reachable(plan: SniPlan) -> str:
+    """The first address that takes a connection.  `Trouble`."""
     last: Trouble = NotConnected(plan.host, "it has no address")
     for address in plan.addresses:
         call = Call(plan.host, plan.clock, plan.seconds)
@@ -120,7 +121,8 @@ async def _reachable(plan: SniPlan) -> str:
     raise last
 
 
-async def _tried(plan: SniPlan, address: str, one: Try) -> None:
+async def tried(plan: SniPlan, address: str, one: Try) -> None:
+    """What came of it is in `one`."""
     call = Call(plan.host, plan.clock, plan.seconds)
     outbound = Asking(plan.roots, nameless=one.who == "none", version=one.version, alpn=one.alpn)
     looking = Looking(outbound.context(WRONG if one.who == "wrong" else plan.host))
