@@ -94,17 +94,15 @@ class Undecided(Visitor, TwistedProtocol):
 def build(settings: Settings, assembly: Assembly) -> MailService:
     doors: dict[bytes, Door] = {}
     for name in settings.services:
-        service = assembly.part("service", name)
-        if not (words := getattr(service, "alpn", ())):
-            raise ValueError(f"services: nobody asks for [service:{name}] by ALPN; leave it out")
-        for word in words:
+        service = _reached("services", name, assembly)
+        for word in service.alpn:
             if word in doors:
                 spoken = word.decode("ascii", "replace")
                 raise ValueError(
                     f'services: clients ask for two of them by "{spoken}"; leave out [service:{name}]'
                 )
             doors[word] = service.door
-    default = None if settings.default is None else assembly.part("service", settings.default).door
+    default = None if settings.default is None else _reached("default", settings.default, assembly).door
     return mail_service(
         settings,
         assembly,
@@ -113,6 +111,14 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
         full=b"",
         facts={"alpn": tuple(doors), "doors": doors, "default": default},
     )
+
+
+def _reached(setting: str, name: str, assembly: Assembly) -> Any:
+    """A service that speaks something; another one of this type does not."""
+    service = assembly.part("service", name)
+    if not getattr(service, "alpn", ()):
+        raise ValueError(f"{setting}: nobody asks for [service:{name}] by ALPN; leave it out")
+    return service
 
 
 part = Part(Settings, build, free(PORTS))

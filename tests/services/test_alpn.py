@@ -164,6 +164,10 @@ class Everything(TestCase):
     def test_what_cannot_be_is_said(self) -> None:
         for rest, words in (
             ("services = imap, imaps\n", 'ask for two of them by "imap"; leave out [service:imaps]'),
+            (
+                "services = imap\n" + SECOND.replace("services = ", "services = imap\ndefault = "),
+                "default: nobody asks for [service:everything] by ALPN; leave it out",
+            ),
             ("services = imap\n" + SECOND, "nobody asks for [service:everything] by ALPN; leave it out"),
         ):
             wrong = self.assertRaises(CannotAssemble, self.assembled(rest).build)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import TestCase
 
 from mailtwist.config.network import Endpoints, Networks
@@ -176,6 +176,25 @@ class Healths(PagesCase):
         for _ in range(50):
             await self.asked(self.health, "/health")
         self.assertEqual(self.state.asked, 1)
+
+    async def test_they_are_while_it_does_not_answer_and_whoever_of_them_goes(self) -> None:
+        slow: Deferred[None] = Deferred()
+
+        async def enrolled(account: str) -> bool:
+            self.state.asked += 1
+            await slow
+            return False
+
+        self.state.enrolled = enrolled
+        waiting = [started(self.asked(self.health, "/health")) for _ in range(50)]
+        waiting[0].addErrback(lambda failure: failure.trap(CancelledError))
+        waiting[0].cancel()
+        slow.callback(None)
+        self.assertEqual([(await one).status for one in waiting[1:]], [200] * 49)
+        self.assertEqual(self.state.asked, 1)
+        self.one.clock.advance(1)
+        self.assertEqual((await self.asked(self.health, "/health")).status, 200)
+        self.assertEqual(self.state.asked, 2)
 
 
 class MetricsPage(PagesCase):

@@ -1,9 +1,13 @@
 """`/health`: a word for load balancers and watchdogs, and whether clients can be served by its status."""
 
 from dataclasses import dataclass
+from math import inf
+
+from twisted.internet.defer import Deferred
 
 from mailtwist.config.part import Assembly, Part
 from mailtwist.kit.clock import Clock
+from mailtwist.kit.spawn import spawn, to_its_end
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import Durable
 from mailtwist.state.process import durable
@@ -27,20 +31,28 @@ class Health:
     def __init__(self, state: Durable, clock: Clock) -> None:
         self._state = state
         self._clock = clock
-        self._known: tuple[float, Answer] | None = None
+        self._known = ILL
+        self._until = -inf
+        self._looking: Deferred[object] | None = None
 
     async def answer(self, asked: Asked) -> Answer:
-        if self._known is None or self._clock.seconds() >= self._known[0]:
-            answer = await self._look()
-            self._known = self._clock.seconds() + GOOD_FOR, answer
-        return self._known[1]
+        """However many wait, and whoever of them goes, the state is asked once."""
+        if self._looking is None and self._clock.seconds() >= self._until:
+            looking = spawn(self._look(), "asking the state whether it is well")
+            self._looking = None if looking.called else looking
+        if self._looking is not None:
+            await to_its_end(self._looking)
+        return self._known
 
-    async def _look(self) -> Answer:
+    async def _look(self) -> None:
         try:
             await self._state.enrolled("")
+            self._known = WELL
         except Trouble:
-            return ILL
-        return WELL
+            self._known = ILL
+        finally:
+            self._until = self._clock.seconds() + GOOD_FOR
+            self._looking = None
 
 
 def build(settings: Settings, assembly: Assembly) -> Page:
