@@ -3,7 +3,7 @@
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -231,8 +231,8 @@ def _untrusted(objection: Objection, leaf: x509.Certificate) -> str:
         return "certificate is self-signed"
     if objection.number == 19:
         root = objection.certificate or leaf
-        return f'certificate comes from "{_name(root.issuer)}", which is not trusted here'
-    issuer = _name((objection.certificate or leaf).issuer)
+        return f'certificate comes from "{issuer_of(root)}", which is not trusted here'
+    issuer = issuer_of(objection.certificate or leaf)
     if objection.depth == 0:
         return (
             f'issuer "{issuer}" of the certificate is unknown: it is not trusted here,'
@@ -244,7 +244,20 @@ def _untrusted(objection: Objection, leaf: x509.Certificate) -> str:
 def _whose(objection: Objection) -> str:
     if objection.depth == 0 or objection.certificate is None:
         return "certificate"
-    return f'certificate of the authority "{_name(objection.certificate.subject)}"'
+    return f'certificate of the authority "{_named(lambda one: one.subject, objection.certificate)}"'
+
+
+def issuer_of(certificate: x509.Certificate) -> str:
+    """Who has signed it, as he calls himself; "?" when that cannot be read."""
+    return _named(lambda one: one.issuer, certificate)
+
+
+def _named(name: Callable[[x509.Certificate], x509.Name], certificate: x509.Certificate) -> str:
+    """Names are parsed when they are asked for, and what strangers show need not be any."""
+    try:
+        return _name(name(certificate))
+    except Exception:
+        return "?"
 
 
 def _name(name: x509.Name) -> str:

@@ -63,9 +63,9 @@ async def preferred_of(
 def _ends_below(pem: bytes, wanted: str, offered: list[str]) -> bool:
     try:
         last = read_certificates(pem)[-1]
-    except BadCertificate:
+        names = [str(one.value) for one in last.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    except Exception:  # names are parsed when they are asked for
         return False
-    names = [str(one.value) for one in last.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
     offered += [safe(name) for name in names]
     return wanted.lower() in [*map(str.lower, names), _issuing_key(last)]
 

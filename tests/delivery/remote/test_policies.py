@@ -4,6 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
 from OpenSSL import SSL
 from twisted.internet import reactor as the_reactor
 from twisted.logger import globalLogPublisher
@@ -193,6 +195,18 @@ class TableTests(PolicyCase):
         self.shows(self.bundle(HOST, by=Authority("Somebody else")))
         await self.wrong((TRUST, UNKNOWN))
         await self.assertStays(Verify((HOST,)), (TRUST, UNKNOWN))
+
+    async def test_one_whose_authority_has_no_name_that_can_be_read(self) -> None:
+        """Such as Latin-1 in a T61String, as in the nineties: no reason to drop mail, or a connection."""
+        bundle = self.bundle(HOST, by=Authority("Somebody else"))
+        octets = bundle.leaf.public_bytes(Encoding.DER).replace(
+            b"\x0c\rSomebody else", b"\x14\rSomeb\xf6dy else"
+        )
+        leaf = load_der_x509_certificate(octets)
+        with self.assertRaises(ValueError):
+            str(leaf.issuer)
+        self.serving(contexts=Serving(leaf, bundle.key))
+        await self.wrong((TRUST, UNKNOWN.replace("Somebody else", "?")))
 
     async def test_all_of_it_at_once(self) -> None:
         self.shows(self.bundle("163.com", by=Authority("Somebody else"), ends=LONG_AGO + timedelta(1)))

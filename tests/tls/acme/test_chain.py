@@ -131,6 +131,15 @@ class AlternateTests(TestCase):
         urls = ["away", *map(str, range(1, len(pems)))]
         return pems.index(await preferred_of(pems[0], urls, fetched, wanted, "ca.example"))
 
+    async def test_a_chain_whose_names_cannot_be_read_is_not_the_one(self) -> None:
+        good, bad = (Authority(name).leaf("a.test")[0] for name in ("Root A", "Root B"))
+        octets = (
+            x509.load_pem_x509_certificate(bad).public_bytes(Encoding.DER).replace(b"Root B", b"\xffoot B")
+        )
+        odd = x509.load_der_x509_certificate(octets).public_bytes(Encoding.PEM)
+        self.assertEqual(await self.preferred("Root A", odd, good), 1)
+        self.assertEqual(await self.preferred("Root C", odd), 0)
+
     async def test_the_issuer_of_the_last_one_decides(self) -> None:
         chains = [
             Authority("Middle", Authority(name)).leaf("a.test")[0] for name in ("Root A", "Root B", "Root C")
