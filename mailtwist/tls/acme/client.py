@@ -20,10 +20,10 @@ from mailtwist.tls.acme.api import Challenge
 from mailtwist.tls.acme.ari import Renewal, certificate_id, renewal
 from mailtwist.tls.acme.chain import alternates_of, preferred_of
 from mailtwist.tls.acme.csr import Key
-from mailtwist.tls.acme.pausing import until
+from mailtwist.tls.acme.polling import until
 from mailtwist.tls.acme.problem import NotIssued, Refused, nonsense, retry_after
 from mailtwist.tls.acme.resources import Account, Authorization, Directory, Offered, Order
-from mailtwist.tls.acme.signed import Speaking
+from mailtwist.tls.acme.speaking import Speaking
 from mailtwist.tls.acme.told import Told
 from mailtwist.tls.https import Answer, Asks, Https, host_of
 

@@ -15,7 +15,7 @@ from mailtwist.kit.spawn import uninterrupted
 from mailtwist.kit.trouble import Trouble
 from mailtwist.kit.within import pause
 from mailtwist.tls.acme.api import Challenge, Kind, Store
-from mailtwist.tls.acme.held import Held
+from mailtwist.tls.acme.shared import Shared
 from mailtwist.tls.dns.api import NotPublished, Propagation, Publisher
 
 LABEL = "_acme-challenge."
@@ -45,7 +45,7 @@ class Dns01:
         self._dns = dns
         self._store = store
         self._clock = clock
-        self._held = Held()
+        self._shared = Shared()
         self._where: dict[tuple[str, str], str] = {}
         self._added: set[tuple[str, str]] = set()
         self._locks: dict[str, DeferredLock] = {}
@@ -57,7 +57,7 @@ class Dns01:
         publisher = self._theirs()
         value = value_of(challenge.key_authorization)
         key = (challenge.name, value)
-        self._held.take(key)
+        self._shared.take(key)
         target = self._where.get(key) or await self._target(challenge.name)
         self._where[key] = target
         await self._sweep(publisher, target)
@@ -68,7 +68,7 @@ class Dns01:
     async def withdraw(self, challenge: Challenge) -> None:
         value = value_of(challenge.key_authorization)
         key = (challenge.name, value)
-        if not self._held.give(key) or (target := self._where.pop(key, None)) is None:
+        if not self._shared.give(key) or (target := self._where.pop(key, None)) is None:
             return
         if target in {self._where.get(other) for other in self._where if other[1] == value}:
             return

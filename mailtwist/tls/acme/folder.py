@@ -13,8 +13,7 @@ from mailtwist.kit.lock import alone
 from mailtwist.kit.threads import Threads
 from mailtwist.state.api import StateAway, StateUnusable
 from mailtwist.tls.acme.api import MOST_WISHES, Issued, KeyKind, Kind, Lease, Note
-from mailtwist.tls.acme.hearing import Hearing
-from mailtwist.tls.acme.kept import (
+from mailtwist.tls.acme.formats import (
     Damaged,
     Proof,
     digest,
@@ -25,6 +24,7 @@ from mailtwist.tls.acme.kept import (
     written_certificate,
     written_note,
 )
+from mailtwist.tls.acme.hearing import Hearing
 from mailtwist.tls.acme.leases import Held, clean, swept, take
 from mailtwist.tls.acme.reading import NOT_READ, Remembered
 from mailtwist.tls.acme.spent import Spent

@@ -5,7 +5,7 @@ from typing import Any
 
 from mailtwist.kit.clock import Clock
 from mailtwist.tls.acme.api import Challenge, Kind, Store
-from mailtwist.tls.acme.held import Held
+from mailtwist.tls.acme.shared import Shared
 
 FOLDER = "/.well-known/acme-challenge/"
 LIFE = 24 * 3600.0
@@ -41,7 +41,7 @@ class Http01:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._held = Held()
+        self._shared = Shared()
 
     async def can(self, challenge: Challenge) -> str:
         if challenge.wildcard:
@@ -49,12 +49,12 @@ class Http01:
         return "" if is_token(challenge.token) else ODD_TOKEN
 
     async def present(self, challenge: Challenge) -> None:
-        self._held.take(challenge.token)
+        self._shared.take(challenge.token)
         until = self._clock.now() + LIFE
         await self._store.show(self.kind, challenge.token, challenge.key_authorization.encode(), until)
 
     async def withdraw(self, challenge: Challenge) -> None:
-        if self._held.give(challenge.token):
+        if self._shared.give(challenge.token):
             await self._store.hide(self.kind, challenge.token)
 
 

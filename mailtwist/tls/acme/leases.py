@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailtwist.kit.files import Files
-from mailtwist.tls.acme.kept import Damaged, read_object
+from mailtwist.tls.acme.formats import Damaged, read_object
 
 LONGEST = 86_400.0
 """Seconds: a lease that is good for longer was written while the clock was elsewhere."""

@@ -12,10 +12,10 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.kit.within import TooLate, within
 from mailtwist.tls.acme.alone import alone
 from mailtwist.tls.acme.api import Issued, KeyKind, Note, Store
+from mailtwist.tls.acme.backoff import DAY, LONGEST_PAUSE, pause
 from mailtwist.tls.acme.csr import Key
 from mailtwist.tls.acme.due import RENEWAL_SUGGESTED, about, asks_now, loud_from, suggested
 from mailtwist.tls.acme.keys import Chosen, Keys
-from mailtwist.tls.acme.pauses import DAY, LONGEST_PAUSE, pause
 from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.acme.published import digest_of
 from mailtwist.tls.acme.shelf import Kept, Shelf

@@ -9,7 +9,7 @@ from typing import TypeVar
 from mailtwist.kit.events import Event
 from mailtwist.kit.files import read_small
 from mailtwist.tls.acme.api import Issued
-from mailtwist.tls.acme.kept import Damaged
+from mailtwist.tls.acme.formats import Damaged
 
 T = TypeVar("T")
 Seen = tuple[int, int, int]

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mailtwist.kit.files import Files, read_small, write_whole
-from mailtwist.tls.acme.kept import Damaged, digest, read_object
+from mailtwist.tls.acme.formats import Damaged, digest, read_object
 
 
 class Spent:

@@ -18,7 +18,7 @@ from mailtwist.kit.threads import Threads
 from mailtwist.kit.trouble import Trouble
 from mailtwist.kit.within import pause
 from mailtwist.tls.acme.api import Challenge, Kind, Store
-from mailtwist.tls.acme.held import Held
+from mailtwist.tls.acme.shared import Shared
 from mailtwist.tls.certificates import BadCertificate
 
 ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
@@ -54,7 +54,7 @@ class TlsAlpn01:
         self._contexts = contexts
         self._clock = clock
         self._threads = threads
-        self._held = Held()
+        self._shared = Shared()
         self._names: dict[str, str] = {}
 
     async def can(self, challenge: Challenge) -> str:
@@ -66,7 +66,7 @@ class TlsAlpn01:
         if not self._is_free_for(challenge):
             raise Trouble("4.3.2", "A proof is in the way", ANOTHER.format(name=challenge.name))
         self._names[challenge.name] = challenge.key_authorization
-        self._held.take((challenge.name, challenge.key_authorization))
+        self._shared.take((challenge.name, challenge.key_authorization))
         now = self._clock.now()
         pem = await self._threads.run(proof, challenge.name, challenge.key_authorization, now)
         if self._names.get(challenge.name) != challenge.key_authorization:
@@ -80,7 +80,7 @@ class TlsAlpn01:
         name = challenge.name
         if not self._is_free_for(challenge):
             return
-        if self._held.give((name, challenge.key_authorization)):
+        if self._shared.give((name, challenge.key_authorization)):
             self._names.pop(name, None)
             self._contexts.proved(name)
             await self._store.hide(self.kind, name)

@@ -9,8 +9,8 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateAway
 from mailtwist.tls.acme.api import Issued, Note, Solver
 from mailtwist.tls.acme.authorities import UNPROVEN, Authority
+from mailtwist.tls.acme.backoff import LONGEST_PAUSE, Breaker
 from mailtwist.tls.acme.csr import Key
-from mailtwist.tls.acme.pauses import LONGEST_PAUSE, Breaker
 from mailtwist.tls.acme.problem import NotIssued
 
 ORDERS = Metric("acme_orders", "Orders by result: issued, or why not.", "counter", ("authority", "result"))

@@ -12,9 +12,9 @@ from mailtwist.state.api import StateAway
 from mailtwist.testing.certificates import MemoryStore
 from mailtwist.testing.clock import ManualClock
 from mailtwist.tls.acme.api import Issued, KeyKind, Note
+from mailtwist.tls.acme.backoff import LONG, Breaker
 from mailtwist.tls.acme.ordering import BEGUN, FREE
-from mailtwist.tls.acme.pauses import LONG, Breaker
-from mailtwist.tls.acme.pausing import until
+from mailtwist.tls.acme.polling import until
 from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.acme.trying import LONGEST, MOST, Failed, failed
 from tests.tls.acme.test_trying import WithAuthorities

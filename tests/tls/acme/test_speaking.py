@@ -8,9 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailtwist.kit.spawn import started
 from mailtwist.testing.clock import ManualClock
 from mailtwist.tls.acme.account_key import AccountKey
-from mailtwist.tls.acme.pausing import FIRST, until
+from mailtwist.tls.acme.polling import FIRST, until
 from mailtwist.tls.acme.problem import NotIssued, Refused
-from mailtwist.tls.acme.signed import AGE, AT_ONCE, BAD_NONCES, NONCES, TRIES, Speaking
+from mailtwist.tls.acme.speaking import AGE, AT_ONCE, BAD_NONCES, NONCES, TRIES, Speaking
 from mailtwist.tls.https import Answer
 from tests.tls.acme.asking import HOST, InMemory, answer, away, lost, problem
 

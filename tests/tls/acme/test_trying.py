@@ -8,7 +8,7 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateUnusable
 from mailtwist.testing.clock import ManualClock
 from mailtwist.tls.acme.api import Issued, Note
-from mailtwist.tls.acme.pauses import AT_LAST, LATER, LONG, PAUSES, Breaker, pause
+from mailtwist.tls.acme.backoff import AT_LAST, LATER, LONG, PAUSES, Breaker, pause
 from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.acme.trying import LIMITED, ORDERS, Failed, Trying, failed, worked
 from tests.tls.acme.world import DAY, HOUR, MINUTE, Simulated, a_key, result

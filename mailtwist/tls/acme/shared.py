@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Hashable
 
 
-class Held:
+class Shared:
     """How many hold what.  One process's; between processes a lease keeps orders of one name apart."""
 
     def __init__(self) -> None:
