@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailtwist.config.part import OnlyForOne, SupportsBind, SupportsReload, SupportsStart, SupportsStop
 from mailtwist.config.problems import BadConfig, Problem
+from mailtwist.config.problems import CannotAssemble as CannotAssemble
 from mailtwist.delivery.telling import the_telling
 from mailtwist.kit.clock import Clock, process_clock
 from mailtwist.kit.events import Event
@@ -32,10 +33,6 @@ ONLY_FOR_ONE = "it is in the memory of one process, and [server] wants several w
 
 NOT_RELOADED = Event("app.part_not_reloaded", "{part} keeps what it had: {error}", "error")
 NOT_STOPPED = Event("app.part_not_stopped", "{part} did not stop cleanly", "error")
-
-
-class CannotAssemble(Exception):
-    """The sections are right one by one but do not fit together: one sentence for the operator."""
 
 
 class Assembled:

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from mailtwist.config.installed import installed as installed
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.network import Networks
 from mailtwist.kit.clock import Clock
@@ -139,9 +139,3 @@ class Part(Generic[S]):
     settings: type[S]
     build: Callable[[S, Assembly], Any]
     check: Callable[[S, Assembly], Awaitable[list[tuple[str, str]]]] | None = None
-
-
-def installed(group: str) -> dict[str, EntryPoint]:
-    """Entry points of a group by name, sorted; `.load()` gives a `Part` or an `Extension`."""
-    found = {point.name: point for point in entry_points(group=group)}
-    return dict(sorted(found.items()))

@@ -92,6 +92,10 @@ class BadConfig(Exception):
 MORE = Sentence("problems-many", "there are {count} problems more")
 
 
+class CannotAssemble(Exception):
+    """The sections are right one by one but do not fit together: one sentence for the operator."""
+
+
 def shown(text: str, longest: int = LONGEST) -> str:
     """`text` on one line, printable, not too long."""
     cut = text if len(text) <= longest else text[: longest - 3] + "..."

@@ -1,4 +1,4 @@
-"""A real server, or a real command, whose clock a test sets: `python -m mailtwist.testing.serve`."""
+"""A real server, or a real command, whose clock a test sets by a file."""
 
 import sys
 from argparse import ArgumentParser
@@ -8,22 +8,22 @@ from pathlib import Path
 from mailtwist.kit.clock import set_process_clock
 from mailtwist.testing.clock import SettableClock
 
-_MODULE = ("-P", "-m", "mailtwist.testing.serve", "--clock-file")
+_PROGRAM = ("-P", "-c", "from mailtwist.testing.serve import run; run()", "--clock-file")
 
 
 def program_with_clock(file: Path) -> tuple[str, ...]:
     """What to tell Python in place of `twistd -n mailtwist`; the clock is ahead by the seconds in `file`."""
-    return (*_MODULE, str(file.absolute()))
+    return (*_PROGRAM, str(file.absolute()))
 
 
 def words_with_clock(file: Path) -> tuple[str, ...]:
     """What to tell Python in place of `mailtwist`."""
-    return (*_MODULE, str(file.absolute()), "--command")
+    return (*_PROGRAM, str(file.absolute()), "--command")
 
 
 def main(argv: Sequence[str]) -> int:
     """`--clock-file F --config x.ini` serves, `--clock-file F --command WORDS` is a command."""
-    parser = ArgumentParser(prog="python -m mailtwist.testing.serve", add_help=False, allow_abbrev=False)
+    parser = ArgumentParser(prog="mailtwist.testing.serve", add_help=False, allow_abbrev=False)
     parser.add_argument("--clock-file", type=Path, required=True)
     parser.add_argument("--command", action="store_true")
     chosen, rest = parser.parse_known_args(argv)
@@ -45,5 +45,6 @@ def _server(options: list[str]) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """`main` as a whole process."""
     raise SystemExit(main(sys.argv[1:]))

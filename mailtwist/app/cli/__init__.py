@@ -6,10 +6,9 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint, version
 
-from mailtwist.app.assemble import CannotAssemble
 from mailtwist.app.cli.command import BAD_CONFIG, FAILED, Command, default_config
-from mailtwist.config.part import installed
-from mailtwist.config.problems import BadConfig, hint, shown
+from mailtwist.config.installed import installed
+from mailtwist.config.problems import BadConfig, CannotAssemble, hint, shown
 from mailtwist.kit.trouble import Trouble
 
 USAGE = 2  # as argparse
