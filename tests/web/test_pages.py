@@ -219,6 +219,17 @@ class MetricsPage(PagesCase):
             self.assertEqual((family.type, family.documentation), (metric.kind, metric.words))
         self.assertTrue(found.kind.startswith("text/plain; version=0.0.4"))
 
+    async def test_nobody_else_waits_while_it_is_written(self) -> None:
+        real, ran = self.one.threads.run, []
+
+        def run(work, *words):
+            ran.append(work)
+            return real(work, *words)
+
+        self.patch(self.one.threads, "run", run)
+        await self.asked(self.page("metrics"), "/metrics", address="127.0.0.1")
+        self.assertEqual(len(ran), 1)
+
     async def test_certificates_tell_when_they_end(self) -> None:
         sources = {"main": Source(None, "a.example", "b.example"), "x": Source(None, "a.example", ends=BEGIN)}
         sources["theirs"] = object()

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from mailtwist.config.network import Networks
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
+from mailtwist.kit.threads import Threads
 from mailtwist.web.api import Answer, Asked, Page, said
 from mailtwist.web.counted import Values, Workers, the_workers, together
 from mailtwist.web.dates import the_dates
@@ -31,10 +32,11 @@ class Told:
     """`generate_latest` asks this for what there is."""
 
     def __init__(self, others: Sequence[Values]) -> None:
-        self._others = others
+        """As it is now."""
+        self._now = list(together(others))
 
     def collect(self) -> Iterator[Metric]:
-        for metric, values in together(self._others):
+        for metric, values in self._now:
             kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
             family = kind(f"mailtwist_{metric.id}", metric.words, labels=metric.labels)
             for labels, value in sorted(values.items()):
@@ -45,21 +47,28 @@ class Told:
 class Reading:
     """For `clients`, and for those who come through a Unix socket, which has permissions of its own."""
 
-    def __init__(self, clients: Networks, workers: Workers) -> None:
+    def __init__(self, clients: Networks, workers: Workers, threads: Threads) -> None:
         self._clients = clients
         self._workers = workers
+        self._threads = threads
 
     async def answer(self, asked: Asked) -> Answer:
         if asked.address and not self._clients.contains(asked.address):
             return NOT_FOR_YOU
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(Told(await self._workers.others()))
-        return Answer(200, bytes(generate_latest(registry)), KIND)
+        told = Told(await self._workers.others())
+        return Answer(200, await self._threads.run(_written, told), KIND)
+
+
+def _written(told: Told) -> bytes:
+    """Blocks for some milliseconds."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(told)
+    return bytes(generate_latest(registry))
 
 
 def build(settings: Settings, assembly: Assembly) -> Page:
     assembly.one(the_dates)
-    reading = Reading(settings.clients, assembly.one(the_workers))
+    reading = Reading(settings.clients, assembly.one(the_workers), assembly.threads)
     return Page("metrics", ("/metrics",), reading.answer, quiet=True)
 
 
