@@ -113,8 +113,15 @@ class KnownAuthority:
         await self._buckets.must_have_room(self.settings, client.account, names, free)
         await self._must_be_allowed(client, names, [solver.kind for solver in solvers])
         await self._buckets.ordered(self.settings, client.account, free)
+
+        async def not_replaced() -> None:
+            nonlocal free
+            free = False
+            await self._buckets.must_have_room(self.settings, client.account, names, free)
+            await self._buckets.ordered(self.settings, client.account, free)
+
         try:
-            made = await order.issued(client, names, key, solvers, replaces)
+            made = await order.issued(client, names, key, solvers, replaces, not_replaced)
         except NotIssued as error:
             with suppress(StateAway):  # what the authority says counts more than our counting
                 await self._counted(client, names, free, error)
@@ -133,7 +140,7 @@ class KnownAuthority:
 
     async def _must_be_allowed(self, client: Client, names: Sequence[str], kinds: Sequence[str]) -> None:
         """No order is spent on a name that CAA forbids, to this authority, or in all ways that we can prove
-        it.  `NotIssued` (caa)."""
+        it.  `NotIssued` (forbidden): another authority may be allowed."""
         issuers = (await client.directory()).caa
         if self._dns is None or not issuers:
             return
@@ -148,7 +155,7 @@ class KnownAuthority:
                 for kind in kinds or [""]
             ]
             if all(whys):
-                raise NotIssued("caa", f"{name}: {whys[0]}", names=[name], temporary=False)
+                raise NotIssued("forbidden", f"{name}: {whys[0]}", names=[name], temporary=False)
 
     async def renewal(self, certificate: x509.Certificate) -> Renewal | None:
         return await self._anybody().renewal(certificate)

@@ -131,6 +131,27 @@ class WithoutAServer(TlsCheckCase):
         self.assertEqual(len(self.about("no authority may issue", problems)), 3)
         self.assertIn("a.example.org points to 192.0.2.99", self.about("192.0.2.99", problems)[0])
 
+    async def test_the_list_tells_that_caa_forbids_it_and_no_order_is_spent(self) -> None:
+        self.configured()
+        self.caa = (Caa(0, "issue", "other.test"),)
+        status, _, _ = await self.tls("renew", "a.example.org")
+        self.assertEqual((status, self.ca.count("order")), (1, 0))
+        (row,) = [row for row in await self.told("list") if row["name"] == "a.example.org"]
+        self.assertIn("CAA at a.example.org lets other.test issue, not fake.test", row["error"])
+        self.assertEqual(len(self.about("could not be renewed", (await self.check())[0])), 0)
+
+    async def test_a_key_can_be_switched_by_hand(self) -> None:
+        self.configured()
+        await self.told("renew", "mail.example.org")
+        (before,) = await self.keys()
+        await self.told("renew", "mail.example.org", "--switch-key")
+        (after,) = await self.keys()
+        self.assertEqual(after.digest, before.next_digest)
+        self.assertNotEqual(after.next_digest, before.next_digest)
+
+    async def keys(self):
+        return [row for row in await self.digests() if row.name == "mail.example.org"]
+
     async def test_mx_that_have_no_certificate_here(self) -> None:
         self.configured(policy="rotate")
         await self.told("renew", "mail.example.org")

@@ -37,6 +37,15 @@ class TlsDnsCase(TlsCase):
     async def advised(self, *argv: str) -> dict[tuple[str, str], Any]:
         return {(one["name"], one["about"]): one for one in await self.told("dns", *argv)}
 
+    async def digests(self):
+        assembled = self.assembled()
+        part = assembled.part("tls", "main")
+        await assembled.start()
+        try:
+            return await part.renewal.status()
+        finally:
+            await assembled.stop()
+
     def lines(self, one: Any) -> list[str]:
         return [record["line"] for record in one["records"]]
 
@@ -55,15 +64,6 @@ class Advises(TlsDnsCase):
             ],
         )
         self.assertIn("DNSSEC", one["words"])
-
-    async def digests(self):
-        assembled = self.assembled()
-        part = assembled.part("tls", "main")
-        await assembled.start()
-        try:
-            return await part.renewal.status()
-        finally:
-            await assembled.stop()
 
     async def test_two_kinds_of_keys_are_four_records(self) -> None:
         self.pinned(key="both")

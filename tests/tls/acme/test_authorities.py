@@ -155,13 +155,14 @@ class AuthorityTests(TestCase):
 
     async def test_no_order_is_spent_on_a_name_that_caa_forbids(self) -> None:
         await self.begun()
-        self.assertEqual(await self.failed(self.authority(SaysCaa(Caa(0, "issue", "other.test")))), "caa")
+        said = SaysCaa(Caa(0, "issue", "other.test"))
+        self.assertEqual(await self.failed(self.authority(said)), "forbidden")
         self.assertEqual(self.ca.count("order"), 0)
         self.assertEqual(await self.failed(self.authority(SaysCaa(Caa(0, "issue", "fake.test")))), "")
 
     async def test_nor_on_one_that_is_to_be_proven_in_ways_that_we_do_not_have(self) -> None:
         await self.begun()
-        for methods, kind in (("dns-01", "caa"), ("dns-01,http-01", "")):
+        for methods, kind in (("dns-01", "forbidden"), ("dns-01,http-01", "")):
             said = SaysCaa(Caa(0, "issue", f"fake.test; validationmethods={methods}"))
             self.assertEqual(await self.failed(self.authority(said)), kind)
         self.assertEqual(self.ca.count("order"), 1)
@@ -216,6 +217,15 @@ class AuthorityTests(TestCase):
         self.assertEqual(await self.failed(one), "ourLimit")
         self.assertEqual(await self.failed(one, replaces=made), "")
         self.assertTrue(self.ca.issued[-1].replaces)
+
+    async def test_what_the_authority_will_not_have_as_a_renewal_is_limited(self) -> None:
+        await self.begun()
+        one = self.authority(duplicates=Rate(2, 7 * 86400.0))
+        made = await self.order(one)
+        self.assertEqual(await self.failed(one, replaces=made), "")  # now it is replaced
+        kinds = [await self.failed(one, replaces=made) for _ in range(3)]
+        self.assertEqual(kinds, ["", "ourLimit", "ourLimit"])
+        self.assertEqual(len(self.ca.issued), 3)
 
     async def test_proofs_that_fail_are_counted_by_name(self) -> None:
         await self.begun()

@@ -52,6 +52,12 @@ class OrderTests(WithAuthorities):
             self.refuses(self.first, kind)
             self.assertEqual(self.issued().authority, self.second.directory, kind)
 
+    def test_one_that_caa_forbids_is_followed_by_one_that_it_allows(self) -> None:
+        self.refuses(self.first, "forbidden")
+        self.assertEqual(self.issued().authority, self.second.directory)
+        self.refuses(self.second, "forbidden")
+        self.assertEqual(self.failure().kind, "forbidden")
+
     def test_a_name_that_is_not_to_be_is_offered_to_nobody_else(self) -> None:
         for kind in ("caa", "rejectedIdentifier"):
             self.refuses(self.first, kind)
