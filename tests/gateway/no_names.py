@@ -1,4 +1,4 @@
-"""A gateway whose DNS a test takes away: `python -m tests.gateway.no_names AWAY` instead of testing.serve."""
+"""A gateway whose DNS a test takes away: a program in place of testing.serve."""
 
 import socket
 import sys
@@ -17,17 +17,17 @@ _asked = socket.getaddrinfo
 def program(away: Path, clock: Path) -> tuple[str, ...]:
     """What to tell Python; DNS is away while there is a file `away`."""
     rest = program_with_clock(clock)[3:]
-    return ("-P", "-m", "tests.gateway.no_names", str(away.absolute()), *rest)
+    return ("-P", "-c", "from tests.gateway.no_names import run; run()", str(away.absolute()), *rest)
 
 
-def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
-    if host == NAME and AWAY.exists():
-        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-    return _asked("127.0.0.1" if host == NAME else host, *rest, **more)
+def run() -> None:
+    away = Path(sys.argv[1])
 
+    def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+        if host == NAME and away.exists():
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return _asked("127.0.0.1" if host == NAME else host, *rest, **more)
 
-if __name__ == "__main__":
-    AWAY = Path(sys.argv[1])
     socket.getaddrinfo = getaddrinfo
     resolver.FRESH = resolver.NO_SUCH = 0.5
     raise SystemExit(main(sys.argv[2:]))

@@ -82,7 +82,7 @@ def context(chain: bytes, key: bytes, most: int) -> SSL.Context:
 
 
 class HttpsCase(TestCase):
-    timeout = 30
+    timeout = 180
 
     def serve(self, says: Callable[[bytes], bytes | None], *names: str, **how: Any) -> Server:
         """At self.url, with a certificate for `names`."""

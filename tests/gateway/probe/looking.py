@@ -82,7 +82,7 @@ class Saying(Protocol):
 class HostileCase(TestCase):
     """`await self.seen("imap", b"* OK\\r\\n", ...)`: what is found out about a server that says these."""
 
-    timeout = 60
+    timeout = 180
 
     async def seen(
         self, kind: Kind, first: bytes, *answers: bytes, seconds: float = 1.0, drip: float = 0.0

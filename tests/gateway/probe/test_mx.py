@@ -93,7 +93,7 @@ class FoundTests(MxCase):
         listening = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(listening.stopListening)
         self.port = listening.getHost().port
-        report = await self.report(seconds=0.2)
+        report = await self.report(seconds=1)
         self.assertEqual(problems(report), [f"{HOST} (127.0.0.1): no answer in time"])
 
     async def test_what_our_own_network_cannot_reach_is_no_problem_of_the_server(self) -> None:

@@ -37,7 +37,7 @@ class SniCase(MxCase):
 
     async def seen(self, kind: Kind | None = None, host: str = HOST) -> SniReport:
         clock = SystemClock()
-        return await looked_at(SniPlan(host, ["127.0.0.1"], self.port, clock, self.roots, kind, seconds=5.0))
+        return await looked_at(SniPlan(host, ["127.0.0.1"], self.port, clock, self.roots, kind, seconds=20.0))
 
 
 class NameTests(SniCase):

@@ -185,7 +185,7 @@ class AccountsTests(MemoryCase):
 class LostTests(TestCase):
     """The answer does not come, and what was asked for is done."""
 
-    timeout = 60
+    timeout = 180
 
     async def test_a_new_key_is_found_out(self) -> None:
         ca = await fake_ca(self)
@@ -223,7 +223,7 @@ class LostTests(TestCase):
 
 
 class OrdersTests(TestCase):
-    timeout = 60
+    timeout = 180
 
     async def ready(self) -> Any:
         """An order that can be finalized, with its client."""
@@ -313,7 +313,7 @@ class OrdersTests(TestCase):
 
 
 class RenewalTests(TestCase):
-    timeout = 60
+    timeout = 180
 
     async def leaf(self, **how: Any) -> x509.Certificate:
         self.ca = await fake_ca(self, **how)

@@ -60,7 +60,7 @@ class ByHand:
 
 
 class FakeCATests(TestCase):
-    timeout = 60
+    timeout = 180
 
     async def by_hand(self, **how: Any) -> ByHand:
         self.ca = await fake_ca(self, **how)

@@ -62,7 +62,7 @@ def trouble(words: str) -> Callable[[Challenge], None]:
 
 
 class OrderCase(TestCase):
-    timeout = 60
+    timeout = 180
 
     def setUp(self) -> None:
         self.events: list[dict[str, Any]] = []

@@ -10,7 +10,7 @@ from tests.tls.acme.pebble import pebble
 
 
 class PebbleAccounts(TestCase):
-    timeout = 60
+    timeout = 180
 
     async def refused(self, asked: object, kind: str) -> str:
         """Its sentence."""

@@ -27,7 +27,7 @@ NAME = "mx.example.org"
 
 
 class PebbleListeners(Doors):
-    timeout = 60
+    timeout = 180
 
     def setUp(self) -> None:
         self.ca = pebble()

@@ -23,7 +23,7 @@ from tests.tls.acme.pebble import pebble, zones
 
 
 class PebbleOrders(TestCase):
-    timeout = 60
+    timeout = 180
 
     def setUp(self) -> None:
         self.clock = Brisk()

@@ -19,7 +19,7 @@ from tests.tls.acme.pebble import pebble, zones
 
 
 class ByProgram(TestCase):
-    timeout = 60
+    timeout = 180
 
     def setUp(self) -> None:
         settings = Settings(
@@ -44,7 +44,7 @@ class ByProgram(TestCase):
 class Standing(TestCase):
     """dns-persist-01: the authority is the fake one, the record is in a real zone."""
 
-    timeout = 60
+    timeout = 180
 
     def setUp(self) -> None:
         self.dns = resolver(zones())

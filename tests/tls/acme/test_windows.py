@@ -14,7 +14,7 @@ DAY = 86400.0
 
 
 class Windows(TestCase):
-    timeout = 60
+    timeout = 180
 
     async def test_the_window_is_told(self) -> None:
         ca = await fake_ca(self)
@@ -96,7 +96,7 @@ class Windows(TestCase):
 
 
 class Profiles(TestCase):
-    timeout = 60
+    timeout = 180
 
     async def test_a_profile_that_is_offered_is_asked_for(self) -> None:
         ca = await fake_ca(
