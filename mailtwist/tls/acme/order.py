@@ -1,6 +1,6 @@
 """One order, from names to a certificate: names are proven, and again in another way.  rfc8555#7.4"""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -31,16 +31,25 @@ _HOPELESS = {"rejectedIdentifier", "rateLimited", "userActionRequired"}
 """Another challenge makes no difference."""
 
 
+async def _nothing() -> None: ...
+
+
 async def issued(
-    client: Client, names: Sequence[str], key: Key, solvers: Sequence[Solver], replaces: Issued | None = None
+    client: Client,
+    names: Sequence[str],
+    key: Key,
+    solvers: Sequence[Solver],
+    replaces: Issued | None = None,
+    not_replaced: Callable[[], Awaitable[None]] = _nothing,
 ) -> Issued:
     """A certificate for exactly `names` (wildcards, too) and `key`, from the client's authority, where it has
-    an account.  `solvers` in the order in which they are tried.  `replaces`: what it comes in place of.
+    an account.  `solvers` in the order in which they are tried.  `replaces`: what it comes in place of;
+    `not_replaced` is awaited before it is ordered as any other, because the authority will not have that.
 
     What a solver has presented is withdrawn when all is over, in every case; being cancelled waits for that.
     `NotIssued`."""
     spelled = tuple(dict.fromkeys(map(server_name, names)))
-    return await _Ordering(client, spelled, key, solvers, replaces).issued()
+    return await _Ordering(client, spelled, key, solvers, replaces, not_replaced).issued()
 
 
 @dataclass
@@ -59,7 +68,9 @@ class _Ordering:
         key: Key,
         solvers: Sequence[Solver],
         replaces: Issued | None,
+        not_replaced: Callable[[], Awaitable[None]],
     ) -> None:
+        self._not_replaced = not_replaced
         self._client = client
         self._names = names
         self._key = key
@@ -123,6 +134,8 @@ class _Ordering:
         except Refused as error:
             if not self._with_less(error, bool(profile), bool(replaces)):
                 raise
+            if replaces and not self._replaces:
+                await self._not_replaced()
             return await self._ordered()
         if order.names != tuple(sorted(self._names)):
             raise nonsense(order.url, "its order is for other names than were asked for")
