@@ -103,7 +103,7 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
                 )
             doors[word] = service.door
     default = None if settings.default is None else _reached("default", settings.default, assembly).door
-    return mail_service(
+    made = mail_service(
         settings,
         assembly,
         ports=PORTS,
@@ -111,6 +111,8 @@ def build(settings: Settings, assembly: Assembly) -> MailService:
         full=b"",
         facts={"alpn": tuple(doors), "doors": doors, "default": default},
     )
+    made.leads_to = frozenset({*settings.services, settings.default or ""})
+    return made
 
 
 def _reached(setting: str, name: str, assembly: Assembly) -> Any:

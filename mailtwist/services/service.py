@@ -37,6 +37,8 @@ class MailService:
         self._listen = listen
         self._socket_mode = socket_mode
         self.alpn = tuple(alpn)
+        self.leads_to: frozenset[str] = frozenset()
+        """Names of other services that clients reach through this one."""
         self.door = door
         self._factory: Any = door
         self._hearing: HelloDoor | None = None

@@ -16,6 +16,7 @@ from mailtwist.services.listen import CannotListen, bind
 from mailtwist.services.service import MailService
 from mailtwist.tls.listener import Answer, Policy
 
+NOBODY_COMES = "nobody can reach it; leave that out, or name it in the services of one of type alpn"
 Ports = tuple[int, int]
 """The well-known ones of a service: with STARTTLS, and with TLS from the start."""
 
@@ -128,6 +129,8 @@ def free(ports: Ports) -> Callable[[Any, Assembly], Awaitable[list[tuple[str, st
 
     async def check(settings: ServiceSettings, assembly: Assembly) -> list[tuple[str, str]]:
         problems = []
+        if not places(settings, ports) and not _is_led_to(assembly):
+            problems.append(("listen", NOBODY_COMES))
         for place in places(settings, ports):
             try:
                 for bound in bind(place):
@@ -138,6 +141,11 @@ def free(ports: Ports) -> Callable[[Any, Assembly], Awaitable[list[tuple[str, st
         return problems
 
     return check
+
+
+def _is_led_to(assembly: Assembly) -> bool:
+    services = assembly.parts("service").values()
+    return any(assembly.name in getattr(one, "leads_to", ()) for one in services)
 
 
 def _listener(settings: ServiceSettings, assembly: Assembly, alpn: Sequence[bytes]) -> Any:

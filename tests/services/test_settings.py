@@ -11,7 +11,7 @@ from mailtwist.app.assemble import Assembled, CannotAssemble
 from mailtwist.app.cli.check import problems
 from mailtwist.config.load import BadConfig, load_text
 from mailtwist.kit.lock import FolderLock
-from mailtwist.services.settings import places
+from mailtwist.services.settings import NOBODY_COMES, places
 from mailtwist.tls.listener import Policy
 
 PORTS = {"smtp": (25, 465), "submission": (587, 465), "imap": (143, 993), "pop3": (110, 995)}
@@ -139,6 +139,15 @@ class Services(TestCase):
                 re.search(rf"\[service:x\] listen: cannot listen on {place}: Address already in use$", words),
                 words,
             )
+
+    async def test_a_service_that_nobody_can_reach_is_told(self) -> None:
+        nowhere = self.section("imap", "listen = none")
+        (words,) = await self.said(nowhere)
+        self.assertTrue(words.endswith(f"[service:x] listen: {NOBODY_COMES}"), words)
+        for leads in ("services = x", "services = y\ndefault = x"):
+            other = "[service:y]\ntype = pop3\nstore = memory\nlisten = 127.0.0.1:0"
+            one_port = f"[service:z]\ntype = alpn\ntls = own\nlisten = 127.0.0.1:0\n{leads}"
+            self.assertEqual(await self.said(f"{nowhere}\n{other}\n{one_port}"), [])
 
     async def test_the_ports_of_the_server_that_runs_are_not_told(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
