@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+from mailtwist.state.api import StateAway
 from mailtwist.testing.certificates import AUTHORITY, PEM, an_issued
+from mailtwist.testing.files import FullDisk
 from mailtwist.testing.threads import AtOnce
 from mailtwist.tls.acme import reading
 from mailtwist.tls.acme.api import Note
@@ -38,6 +40,18 @@ class OddTests(WithFolder):
         self.assertIsNotNone(await again.lease("work", 60))
         self.assertEqual(await again.spend("orders", 5, 100), 0.0)
         self.assertTrue((self.folder / "shown" / ".snapshot" / "daily.0").is_dir())
+
+    async def test_with_a_full_disk_what_there_is_can_be_served(self) -> None:
+        store = await self.store()
+        await store.keep(an_issued())
+        await store.stop()
+        (self.folder / "certificates" / ".draft").write_bytes(b"half a ke")
+        again = await self.store(FullDisk())
+        self.assertEqual(list(await again.certificates()), [an_issued()])
+        with self.assertRaises(StateAway):
+            await again.lease("work", 60)
+        with self.assertRaises(StateAway):
+            await again.spend("orders", 5, 100)
 
     async def test_one_proof_that_cannot_be_read_hides_no_other(self) -> None:
         store = await self.store()
