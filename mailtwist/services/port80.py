@@ -102,7 +102,7 @@ def _wanted(assembly: Assembly) -> Mapping[Endpoint, str]:
     wanted: dict[Endpoint, str] = {}
     for name, source in assembly.parts("tls").items():
         for place in source.http_listen if isinstance(source, AnswersHttp) else ():
-            served = list(sites.on_port(place.port))
+            served = list(sites.instead_of(place))
             for one in served:
                 if all(page.name != PROOFS for page in one.site.pages):
                     raise ValueError(NEEDS_PAGE.format(service=one.service, port=place.port, source=name))

@@ -10,9 +10,10 @@ from mailtwist.config.network import Endpoints
 from mailtwist.kit.clock import SystemClock
 from mailtwist.kit.lock import alone
 from mailtwist.services.port80 import Port80, not_free, port_80
-from mailtwist.services.sites import the_sites
+from mailtwist.services.sites import Sites, the_sites
 from mailtwist.testing.assembly import OnePart
 from mailtwist.web.choosing import site
+from mailtwist.web.site import Site
 from tests.hearing import heard
 from tests.services.test_web import talk
 
@@ -67,6 +68,22 @@ class PortTests(TestCase):
                 talk, port, b"GET %s HTTP/1.0\r\nHost: mail.example.org\r\n\r\n" % path
             )
             self.assertIn(b"\r\nLocation: https://mail.example.org%s\r\n" % path, said)
+
+    def test_a_site_that_only_this_machine_can_see_is_none_for_authorities(self) -> None:
+        for site_listens, wanted, is_met in (
+            ("80", "80", True),
+            ("192.0.2.1:80", "80", True),
+            ("127.0.0.1:80", "80", False),
+            ("localhost:80", "192.0.2.1:80", False),
+            ("127.0.0.1:80, 192.0.2.1:80", "80", True),
+            ("127.0.0.1:80", "127.0.0.1:80", True),
+            ("80", "81", False),
+            ("127.0.0.1:0", "127.0.0.1:0", False),
+        ):
+            sites = Sites()
+            sites.add("web", Endpoints.parse(site_listens), Site([]))
+            (place,) = Endpoints.parse(wanted)
+            self.assertEqual(bool(list(sites.instead_of(place))), is_met, site_listens)
 
     async def test_a_port_that_is_taken_is_told_and_the_others_serve(self) -> None:
         taken, free = socket.create_server(("127.0.0.1", 0)), self.free()
