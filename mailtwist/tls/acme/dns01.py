@@ -133,7 +133,7 @@ class Dns01:
         """What a process that died has left under the same name goes: servers have a bound of values."""
         for noted, written in (await self._store.showing(self.kind)).items():
             name, _, value = noted.partition(" ")
-            if name == target and self._clock.now() - float(written) > LEFT_OVER:
+            if name == target and self._clock.now() - _moment(written) > LEFT_OVER:
                 self._added.add((name, value))
                 try:
                     await self._alone(target, self._remove(publisher, target, value))
@@ -181,6 +181,11 @@ def lacking(served: tuple[Served, ...], value: str) -> str:
     if any(one.answer is not None for one in served):
         return ""
     return "; ".join(f"{one}: {one.why}" for one in served[:5])
+
+
+def _moment(written: bytes) -> float:
+    """When it was noted; long ago when that is damaged."""
+    return float(written) if written.isdigit() else 0.0
 
 
 def _noted(target: str, value: str) -> str:

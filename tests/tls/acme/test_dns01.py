@@ -133,6 +133,17 @@ class Dns01Tests(AtBind):
         )
         await self.solver.withdraw(asked)
 
+    async def test_a_damaged_note_of_what_was_left_stops_no_order(self) -> None:
+        asked = challenge("dns-01", "odd.example.test")
+        name, value = "_acme-challenge.odd.example.test", value_of(asked.key_authorization)
+        for number, written in enumerate((b"", b"x", b"\xff", b"nan", b"-1")):
+            noted = f"{name} {'v' * 40}{number}"
+            await self.store.show("dns-01", noted, written, self.clock.now() + 1e6)
+        await self.solver.present(asked)
+        self.assertEqual(named().texts(name), [value])
+        self.assertEqual(await self.shown(), {f"{name} {value}"})
+        await self.solver.withdraw(asked)
+
     async def test_what_another_process_needs_now_stays(self) -> None:
         others = challenge("dns-01", "busy.example.test", token=OTHER)
         other = Dns01(self.updates, asking(self), self.store, self.clock)
