@@ -34,7 +34,8 @@ OTHERS = (
 )
 ROTATES = (
     "No TLSA record: {sections} makes a new key for each certificate, so that a record matches no more after"
-    " the next renewal, and servers that go by DANE send no mail. Write key_policy = pin there first."
+    " the next renewal, and servers that go by DANE send no mail. First write key_policy = pin there, which"
+    " type = acme has."
 )
 NO_KEY = "No TLSA record: there is no certificate for {host} here."
 CAA = "Nobody else may issue certificates for {domain} and what is below it."

@@ -21,7 +21,7 @@ UNSIGNED = "{what} is not signed (DNSSEC), so that DANE has no effect there"
 NO_RECORD = "no TLSA record is published for {host}; mailtwist tls dns prints those that should be"
 ROTATES = (
     "{host} has TLSA records, but {section} makes a new key for each certificate: after the next renewal"
-    " servers that go by DANE send no mail; write key_policy = pin"
+    " servers that go by DANE send no mail; write key_policy = pin, which type = acme has"
 )
 NOT_CURRENT = (
     "no TLSA record of {host} is that of its {kind} key, 3 1 1 {digest}: servers that go by DANE send no mail"

@@ -10,6 +10,7 @@ from mailtwist.kit.dns_records import Answer, Caa, Server
 from mailtwist.tls.advised import Issuing, OurKey, Policy
 from mailtwist.tls.checking import Checked, of_issuers, of_keys, of_policy, of_reports
 from mailtwist.tls.https import Answer as Page
+from tests.peers.programs import needs
 from tests.tls.acme.world import result
 from tests.tls.dns.named import asking, unbound
 
@@ -114,6 +115,7 @@ class KeyTests(TestCase):
         self.assertIn("trust_ad", found.notes[0])
 
 
+@needs("named", "unbound")
 class RealTests(TestCase):
     """The records are those of the rig's zones."""
 

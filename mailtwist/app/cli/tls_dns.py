@@ -107,7 +107,8 @@ def _told(found: Ours, some: Sequence[Advice]) -> Iterator[str]:
 
 
 def _comment(words: str) -> Iterator[str]:
-    return (f"; {line}" for line in textwrap.wrap(shown(words, 1000), WIDTH, break_long_words=False))
+    lines = textwrap.wrap(shown(words, 1000), WIDTH, break_long_words=False, break_on_hyphens=False)
+    return (f"; {line}" for line in lines)
 
 
 # -- for programs

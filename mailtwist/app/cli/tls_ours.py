@@ -1,7 +1,7 @@
 """What `mailtwist tls dns` and `tls check` go by: our names, our keys, our authorities, our domains."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mailtwist.app.cli.inside import Inside
@@ -18,7 +18,7 @@ from mailtwist.tls.acme.authorities import KnownAuthority
 from mailtwist.tls.acme.published import digest_of
 from mailtwist.tls.acme.settings import kinds_tried
 from mailtwist.tls.acme.status import Status
-from mailtwist.tls.advised import Issuing, OurKey
+from mailtwist.tls.advised import Issuing, OurKey, Policy
 from mailtwist.tls.certificates import Bundle
 from mailtwist.tls.names import covers
 
@@ -60,8 +60,8 @@ class Ours:
     ordered: Sequence[Ordered]
     domains: Sequence[str]
     mx: Mapping[str, Answer[Mx] | DnsAway]
-    others: Sequence[tuple[str, Bundle]] = field(default=())
-    """Certificates that are not ordered here, by section."""
+    others: Sequence[tuple[str, Bundle, Policy]] = ()
+    """Certificates that are not ordered here, with their sections."""
 
     @property
     def bundles(self) -> Sequence[tuple[str, Bundle]]:
@@ -89,17 +89,17 @@ class Ours:
     def keys_of(self, host: str) -> list[OurKey]:
         found = []
         for ordered in self.ordered:
-            policy = ordered.part.settings.key_policy
+            policy: Policy = ordered.part.settings.key_policy
             for one in ordered.status:
                 if one.digest and covers(one.names, host):
                     kind = str(one.key_kind)
                     found.append(
                         OurKey(ordered.section, kind, one.digest, one.next_digest, policy, one.switches)
                     )
-        for section, bundle in self.others:
+        for section, bundle, policy in self.others:
             if covers(bundle.names, host):
                 key: Any = bundle.key
-                found.append(OurKey(section, bundle.key_kind, digest_of(key), "", "others"))
+                found.append(OurKey(section, bundle.key_kind, digest_of(key), "", policy))
         return list({one.digest: one for one in reversed(found)}.values())[::-1]
 
 
@@ -110,11 +110,11 @@ async def ours(inside: Inside, section: str | None) -> Ours:
     ordered = [await _ordered(inside, name, part) for name, part in parts.items() if hasattr(part, "renewal")]
     domains = await _domains(inside)
     mx = dict(zip(domains, await together(*(_mx(dns, domain) for domain in domains)), strict=True))
-    ours_too = {one.section for one in ordered}
-    others = [
-        (f"[tls:{name}]", bundle)
+    types = {one.name: one.type for one in inside.sections if one.room == "tls"}
+    others: list[tuple[str, Bundle, Policy]] = [
+        (f"[tls:{name}]", bundle, "rotate" if types[name] == "self_signed" else "others")
         for name, part in parts.items()
-        if f"[tls:{name}]" not in ours_too and not hasattr(part, "_members")
+        if not hasattr(part, "renewal")
         for bundle in part.bundles
     ]
     return Ours(inside.hostname, dns, parts, ordered, domains, mx, others)

@@ -6,6 +6,7 @@ import dns.zone
 
 from mailtwist.kit.dns import Dns, DnsAway
 from mailtwist.kit.dns_records import Answer, Mx
+from mailtwist.tls.own import self_signed
 from mailtwist.tls.records import sts_policy
 from tests.app.cli.test_tls import TlsCase
 from tests.tls.acme.faults import Problem
@@ -76,7 +77,7 @@ class Advises(TlsDnsCase):
         await self.told("renew", "mail.example.org")
         one = (await self.advised())["mail.example.org", "TLSA"]
         self.assertEqual(one["records"], [])
-        self.assertIn("Write key_policy = pin", one["words"])
+        self.assertIn("write key_policy = pin", one["words"])
 
     async def test_a_host_without_a_certificate_has_nothing_to_publish_yet(self) -> None:
         self.pinned()
@@ -140,12 +141,20 @@ class Advises(TlsDnsCase):
         self.assertNotIn(("example.org", "MTA-STS"), await self.advised())
 
     async def test_files_of_others_have_a_warning(self) -> None:
+        key = self.folder / "own.pem"
+        key.write_bytes(self_signed(["mail.example.org"], 1.8e9))
         self.path.write_text(
-            self.path.read_text() + "[tls:other]\ntype = self_signed\nnames = own.example.org\n"
+            self.path.read_text() + f"[tls:other]\ntype = files\ncertificate = {key}\nkey = {key}\n"
         )
         one = (await self.advised("--section", "other"))["mail.example.org", "TLSA"]
         self.assertEqual(len(one["records"]), 1)
         self.assertIn("--reuse-key", one["words"])
+
+    async def test_what_signs_itself_makes_new_keys_too(self) -> None:
+        self.path.write_text(self.path.read_text() + "[tls:other]\ntype = self_signed\n")
+        one = (await self.advised("--section", "other"))["mail.example.org", "TLSA"]
+        self.assertEqual(one["records"], [])
+        self.assertIn("[tls:other] makes a new key", one["words"])
 
     async def test_all_that_is_printed_can_be_pasted(self) -> None:
         self.pinned()

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 from mailtwist.testing.clock import ManualClock
 from mailtwist.tls.acme.ordering import Item
 from mailtwist.tls.acme.published import Published, digest_of
+from tests.peers.programs import needs
 from tests.tls.acme.world import DAY, HOUR, Simulated, World, result
 from tests.tls.dns.named import KEY, asking, named
 
@@ -17,6 +18,7 @@ ITEM = Item((NAME,), "EC")
 TTL = 2 * HOUR
 
 
+@needs("named")
 class BindPinTests(TestCase):
     def setUp(self) -> None:
         self.clock = ManualClock()
