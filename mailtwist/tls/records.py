@@ -1,16 +1,14 @@
-"""Records for one's own names, as an admin writes them into a zone: TLSA, CAA, MTA-STS, TLSRPT, dns-persist;
-and whether CAA lets an authority issue.  rfc6698 rfc8659 rfc8461 rfc8460"""
+"""Records for one's own names, as an admin writes them into a zone: CAA, MTA-STS, TLSRPT, dns-persist; and
+whether CAA lets an authority issue.  rfc8659 rfc8461 rfc8460"""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from mailtwist.kit.dns_records import Answer, Caa, Tlsa
+from mailtwist.kit.dns_records import Answer, Caa
 
 PERSIST = "_validation-persist."
 TTL = 3600
@@ -39,19 +37,6 @@ class Line:
         return f"{self.name}. {self.ttl} IN {self.kind} {value}"
 
 
-# -- DANE
-def tlsa(key: Any) -> Tlsa:
-    """3 1 1 of a public key: it outlives certificates (rfc7671#5.1)."""
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return Tlsa(3, 1, 1, sha256(spki).digest())
-
-
-def tlsa_lines(host: str, keys: Iterable[Any], ports: Sequence[int] = (25,), ttl: int = TTL) -> list[Line]:
-    """One for each key and port; of two kinds of keys, and of the key that comes next, all."""
-    values = dict.fromkeys(str(tlsa(key)) for key in keys)
-    return [Line(f"_{port}._tcp.{host}", "TLSA", value, ttl) for port in ports for value in values]
-
-
 # -- CAA
 def caa(tag: str, issuer: str, *, account: str = "", methods: Sequence[str] = ()) -> Caa:
     """`issuer` is the authority's domain, '' for nobody.  rfc8657"""
@@ -63,23 +48,6 @@ def caa(tag: str, issuer: str, *, account: str = "", methods: Sequence[str] = ()
     if methods:
         words.append(f"validationmethods={','.join(methods)}")
     return Caa(0, tag, "; ".join(words))
-
-
-def caa_lines(
-    domain: str,
-    issuers: Sequence[str],
-    *,
-    account: str = "",
-    methods: Sequence[str] = (),
-    wildcards: bool = True,
-    ttl: int = TTL,
-) -> list[Line]:
-    """These authorities may issue for `domain` and below, for this account and by these methods alone if they
-    are told, and wildcards or not."""
-    records = [caa(ISSUE, issuer, account=account, methods=methods) for issuer in issuers]
-    records += [] if issuers else [caa(ISSUE, "")]
-    records += [] if wildcards else [caa(ISSUE_WILD, "")]
-    return [Line(domain, "CAA", str(record), ttl) for record in records]
 
 
 def caa_refuses(

@@ -1,83 +1,36 @@
 """Records for one's own names; and whether CAA lets an authority issue."""
 
-import subprocess
-from hashlib import sha256
 from pathlib import Path
 
 import dns.rdata
 import dns.zone
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.trial.unittest import TestCase
 
 from mailtwist.kit.dns_records import Answer, Caa
 from mailtwist.tls.records import (
     Line,
     caa,
-    caa_lines,
     caa_refuses,
     persist_line,
     report_line,
     sts_line,
     sts_policy,
-    tlsa,
-    tlsa_lines,
 )
-from tests.peers.programs import program
 
 ACCOUNT = "https://acme-v02.api.letsencrypt.org/acme/acct/1"
 
 
-class Tlsa(TestCase):
-    def setUp(self) -> None:
-        self.ec = ec.generate_private_key(ec.SECP256R1()).public_key()
-        self.rsa = rsa.generate_private_key(65537, 2048).public_key()
-
-    def test_a_key_is_known_by_its_digest(self) -> None:
-        record = tlsa(self.ec)
-        spki = self.ec.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        self.assertEqual((record.usage, record.selector, record.matching), (3, 1, 1))
-        self.assertEqual(record.data, sha256(spki).digest())
-
-    def test_openssl_comes_to_the_same(self) -> None:
-        pem = self.rsa.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        der = subprocess.run(
-            [program("openssl"), "pkey", "-pubin", "-outform", "DER"],
-            input=pem,
-            capture_output=True,
-            check=True,
-        )
-        self.assertEqual(tlsa(self.rsa).data, sha256(der.stdout).digest())
-
-    def test_there_is_a_line_for_each_key_and_port_and_none_twice(self) -> None:
-        lines = tlsa_lines("mail.example.org", [self.ec, self.rsa, self.ec], (25, 465), 300)
-        self.assertEqual(len(set(map(str, lines))), 4)
-        self.assertEqual(len(lines), 4)
-        self.assertEqual(
-            str(lines[0]), f"_25._tcp.mail.example.org. 300 IN TLSA 3 1 1 {tlsa(self.ec).data.hex()}"
-        )
-
-
-class CaaLines(TestCase):
-    def written(self, *args, **how) -> list[str]:
-        return [str(line) for line in caa_lines(*args, **how)]
-
+class CaaRecords(TestCase):
     def test_an_authority_an_account_and_ways_to_prove(self) -> None:
-        lines = self.written(
-            "example.org", ["letsencrypt.org", "ca.example"], account=ACCOUNT, methods=["dns-01", "http-01"]
-        )
+        record = caa("issue", "letsencrypt.org", account=ACCOUNT, methods=["dns-01", "http-01"])
         self.assertEqual(
-            lines[0],
+            str(Line("example.org", "CAA", str(record))),
             f'example.org. 3600 IN CAA 0 issue "letsencrypt.org; accounturi={ACCOUNT};'
             ' validationmethods=dns-01,http-01"',
         )
-        self.assertIn('0 issue "ca.example; ', lines[1])
 
-    def test_nobody_and_no_wildcards(self) -> None:
-        self.assertEqual(self.written("a.org", []), ['a.org. 3600 IN CAA 0 issue ";"'])
-        self.assertEqual(
-            self.written("a.org", ["ca.example"], wildcards=False)[1], 'a.org. 3600 IN CAA 0 issuewild ";"'
-        )
+    def test_nobody(self) -> None:
+        self.assertEqual(str(caa("issuewild", "")), '0 issuewild ";"')
 
     def test_an_account_that_cannot_stand_there_is_refused(self) -> None:
         for account in ("https://a/;b", "a b", "a\nb"):
@@ -182,10 +135,10 @@ class Lines(TestCase):
         self.assertEqual(str(Line("a.org", "TXT", "")), 'a.org. 3600 IN TXT ""')
 
     def test_all_lines_together_are_a_zone(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1()).public_key()
         lines = [
-            *tlsa_lines("mail.a.org", [key]),
-            *caa_lines("a.org", ["ca.example"], account=ACCOUNT, methods=["dns-01"], wildcards=False),
+            Line("_25._tcp.mail.a.org", "TLSA", f"3 1 1 {'ab' * 32}"),
+            Line("a.org", "CAA", str(caa("issue", "ca.example", account=ACCOUNT, methods=["dns-01"]))),
+            Line("a.org", "CAA", str(caa("issuewild", ""))),
             sts_line("a.org", sts_policy(["mail.a.org"])),
             report_line("a.org", ["tls@a.org"]),
             persist_line("a.org", "ca.example", ACCOUNT),

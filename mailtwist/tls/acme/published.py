@@ -110,7 +110,7 @@ def hosts_of(names: Sequence[str]) -> list[str]:
 
 
 def digest_of(key: Key) -> str:
-    """What a record `3 1 1` has of a key.  rfc6698#2.1"""
+    """What a record `3 1 1` has of a key; it outlives certificates.  rfc6698#2.1 rfc7671#5.1"""
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return sha256(spki).hexdigest()
 

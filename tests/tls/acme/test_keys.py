@@ -1,5 +1,9 @@
 """Keys that are new each time, and keys that wait until the world knows the next one."""
 
+import subprocess
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
@@ -10,6 +14,7 @@ from mailtwist.tls.acme.keys import kinds_of
 from mailtwist.tls.acme.problem import NotIssued
 from mailtwist.tls.acme.published import Published, Seen, digest_of, is_of
 from tests.hearing import heard
+from tests.peers.programs import program
 from tests.tls.acme.world import DAY, HOST, HOUR, MINUTE, Found, SaidDns, Simulated, World, a_key, result
 
 TLSA = f"_25._tcp.{HOST}"
@@ -301,4 +306,7 @@ class ChoiceTests(TestCase):
 
     def test_a_digest_is_that_of_the_public_key(self) -> None:
         self.assertEqual(digest_of(a_key()), digest_of(a_key()))
-        self.assertEqual(len(digest_of(a_key())), 64)
+        pem = a_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        words = [program("openssl"), "pkey", "-pubin", "-outform", "DER"]
+        der = subprocess.run(words, input=pem, capture_output=True, check=True).stdout
+        self.assertEqual(digest_of(a_key()), sha256(der).hexdigest())
