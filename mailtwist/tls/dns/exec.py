@@ -57,7 +57,8 @@ class Settings(PublisherSettings):
         words="The program, with its whole path, and arguments before ours. It is run without a shell, with"
         " `add` or `remove`, the whole name of the record, and the value of the TXT as three more arguments"
         " (a value can begin with a hyphen), which are in $MAILTWIST_ACTION, $MAILTWIST_NAME and"
-        " $MAILTWIST_VALUE, too. It has to leave other values of the name alone, and to end with 0.",
+        " $MAILTWIST_VALUE, too; variables from which the config has secrets (`env:NAME`) are not in its"
+        " environment. It has to leave other values of the name alone, and to end with 0.",
         example="/usr/local/bin/dns-record --zone example.org",
     )
     timeout: Annotated[Duration, AtLeast(1), AtMost(3600)] = setting(

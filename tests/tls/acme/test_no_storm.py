@@ -213,20 +213,25 @@ class UnwantedTests(WithWorld):
         world.pass_time(3 * HOUR)
         self.assertIsNone(world.kept(self.OTHER))
 
-    def test_none_is_forgotten_while_only_our_own_address_is_unknown(self) -> None:
-        store = self.ended()
-        world = self.again(store, domains=["example.net"])
-        world.dns.addresses_of[self.OTHER] = (HERE,)
+    def test_none_is_forgotten_while_its_own_address_or_ours_is_unknown(self) -> None:
+        for unknown in (HOST, self.OTHER):
+            self.setUp()
+            store = self.ended()
+            world = self.again(store, domains=["example.net"])
+            world.dns.addresses_of[self.OTHER] = (HERE,)
+            self.forget(world, unknown)
+            world.pass_time(3 * HOUR)
+            self.assertIsNotNone(world.kept(self.OTHER), unknown)
+
+    def forget(self, world: Any, unknown: str) -> None:
         known = world.dns.addresses
 
         async def addresses(name: str) -> Any:
-            if name == HOST:
+            if name == unknown:
                 raise DnsAway(name, "A", "away")
             return await known(name)
 
         world.dns.addresses = addresses
-        world.pass_time(3 * HOUR)
-        self.assertIsNotNone(world.kept(self.OTHER))
 
     def test_none_is_forgotten_while_a_directory_is_away(self) -> None:
         store = self.ended()
