@@ -56,9 +56,9 @@ class Files(SynchronousTestCase):
         built = part.build(self.settings((missing, missing)), self.house)
         self.assertIsInstance(built, FileCertificates)
         bad = self.failureResultOf(started(built.start()), BadCertificate).value
-        self.assertEqual(
-            (bad.setting, bad.words), ("certificate", f"{missing} cannot be read: No such file or directory")
-        )
+        self.assertEqual(bad.setting, "certificate")
+        why = f"{missing} cannot be read: No such file or directory"
+        self.assertEqual(bad.words, f"[tls:test] certificate: {why}")
 
     def test_several_certificates_are_served_by_name(self) -> None:
         built = self.built(self.settings(self.write("a", "a.example"), self.write("b", "b.example")))

@@ -86,9 +86,9 @@ class FileCertificates(ServerContexts):
         try:
             pairs = await self._assembly.threads.run(_read, self._settings)
             self.serve(_only(self._settings.names, pairs))
-        except BadCertificate:
+        except BadCertificate as bad:
             self._files.stop()
-            raise
+            raise BadCertificate(bad.setting, f"{self._section} {bad.setting}: {bad.words}") from None
         self._pairs = pairs
         self._look()
         for bundle in self.bundles:
