@@ -160,9 +160,9 @@ def enrolled() -> tuple[Path, str]:
 def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
     """`true()`, as soon as it is, or at last."""
     deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
+    while not (found := true()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return true()
+    return found
 
 
 @cache
