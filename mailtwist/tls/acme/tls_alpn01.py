@@ -1,5 +1,6 @@
 """tls-alpn-01: the authority connects to our port 443 and is shown a certificate made for it.  rfc8737"""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Protocol
@@ -131,7 +132,8 @@ class Shown:
             return
         for name in self._proofs.keys() - proofs.keys():
             del self._proofs[name]
-            self._contexts.proved(name)
+            with suppress(ValueError):  # no host name: it was never shown
+                self._contexts.proved(name)
         for name, pem in proofs.items():
             if self._proofs.get(name) != pem:
                 self._proofs[name] = pem
@@ -142,6 +144,8 @@ class Shown:
             self._contexts.prove(name, pem)
         except BadCertificate as bad:
             NOT_SHOWN.log(name=name, error=bad.words)
+        except ValueError as error:
+            NOT_SHOWN.log(name=name, error=str(error))
 
 
 def proof(name: str, key_authorization: str, now: float) -> bytes:

@@ -21,6 +21,7 @@ from mailtwist.tls.acme.tls_alpn01 import (
     proof,
 )
 from mailtwist.tls.certificates import BadCertificate
+from mailtwist.tls.contexts import ServerContexts
 from tests.hearing import heard
 from tests.tls.acme.challenges import challenge
 
@@ -145,6 +146,21 @@ class OfOtherProcesses(TestCase):
         await self.show(NAME, b"-----BEGIN x")
         self.assertEqual(set(self.contexts.proofs), {NAME})
         self.assertEqual([one["name"] for one in events if one["event_id"] == NOT_SHOWN.id], ["a.test"])
+
+    async def test_a_name_that_is_none_is_told_and_the_others_are_shown_and_go(self) -> None:
+        events = heard(self)
+        pem = proof(NAME, "x", self.clock.now())
+        contexts = ServerContexts()
+        shown = Shown(self.store, contexts)
+        self.addCleanup(shown.stop)
+        await self.show("a b", pem)
+        await self.show(NAME, pem)
+        shown.start()
+        self.assertIsNotNone(contexts.proof(NAME.encode()))
+        self.assertEqual([one["name"] for one in events if one["event_id"] == NOT_SHOWN.id], ["a b"])
+        await self.store.hide("tls-alpn-01", "a b")
+        await self.store.hide("tls-alpn-01", NAME)
+        self.assertFalse(contexts.proving)
 
     async def test_a_store_that_is_away_is_told(self) -> None:
         async def away(kind):
