@@ -41,7 +41,7 @@ class Forked:
         self._told = b""
         self._ended: int | None = None
         self._lock = threading.Lock()
-        self.pid = int(self._line(PATIENCE))
+        self.pid = int(self._line(4 * PATIENCE))
 
     def poll(self) -> int | None:
         with self._lock:
@@ -100,8 +100,12 @@ def forked(
         "folder": str(folder),
         "umask": _umask(),
     }
-    here.sendall(json.dumps(asked).encode("ascii") + b"\n")
-    return Forked(here)
+    try:
+        here.sendall(json.dumps(asked).encode("ascii") + b"\n")
+        return Forked(here)
+    except (BrokenPipeError, ConnectionResetError, ChildProcessError):  # it could not import
+        here.close()
+        return None
 
 
 def _environment() -> dict[str, str]:

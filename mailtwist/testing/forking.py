@@ -48,7 +48,7 @@ def _read() -> None:
         import_module(name)
     for point in distribution("mailtwist").entry_points:
         if point.group.startswith("mailtwist."):
-            with suppress(ImportError):
+            with suppress(Exception):  # who needs it hears of that in its own process
                 point.load()
     del modules["twisted.internet.reactor"]
 
