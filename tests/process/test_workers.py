@@ -197,9 +197,11 @@ class Refused(SynchronousTestCase):
 
     def test_a_unix_socket_is_shared_and_goes_in_the_end(self) -> None:
         target = "[target:local]\ntype = mailbox\nstore = mail"
-        listen = "[service:lmtp]\ntarget = local\nlisten = unix:lmtp"
-        server = self.server("[store:mail]\ntype = maildir", target, listen)
-        path = server.folder / "lmtp"
+        listen = "[service:lmtp]\ntarget = local\nlisten = unix:{path}"
+        short = Path(tempfile.mkdtemp())  # a socket's path has at most 107 octets
+        self.addCleanup(shutil.rmtree, short)
+        path = short / "lmtp"
+        server = self.server("[store:mail]\ntype = maildir", target, listen.format(path=path))
         with server:
             for pid in children(server.pid)[:1]:
                 os.kill(pid, signal.SIGKILL)
