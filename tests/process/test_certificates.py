@@ -24,12 +24,16 @@ STEPS = ("/sign-me-up", "/order-plz", "/authZ/", "/chalZ/", "/finalize-order/", 
 """What pebble is asked, in this order."""
 
 
+def its_authority() -> Pebble:
+    return pebble(whose="the one server's")
+
+
 @cache
 def site() -> Certified:
     """One for all tests that do it no harm; it was begun while its authority said nothing."""
     folder = Path(tempfile.mkdtemp(prefix="mailtwist-certified-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    ca = pebble()
+    ca = its_authority()
     made = Certified(folder, [ca], "challenges = tls-alpn-01\ndomain_names = none", https=ca.tls_port)
     atexit.register(made.end)
     ca.freeze()
@@ -48,7 +52,7 @@ class OfOneServer(SynchronousTestCase):
     timeout = 300
 
     def setUp(self) -> None:
-        self.ca, self.site = pebble(), site()
+        self.ca, self.site = its_authority(), site()
 
     def tearDown(self) -> None:
         self.assertEqual(self.site.complaints, [])

@@ -202,14 +202,18 @@ def pebble(
     alternate_roots: int = 0,
     chain_length: int = 1,
     life: int = NINETY_DAYS,
+    whose: str = "",
 ) -> Pebble:
     """One that is so, for all tests; `eab`: who registers must name a key of `keys`; nonces are rejected and
-    authorizations used again in so many of 100 cases; certificates last `life` seconds."""
-    return _pebble(eab, nonce_reject, authz_reuse, alternate_roots, chain_length, life)
+    authorizations used again in so many of 100 cases; certificates last `life` seconds.  `whose`: not the one
+    that others have, for who stays at its ports for proofs."""
+    return _pebble(eab, nonce_reject, authz_reuse, alternate_roots, chain_length, life, whose)
 
 
 @cache
-def _pebble(eab: bool, nonces: int, reuse: int, alternates: int, length: int, life: int) -> Pebble:
+def _pebble(
+    eab: bool, nonces: int, reuse: int, alternates: int, length: int, life: int, whose: str
+) -> Pebble:
     environment = {
         "PEBBLE_WFE_NONCEREJECT": str(nonces),
         "PEBBLE_AUTHZREUSE": str(reuse),
