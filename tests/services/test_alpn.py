@@ -15,7 +15,7 @@ from mailtwist.testing.wire import Wire
 from tests.tls.client import Asking
 from tests.tls.test_contexts import MX
 
-INI = """
+HOST = """
 [server]
 hostname = mx.example.org
 state = state
@@ -35,7 +35,10 @@ type = memory
 [target:local]
 type = mailbox
 store = mail
+"""
+"""What every service needs; all but its section."""
 
+INI = f"""{HOST}
 [service:imap]
 type = imap
 listen = none

@@ -15,30 +15,10 @@ from mailtwist.services.door import PATIENCE_FOR_A_HANDSHAKE
 from mailtwist.services.service import MailService
 from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.wire import Wire
-from tests.services.test_alpn import Shaken
+from tests.services.test_alpn import HOST, Shaken
 from tests.tls.test_contexts import MX
 
-INI = """
-[server]
-hostname = mx.example.org
-state = state
-
-[notices]
-send = no
-
-[tls:main]
-type = self_signed
-
-[directory:people]
-type = sqlite
-
-[store:mail]
-type = memory
-
-[target:local]
-type = mailbox
-store = mail
-
+INI = f"""{HOST}
 [service:x]
 listen = 127.0.0.1:0
 tls = main
