@@ -6,7 +6,6 @@ from enum import Enum
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from mailtwist.kit.trouble import Trouble
-from mailtwist.state.records import Token
 
 DoorName = Literal["imap", "pop3", "smtp", "sieve", "http", "other"]
 
@@ -35,10 +34,12 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """One attempt.  `user` and `secret` are the octets the client sent; `address` is the client's, as text;
-    `trusted`: the network is listed as trusted, which lifts TLS and address limits, never the factor.
-    `connection` is the id of the connection in the log, `service` the name of the section it came to;
-    `behind` is what has to be opened there, where the directory opens nothing."""
+    """One attempt.  `user` and `secret` are the octets the client sent; `address` is the client's, as
+    text; `trusted`: the network is listed as trusted, which lifts TLS and address limits, never the
+    factor. `connection` is the id of the connection in the log, `service` the name of the section it
+    came to; `behind` is what has to be opened there, where the directory opens nothing.  `bearer`: the
+    secret is an access token (rfc6750), no password.  `patience`: how many seconds the door can wait for
+    somebody's approval."""
 
     protocol: DoorName
     user: bytes
@@ -52,6 +53,8 @@ class LoginRequest:
     service: str = ""
     peer: Peer = Peer()
     behind: "Behind | None" = field(default=None, repr=False, compare=False)
+    bearer: bool = False
+    patience: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,131 +257,21 @@ class SupportsAliasChanges(SupportsAliases, Protocol):
         when there is no such alias, or it has not all of them."""
 
 
-class Factor(Protocol):
-    """One kind of second factor.  Every factor passes `testing.factor.FactorContract`."""
-
-    @property
-    def kind(self) -> str:
-        """One lower-case word, the same as that of its proofs: `totp`."""
-
-    def looks_like(self, text: str) -> bool:
-        """The suffix can be a code of this kind; anything else is never taken from the password."""
-
-    async def enrolled(self, account: str) -> bool:
-        """The account has a confirmed token of this kind."""
-
-    async def verify(self, account: str, code: str) -> "Proof | None":
-        """Which token and step the code belongs to; None when it is wrong.  The same work for accounts
-        without a token.  Does not use the code up: the decision does."""
-
-
-@runtime_checkable
-class SupportsLearning(Protocol):
-    """A factor that learns from the codes with which a login succeeded: how far a clock is ahead, how many
-    codes were skipped."""
-
-    async def learned(self, account: str, proof: "Proof") -> None:
-        """A login with this proof of ours succeeded, and its step is used."""
-
-
 @dataclass(frozen=True, slots=True)
-class TokenForm:
-    """What the codes of a token are like: how many digits, with which hash, each for how many seconds (0: for
-    one use)."""
+class Bearer:
+    """What a valid access token proves: who it is; that he has shown a second `factor` to its issuer,
+    and that policy takes the issuer's word for it; until when it is valid (seconds since 1970)."""
 
-    digits: int = 6
-    algorithm: str = "SHA1"
-    period: int = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """A token as its owner's app needs it.  `uri` is what the QR code says; both tell the secret."""
-
-    token: str
-    uri: str = field(repr=False)
-    secret: str = field(repr=False)
-
-
-@runtime_checkable
-class SupportsEnrolment(Protocol):
-    """A factor whose tokens are ours to give: `mailtwist otp`."""
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def form(self) -> TokenForm:
-        """That of a token for which nothing else is asked."""
-
-    async def tokens(self, account: str) -> Sequence[Token]:
-        """The oldest first; those that are not `active` wait for a code."""
-
-    async def enroll(
-        self, account: str, name: str, label: str = "", form: TokenForm | None = None
-    ) -> Enrolment:
-        """A new token, which counts once a code of it was confirmed.  An older one that still waits for that
-        is gone.  `name` is what the app shows.  `Trouble` 5.x says in `public` why it cannot be."""
-
-    async def shown(self, token: Token, name: str) -> Enrolment:
-        """The token as it was at its enrolment, for an app that begins now."""
-
-    async def code(self, token: Token) -> str:
-        """What its owner's app shows now, or next."""
-
-    async def confirm(self, account: str, code: str, token: str = "") -> bool:
-        """`code` is right: the waiting token counts from now on, and this code is used.  `token` says which
-        one, if several wait."""
-
-    async def resync(self, account: str, first: str, second: str, token: str = "") -> bool:
-        """The two are codes of this token, or of any, one right after the other and none used: both are used
-        now, and its clock or counter is known.  `verify` looks not nearly as far."""
-
-    async def remove(self, account: str, token: str) -> bool:
-        """It is gone; False when there is no such token of this kind.  `auth.enrolled` asks whether it was
-        the last one."""
-
-
-@runtime_checkable
-class SupportsRecovery(Protocol):
-    """A factor of printed codes for bad days: `mailtwist recovery`."""
-
-    async def renew(self, account: str) -> Sequence[str]:
-        """The codes that are good from now on, each once, and no older one is.  They are never told again."""
-
-    async def remaining(self, account: str) -> int:
-        """How many were not used."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceCode:
-    """A code that one mail program begins with.  `code` is told once, when it is issued."""
-
-    id: str
+    person: Person
+    factor: bool
     expires: float
-    code: str = field(default="", repr=False)
 
 
 @runtime_checkable
-class SupportsDeviceCodes(Protocol):
-    """A factor of codes that an admin or the owner issues for one mail program: `mailtwist device-code`."""
+class SupportsBearer(Protocol):
+    """A directory that judges access tokens."""
 
-    async def issue(self, account: str, seconds: float | None = None) -> DeviceCode:
-        """Good for so long, or as the section says.  `Trouble` 5.x when there are too many."""
-
-    async def issued(self, account: str) -> Sequence[DeviceCode]:
-        """Those that are still good, the oldest first."""
-
-    async def revoke(self, account: str, code: str) -> bool:
-        """The one with this id is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """`token` is the id of the token, unlike all others in whatever factor; `step` grows with each code that
-    it can give (rfc6238#4.2).  `kind` is the factor's; `drift` is for its own `learned`."""
-
-    token: str
-    step: int
-    kind: str
-    drift: int = 0
+    async def bearer(self, name: str, token: bytes) -> Bearer | None:
+        """`name` is the canonical login name that came with it, '' for none.  None when the token is not
+        valid, or is somebody else's.  `LoginUnavailable` when its issuer is away and nothing can be
+        said."""

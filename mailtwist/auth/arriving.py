@@ -4,19 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailtwist.auth.api import (
-    Accepted,
-    Factor,
-    LoginRefused,
-    LoginUnavailable,
-    Proof,
-    SupportsLearning,
-    SupportsRecovery,
-)
+from mailtwist.auth.api import Accepted, LoginRefused, LoginUnavailable
 from mailtwist.auth.asking import Asking, dropped, the_asking
 from mailtwist.auth.audit import reason_of
 from mailtwist.auth.breaker import Entry
 from mailtwist.auth.devices import Devices, the_devices
+from mailtwist.auth.factors.api import Factor, Proof, SupportsLearning, SupportsRecovery
 from mailtwist.auth.flight import Flight, Word
 from mailtwist.auth.guess import Guess
 from mailtwist.auth.judging import Judge, Question, the_judge

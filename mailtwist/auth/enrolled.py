@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailtwist.auth.api import (
+from mailtwist.auth.api import Person
+from mailtwist.auth.endings import Endings, the_endings
+from mailtwist.auth.factors.api import (
     Enrolment,
     Factor,
-    Person,
     SupportsDeviceCodes,
     SupportsEnrolment,
     SupportsRecovery,
     TokenForm,
 )
-from mailtwist.auth.endings import Endings, the_endings
 from mailtwist.auth.grammar import Grammars, the_grammars
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.policy import home_domain

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mailtwist.auth.api import Factor, LoginRefused, LoginRequest, Proof, Source
+from mailtwist.auth.api import LoginRefused, LoginRequest, Source
+from mailtwist.auth.factors.api import Asked, Factor, Proof, factors_for
 from mailtwist.auth.grammar import WHOLE, Cut, Grammars, the_grammars
 from mailtwist.auth.guess import Guess
 from mailtwist.auth.identity import Who
@@ -15,6 +16,7 @@ from mailtwist.auth.refusals import Form, Refusals, the_refusals
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
+from mailtwist.kit.events import login_id
 from mailtwist.kit.ids import new_id
 from mailtwist.state.api import Durable, Volatile
 from mailtwist.state.keys import IDENTITY, Keys
@@ -78,13 +80,14 @@ class Judge:
         rule = self._policy.rule(who.person, request.protocol, request.address, self._clock.now())
         form: Form = "plain"
         parts = None
-        if await self._policy.needs_code(rule, who.account):
+        factors = factors_for(who.person, self._factors)
+        if await self._policy.needs_code(rule, who.person):
             domain = home_domain(who.person)
-            parts = self._grammars.split(domain, request.secret, self._is_code)
+            parts = self._grammars.split(domain, request.secret, lambda text: _takers(factors, text) != [])
             form = "codeless" if parts is None else "coded"
         if parts is None:
             return Question(rule, form, request.secret)
-        return Question(rule, form, parts.password, parts.code, self._kind(parts.code), parts.cut)
+        return Question(rule, form, parts.password, parts.code, _kind(factors, parts.code), parts.cut)
 
     async def attempt(self, request: LoginRequest, who: Who, question: Question) -> Attempt:
         """What is charged."""
@@ -107,7 +110,7 @@ class Judge:
         if question.form == "plain":
             return None
         guess.judged()
-        proof = await self._proof(who.account, question.code)
+        proof = await self._proof(self.asked(request, who), question.code)
         if proof is None:
             guess.wrong(self._refusals.wrong_code(who.account, request.secret))
             raise LoginRefused("wrong-code")
@@ -115,9 +118,22 @@ class Judge:
             raise LoginRefused("used-code")
         return proof
 
-    async def _proof(self, account: str, code: str) -> Proof | None:
+    def asked(self, request: LoginRequest, who: Who) -> Asked:
+        """What factors are told of a login."""
+        return Asked(
+            person=who.person,
+            known=who.known,
+            address=request.address,
+            protocol=request.protocol,
+            client=request.client,
+            login=login_id.get(),
+            seconds=request.patience,
+        )
+
+    async def _proof(self, asked: Asked, code: str) -> Proof | None:
         """All factors that know such codes are asked, whatever the first one says."""
-        proofs = [await factor.verify(account, code) for factor in self._factors if factor.looks_like(code)]
+        factors = [one for one in factors_for(asked.person, self._factors) if one.looks_like(code)]
+        proofs = [await factor.verify(asked, code) for factor in factors]
         return next((proof for proof in proofs if proof is not None), None)
 
     async def _used(self, request: LoginRequest, account: str, proof: Proof) -> bool:
@@ -138,12 +154,14 @@ class Judge:
         here = any(device.alive(now) and device.knows(net) for device in devices)
         return Source.KNOWN if here else Source.UNTRUSTED
 
-    def _is_code(self, text: str) -> bool:
-        return any(factor.looks_like(text) for factor in self._factors)
 
-    def _kind(self, code: str) -> str:
-        kinds = [factor.kind for factor in self._factors if factor.looks_like(code)]
-        return next((kind for kind in OWN_BUDGET if kind in kinds), kinds[0] if kinds else "")
+def _takers(factors: Sequence[Factor], text: str) -> list[Factor]:
+    return [factor for factor in factors if factor.looks_like(text)]
+
+
+def _kind(factors: Sequence[Factor], code: str) -> str:
+    kinds = [factor.kind for factor in _takers(factors, code)]
+    return next((kind for kind in OWN_BUDGET if kind in kinds), kinds[0] if kinds else "")
 
 
 def the_judge(assembly: Assembly) -> Judge:

@@ -1,6 +1,6 @@
 """A code is accepted once: for one string of one client, durably before anybody is told."""
 
-from mailtwist.auth.api import Proof
+from mailtwist.auth.factors.api import NO_STEP, Proof
 from mailtwist.state.api import Durable, Volatile
 from mailtwist.state.records import Use
 
@@ -11,8 +11,12 @@ async def used_once(
     """The code behind `proof` was not used before, or by the same client with the same string within `join`
     seconds.  `by` stands for both of these, and for nobody else when `client` is '' (it is not known).
 
-    The volatile state says who may join; the durable one remembers across restarts and processes, and has
-    the last word: a step that it has as used by others is gone."""
+    The volatile state says who may join; the durable one remembers across restarts and processes, and
+    has the last word: a step that it has as used by others is gone.  It has nothing of codes without a
+    step, whose `token` is of that one code: they are for a moment, and as many as logins."""
+    if proof.step == NO_STEP:
+        token = f"{account}/{proof.token}"
+        return await volatile.use_once(token, 0, NO_STEP, by, client, join) is not Use.REPLAY
     floor = await durable.last_step(account, proof.token)
     use = await volatile.use_once(f"{account}/{proof.token}", proof.step, floor, by, client, join)
     if use is Use.REPLAY:

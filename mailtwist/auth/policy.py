@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from mailtwist.auth.api import DoorName, Factor, Person
+from mailtwist.auth.api import DoorName, Person
+from mailtwist.auth.factors.api import Factor, factors_for
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
@@ -118,16 +119,16 @@ class Policy:
                 return title, day, first.remind if first else days[day]
         return "", 0.0, 0.0
 
-    async def needs_code(self, rule: Rule, account: str) -> bool:
+    async def needs_code(self, rule: Rule, person: Person) -> bool:
         """Who has enrolled needs a code under every rule."""
-        enrolled = await self.enrolled(account)
+        enrolled = await self.enrolled(person)
         return rule.factor == "required" or enrolled
 
-    async def enrolled(self, account: str) -> bool:
-        """It has a factor, or had until the last one was taken away.  All are asked, whatever the first
+    async def enrolled(self, person: Person) -> bool:
+        """He has a factor, or had until the last one was taken away.  All are asked, whatever the first
         says."""
-        has = [await factor.enrolled(account) for factor in self._factors]
-        had = await self._durable.enrolled(account)
+        has = [await factor.enrolled(person.account) for factor in factors_for(person, self._factors)]
+        had = await self._durable.enrolled(person.account)
         return had or any(has)
 
     def noted(self, rule: Rule, account: str, name: str, now: float) -> None:

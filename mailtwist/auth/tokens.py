@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mailtwist.auth.api import Enrolment, TokenForm
+from mailtwist.auth.factors.api import Enrolment, TokenForm
 from mailtwist.auth.otpauth import Codes, address, new_secret
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from hashlib import sha256
 
-from mailtwist.auth.api import TokenForm
+from mailtwist.auth.factors.api import TokenForm
 from mailtwist.auth.tokens import Tokens
 from mailtwist.state.records import Token
 

@@ -10,8 +10,9 @@ import pyotp
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from mailtwist.auth.api import LoginRefused, LoginRequest, LoginUnavailable, Person, Proof
+from mailtwist.auth.api import LoginRefused, LoginRequest, LoginUnavailable, Person
 from mailtwist.auth.decision import the_decision
+from mailtwist.auth.factors.api import Asked, Proof
 from mailtwist.auth.factors.totp import Settings as TotpSettings
 from mailtwist.auth.factors.totp import Totp
 from mailtwist.auth.misses import the_misses
@@ -52,11 +53,11 @@ class Counted(Totp):
 
     world: "World"
 
-    async def verify(self, account: str, code: str) -> Proof | None:
-        if account == ACCOUNT:
+    async def verify(self, asked: Asked, code: str) -> Proof | None:
+        if asked.account == ACCOUNT:
             self.world.looked_at += 1
-        proof = await super().verify(account, code)
-        if account == ACCOUNT and proof is not None:
+        proof = await super().verify(asked, code)
+        if asked.account == ACCOUNT and proof is not None:
             self.world.found_right += 1
         return proof
 

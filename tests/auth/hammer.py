@@ -17,8 +17,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.protocols.basic import LineReceiver
 
-from mailtwist.auth.api import LoginRefused, LoginRequest, Person, Proof
+from mailtwist.auth.api import LoginRefused, LoginRequest, Person
 from mailtwist.auth.decision import Decision, the_decision
+from mailtwist.auth.factors.api import Asked, Proof
 from mailtwist.auth.factors.totp import Settings, Totp
 from mailtwist.config.values import Duration
 from mailtwist.kit.clock import SystemClock
@@ -51,9 +52,9 @@ class Seen(Totp):
         super().__init__(Settings(), assembly)
         self._looks = os.open(folder / "looks", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    async def verify(self, account: str, code: str) -> Proof | None:
-        os.write(self._looks, f"{account} {code}\n".encode())
-        return await super().verify(account, code)
+    async def verify(self, asked: Asked, code: str) -> Proof | None:
+        os.write(self._looks, f"{asked.account} {code}\n".encode())
+        return await super().verify(asked, code)
 
 
 def assembled(folder: Path, redis: str) -> OnePart:

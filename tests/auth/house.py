@@ -9,8 +9,15 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.auth.api import Accepted, Directory, LoginRefused, LoginRequest, LoginUnavailable, Proof
+from mailtwist.auth.api import (
+    Accepted,
+    Directory,
+    LoginRefused,
+    LoginRequest,
+    LoginUnavailable,
+)
 from mailtwist.auth.decision import Decision, the_decision
+from mailtwist.auth.factors.api import Asked, Proof
 from mailtwist.auth.factors.totp import Settings, Totp
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import installed
@@ -39,9 +46,9 @@ class WatchedTotp(Totp):
         super().__init__(Settings(), assembly)
         self.asked: list[tuple[str, str]] = []
 
-    async def verify(self, account: str, code: str) -> Proof | None:
-        self.asked.append((account, code))
-        return await super().verify(account, code)
+    async def verify(self, asked: Asked, code: str) -> Proof | None:
+        self.asked.append((asked.account, code))
+        return await super().verify(asked, code)
 
 
 class House(SynchronousTestCase):

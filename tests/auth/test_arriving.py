@@ -4,9 +4,10 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from mailtwist.auth.api import LoginUnavailable, Proof, Source, TooManyAttempts
+from mailtwist.auth.api import LoginUnavailable, Source, TooManyAttempts
 from mailtwist.auth.arriving import the_arriving
 from mailtwist.auth.decision import the_decision
+from mailtwist.auth.factors.api import Proof
 from mailtwist.auth.judging import the_judge
 from mailtwist.auth.policy import the_policy
 from mailtwist.config.limits import LimitsSettings

@@ -6,8 +6,9 @@ from typing import Any
 import pyotp
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import Enrolment, Person, TokenForm
+from mailtwist.auth.api import Person
 from mailtwist.auth.enrolled import LastToken, NotThere, SecondFactors, the_second_factors
+from mailtwist.auth.factors.api import Enrolment, TokenForm
 from mailtwist.auth.factors.device_code import DeviceCodes
 from mailtwist.auth.factors.device_code import Settings as DeviceCodeSettings
 from mailtwist.auth.factors.hotp import Hotp

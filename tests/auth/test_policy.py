@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.auth.api import DoorName, Factor, Person
+from mailtwist.auth.api import DoorName, Person
+from mailtwist.auth.factors.api import Factor
 from mailtwist.auth.notices import Notices
 from mailtwist.auth.policy import Policy, Rule, home_domain, the_policy
 from mailtwist.config.load import load_text
@@ -156,7 +157,7 @@ class PolicyTests(SynchronousTestCase):
 
     # -- who has enrolled
     def needs(self, rule: Rule, account: str) -> bool:
-        return self.successResultOf(started(self.policy("").needs_code(rule, account)))
+        return self.successResultOf(started(self.policy("").needs_code(rule, Person(account, account))))
 
     def test_who_has_enrolled_needs_a_code_under_every_rule(self) -> None:
         for factor in ("required", "optional", "report-only"):

@@ -8,7 +8,8 @@ from typing import Any
 from argon2 import PasswordHasher
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import Directory, Factor
+from mailtwist.auth.api import Directory
+from mailtwist.auth.factors.api import Factor
 from mailtwist.config.places import File, Folder
 from mailtwist.gateway.api import Route
 from mailtwist.testing.assembly import OnePart

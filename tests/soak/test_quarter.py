@@ -8,8 +8,8 @@ from hashlib import sha256
 from math import sqrt
 from typing import Any
 
-from mailtwist.auth.api import Proof
 from mailtwist.auth.buckets import key_of
+from mailtwist.auth.factors.api import Proof
 from mailtwist.auth.factors.device_code import DeviceCodes
 from mailtwist.auth.factors.device_code import Settings as DeviceCodeSettings
 from mailtwist.config.limits import DAY, HOUR, LimitsSettings

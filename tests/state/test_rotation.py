@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import TokenForm
+from mailtwist.auth.factors.api import TokenForm
 from mailtwist.auth.tokens import Tokens
 from mailtwist.config.part import SupportsReload
 from mailtwist.kit.files import DiskFiles, Files

@@ -9,8 +9,9 @@ from mailtwist.app.cli.answer import moment, print_json, print_rows, qr_code
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.inside import CannotDo, Inside, person_named, run_inside
 from mailtwist.app.cli.remembered import label_of
-from mailtwist.auth.api import Enrolment, Person, TokenForm
+from mailtwist.auth.api import Person
 from mailtwist.auth.enrolled import LastToken, SecondFactors, the_second_factors
+from mailtwist.auth.factors.api import Enrolment, TokenForm
 from mailtwist.state.records import Token
 
 LONGEST_REASON = 200

@@ -73,7 +73,7 @@ class _Reporting:
             if person is None or person.account != record.account or not person.enabled:
                 continue
             rule = self._policy.rule(person, cast(DoorName, record.protocol), record.address, self._now)
-            name, begins = await self._against(rule, person.account)
+            name, begins = await self._against(rule, person)
             if not name:
                 continue
             key = (record.account, record.protocol, record.client, record.address)
@@ -86,24 +86,24 @@ class _Reporting:
         found: list[dict[str, object]] = []
         for directory in self._directories:
             for person in await directory.people() if isinstance(directory, SupportsListing) else ():
-                if person.enabled and not await self._has_enrolled(person.account):
+                if person.enabled and not await self._has_enrolled(person):
                     rule = self._policy.rule(person, "imap", "", self._now)
-                    name, begins = await self._against(rule, person.account)
+                    name, begins = await self._against(rule, person)
                     found.append({"name": person.name, "rule": name or rule.name, "from": begins})
         return found
 
-    async def _against(self, rule: Rule, account: str) -> tuple[str, str]:
+    async def _against(self, rule: Rule, person: Person) -> tuple[str, str]:
         """What a login without a code would fail by, and from which day on, if that is still to come."""
         if rule.factor == "required":
             return rule.name, ""
-        if await self._has_enrolled(account):
+        if await self._has_enrolled(person):
             return ENROLLED, ""
         return rule.would, moment(rule.since)[:10] if rule.since else ""
 
-    async def _has_enrolled(self, account: str) -> bool:
-        if account not in self._enrolled:
-            self._enrolled[account] = await self._policy.enrolled(account)
-        return self._enrolled[account]
+    async def _has_enrolled(self, person: Person) -> bool:
+        if person.account not in self._enrolled:
+            self._enrolled[person.account] = await self._policy.enrolled(person)
+        return self._enrolled[person.account]
 
     async def _person(self, name: str) -> Person | None:
         if name not in self._people:

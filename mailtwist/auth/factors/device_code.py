@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from mailtwist.auth.api import DeviceCode, Proof
+from mailtwist.auth.factors.api import Asked, DeviceCode, Proof
 from mailtwist.auth.written import MOST, WrittenCodes, looks_like
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
@@ -32,7 +32,7 @@ class TooManyCodes(Trouble):
 
 
 class DeviceCodes:
-    """`auth.api.Factor` and `SupportsDeviceCodes`."""
+    """`auth.factors.api.Factor` and `SupportsDeviceCodes`."""
 
     kind = KIND
 
@@ -47,10 +47,10 @@ class DeviceCodes:
         """A code to begin with does not make anybody need one."""
         return False
 
-    async def verify(self, account: str, code: str) -> Proof | None:
+    async def verify(self, asked: Asked, code: str) -> Proof | None:
         """A used code is told as such until it expires, so that the other connections of the mail program
         that used it may join."""
-        token = await self._codes.matching(account, code)
+        token = await self._codes.matching(asked.account, code)
         return None if token is None else Proof(token.id, ONLY_STEP, KIND)
 
     async def issue(self, account: str, seconds: float | None = None) -> DeviceCode:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from mailtwist.auth.api import Enrolment, Proof, TokenForm
+from mailtwist.auth.factors.api import Asked, Enrolment, Proof, TokenForm
 from mailtwist.auth.otpauth import LOOKS_LIKE, Issuer
 from mailtwist.auth.tokens import Seeds
 from mailtwist.config.part import Assembly, Part
@@ -36,8 +36,8 @@ class Settings:
 
 
 class Hotp:
-    """`auth.api.Factor` and `SupportsEnrolment`.  The counter is the last step that was used: the decision
-    moves it when it uses a code up."""
+    """`auth.factors.api.Factor` and `SupportsEnrolment`.  The counter is the last step that was used:
+    the decision moves it when it uses a code up."""
 
     kind = KIND
 
@@ -53,11 +53,11 @@ class Hotp:
     async def enrolled(self, account: str) -> bool:
         return bool(await self._seeds.active(account))
 
-    async def verify(self, account: str, code: str) -> Proof | None:
+    async def verify(self, asked: Asked, code: str) -> Proof | None:
         """The next codes of all tokens are compared, and the last one that was used: whether somebody may
         join who used it is the decision's to say.  As many for whoever has no token."""
         found = None
-        for token, codes in await self._seeds.slots(account):
+        for token, codes in await self._seeds.slots(asked.account):
             used = -1 if token is None else await self._used(token)
             step = codes.step_of(code, range(max(used, 0), max(used, 0) + self._ahead + 1))
             if token is not None and step is not None and step <= used + self._ahead:

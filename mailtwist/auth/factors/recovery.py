@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailtwist.auth.api import Proof
+from mailtwist.auth.factors.api import Asked, Proof
 from mailtwist.auth.written import WrittenCodes, looks_like
 from mailtwist.config.part import Assembly, Part
 
@@ -17,7 +17,7 @@ class Settings:
 
 
 class Recovery:
-    """`auth.api.Factor` and `SupportsRecovery`."""
+    """`auth.factors.api.Factor` and `SupportsRecovery`."""
 
     kind = KIND
 
@@ -31,10 +31,10 @@ class Recovery:
         """Also when all codes are used: who has had them is not let in without."""
         return bool(await self._codes.all(account))
 
-    async def verify(self, account: str, code: str) -> Proof | None:
+    async def verify(self, asked: Asked, code: str) -> Proof | None:
         """A code is a token of its own with a single step.  Used ones stay, so that the other connections of
         the mail program that used one may join."""
-        token = await self._codes.matching(account, code)
+        token = await self._codes.matching(asked.account, code)
         return None if token is None else Proof(token.id, ONLY_STEP, KIND)
 
     async def remaining(self, account: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mailtwist.auth.api import Enrolment, Proof, TokenForm
+from mailtwist.auth.factors.api import Asked, Enrolment, Proof, TokenForm
 from mailtwist.auth.otpauth import LOOKS_LIKE, Issuer
 from mailtwist.auth.tokens import Seeds
 from mailtwist.config.part import Assembly, Part
@@ -38,7 +38,7 @@ class Settings:
 
 
 class Totp:
-    """`auth.api.Factor`, `SupportsEnrolment` and `SupportsLearning`."""
+    """`auth.factors.api.Factor`, `SupportsEnrolment` and `SupportsLearning`."""
 
     kind = KIND
 
@@ -52,10 +52,10 @@ class Totp:
     async def enrolled(self, account: str) -> bool:
         return bool(await self._seeds.active(account))
 
-    async def verify(self, account: str, code: str) -> Proof | None:
+    async def verify(self, asked: Asked, code: str) -> Proof | None:
         """All steps of all tokens are compared, those of tokens that nobody has too."""
         found = None
-        for token, codes in await self._seeds.slots(account):
+        for token, codes in await self._seeds.slots(asked.account):
             step = codes.step_of(code, self._around(token, SKEW))
             if token is not None and step is not None:
                 found = Proof(token.id, step, KIND, step - self._now(token.period))

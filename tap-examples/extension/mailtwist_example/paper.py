@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailtwist.auth.api import Proof
+from mailtwist.auth.factors.api import Asked, Proof
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.places import Folder
 from mailtwist.config.settings import setting
@@ -25,7 +25,8 @@ class Settings:
 
 
 class Paper:
-    """`auth.api.Factor`.  A word's line is its step: who uses the fifth cannot go back to the fourth."""
+    """`auth.factors.api.Factor`.  A word's line is its step: who uses the fifth cannot go back to the
+    fourth."""
 
     kind = "paper"
 
@@ -39,8 +40,8 @@ class Paper:
     async def enrolled(self, account: str) -> bool:
         return bool(await self._threads.run(_words, self._folder / account))
 
-    async def verify(self, account: str, code: str) -> Proof | None:
-        words = await self._threads.run(_words, self._folder / account)
+    async def verify(self, asked: Asked, code: str) -> Proof | None:
+        words = await self._threads.run(_words, self._folder / asked.account)
         words += ["no word"] * (LONGEST - len(words))  # whoever has none, or few: the same work
         given = code.encode("utf-8", "replace")
         right = [step for step, word in enumerate(words) if hmac.compare_digest(word.encode(), given)]

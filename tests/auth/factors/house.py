@@ -5,13 +5,13 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import Proof
+from mailtwist.auth.factors.api import Proof
 from mailtwist.state.api import Durable
 from mailtwist.state.process import durable
 from mailtwist.state.records import Use
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.clock import ManualClock
-from mailtwist.testing.factor import ENROLLED
+from mailtwist.testing.factor import ENROLLED, about
 
 
 class FactorCase(TestCase):
@@ -52,7 +52,7 @@ class FactorCase(TestCase):
 
     async def succeeded(self, code: str) -> Proof:
         """What the decision does with a right code."""
-        proof = await self.factor.verify(ENROLLED, code)
+        proof = await self.factor.verify(about(ENROLLED), code)
         assert proof is not None, code
         await self.use(proof)
         if hasattr(self.factor, "learned"):

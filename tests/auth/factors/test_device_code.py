@@ -1,10 +1,10 @@
 """A code that one mail program begins with."""
 
-from mailtwist.auth.api import SupportsDeviceCodes
+from mailtwist.auth.factors.api import SupportsDeviceCodes
 from mailtwist.auth.factors.device_code import DeviceCodes, Settings, TooManyCodes
 from mailtwist.auth.written import MOST
 from mailtwist.config.values import Duration
-from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract
+from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract, about
 from tests.auth.factors.house import FactorCase
 
 
@@ -39,9 +39,9 @@ class DeviceCodeTests(FactorCase, FactorContract):
     async def test_after_ten_minutes_it_is_nothing(self) -> None:
         factor = await self.make_factor()
         self.clock.advance(599)
-        self.assertIsNotNone(await factor.verify(ENROLLED, self.issued.code))
+        self.assertIsNotNone(await factor.verify(about(ENROLLED), self.issued.code))
         self.clock.advance(1)
-        self.assertIsNone(await factor.verify(ENROLLED, self.issued.code))
+        self.assertIsNone(await factor.verify(about(ENROLLED), self.issued.code))
         self.assertEqual(await self.ids(), [])
         self.assertEqual(list(await self.durable.all_tokens(ENROLLED)), [])
 
@@ -50,9 +50,9 @@ class DeviceCodeTests(FactorCase, FactorContract):
         short, long = await self.factor.issue(ENROLLED), await self.factor.issue(ENROLLED, 3600)
         self.clock.advance(120)
         self.assertEqual(await self.ids(), [long.id])
-        self.assertIsNone(await self.factor.verify(ENROLLED, short.code))
+        self.assertIsNone(await self.factor.verify(about(ENROLLED), short.code))
         self.clock.advance(3480)
-        self.assertIsNone(await self.factor.verify(ENROLLED, long.code))
+        self.assertIsNone(await self.factor.verify(about(ENROLLED), long.code))
 
     async def test_a_used_one_is_listed_no_more(self) -> None:
         await self.make_factor()
@@ -64,7 +64,7 @@ class DeviceCodeTests(FactorCase, FactorContract):
         self.assertIs(await factor.revoke(STRANGER, self.issued.id), False)
         self.assertIs(await factor.revoke(ENROLLED, self.issued.id), True)
         self.assertIs(await factor.revoke(ENROLLED, self.issued.id), False)
-        self.assertIsNone(await factor.verify(ENROLLED, self.issued.code))
+        self.assertIsNone(await factor.verify(about(ENROLLED), self.issued.code))
 
     async def test_they_are_bounded(self) -> None:
         await self.make_factor()

@@ -2,10 +2,10 @@
 
 import pyotp
 
-from mailtwist.auth.api import Proof, SupportsEnrolment, TokenForm
+from mailtwist.auth.factors.api import Proof, SupportsEnrolment, TokenForm
 from mailtwist.auth.factors.hotp import Hotp, Settings
 from mailtwist.state.records import Use
-from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract
+from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract, about
 from tests.auth.factors.house import FactorCase
 
 NAME = "ann@example.org"
@@ -33,7 +33,9 @@ class HotpTests(FactorCase, FactorContract):
         return pyotp.HOTP(self.enrolment.secret).at(counter)
 
     async def right(self, counters: range) -> list[int]:
-        return [one for one in counters if await self.factor.verify(ENROLLED, self.at(one)) is not None]
+        return [
+            one for one in counters if await self.factor.verify(about(ENROLLED), self.at(one)) is not None
+        ]
 
     async def test_the_next_ten_are_right_and_the_last_one_is_known_as_used(self) -> None:
         await self.make_factor()
@@ -76,7 +78,7 @@ class HotpTests(FactorCase, FactorContract):
 
     async def test_two_codes_find_a_counter_that_is_far_ahead(self) -> None:
         await self.make_factor()
-        self.assertIsNone(await self.factor.verify(ENROLLED, self.at(60)))
+        self.assertIsNone(await self.factor.verify(about(ENROLLED), self.at(60)))
         self.assertIs(await self.factor.resync(STRANGER, self.at(60), self.at(61)), False)
         self.assertIs(await self.factor.resync(ENROLLED, self.at(61), self.at(60)), False)
         self.assertIs(await self.factor.resync(ENROLLED, self.at(60), self.at(60)), False)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from mailtwist.auth.api import SupportsRecovery
+from mailtwist.auth.factors.api import SupportsRecovery
 from mailtwist.auth.factors.recovery import Recovery, Settings
 from mailtwist.kit.spawn import together
 from mailtwist.state.records import Use
-from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract
+from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract, about
 from tests.auth.factors.house import FactorCase
 
 
@@ -37,15 +37,15 @@ class RecoveryTests(FactorCase, FactorContract):
     async def test_they_are_typed_as_people_type(self) -> None:
         factor = await self.make_factor()
         code = self.codes[3]
-        expected = await factor.verify(ENROLLED, code)
+        expected = await factor.verify(about(ENROLLED), code)
         for typed in (code.lower(), code.replace("-", ""), code.replace("-", "").lower(), code.title()):
             self.assertIs(factor.looks_like(typed), True, typed)
-            self.assertEqual(await factor.verify(ENROLLED, typed), expected, typed)
+            self.assertEqual(await factor.verify(about(ENROLLED), typed), expected, typed)
         for typed in ("ABCI-EFGH-JKLM", "ABCO-EFGH-JKLM", "ABC0-EFGH-JKLM", "abc1-efgh-jklm"):
             self.assertIs(factor.looks_like(typed), False, typed)
         for typed in (code[:4] + code[5:], code.replace("-", " "), code.replace("-", "\N{HYPHEN}")):
             self.assertIs(factor.looks_like(typed), False, typed)
-            self.assertIsNone(await factor.verify(ENROLLED, typed), typed)
+            self.assertIsNone(await factor.verify(about(ENROLLED), typed), typed)
 
     async def test_a_used_one_counts_no_more_and_is_known_as_used(self) -> None:
         factor = await self.make_factor()
@@ -69,14 +69,14 @@ class RecoveryTests(FactorCase, FactorContract):
         new = await factor.renew(ENROLLED)
         self.assertTrue(set(new).isdisjoint(old))
         for code in old:
-            self.assertIsNone(await factor.verify(ENROLLED, code))
+            self.assertIsNone(await factor.verify(about(ENROLLED), code))
         self.assertEqual(await factor.remaining(ENROLLED), 10)
         self.assertEqual(await factor.remaining(STRANGER), 0)
 
     async def test_of_two_who_renew_at_once_one_has_codes_that_are_right(self) -> None:
         recovery = await self.begin()
         both = await together(recovery.renew(ENROLLED), recovery.renew(ENROLLED))
-        right = [[await recovery.verify(ENROLLED, code) for code in codes] for codes in both]
+        right = [[await recovery.verify(about(ENROLLED), code) for code in codes] for codes in both]
         self.assertEqual(sorted(sum(proof is not None for proof in proofs) for proofs in right), [0, 10])
 
     async def test_they_are_nowhere_in_the_state(self) -> None:

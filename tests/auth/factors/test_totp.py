@@ -5,7 +5,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pyotp
 
-from mailtwist.auth.api import Enrolment, Proof, SupportsEnrolment, SupportsLearning, TokenForm
+from mailtwist.auth.factors.api import (
+    Enrolment,
+    Proof,
+    SupportsEnrolment,
+    SupportsLearning,
+    TokenForm,
+)
 from mailtwist.auth.factors.totp import FARTHEST, Settings, Totp
 from mailtwist.auth.otpauth import Codes, Issuer
 from mailtwist.auth.tokens import MOST, TooManyTokens
@@ -14,7 +20,7 @@ from mailtwist.state.keys import SEEDS
 from mailtwist.state.process import durable, keys, volatile
 from mailtwist.state.rotation import Rotation
 from mailtwist.testing.assembly import OnePart
-from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract
+from mailtwist.testing.factor import ENROLLED, STRANGER, FactorContract, about
 from tests.auth.factors.house import FactorCase
 
 NAME = "ann@example.org"
@@ -43,7 +49,9 @@ class TotpCase(FactorCase):
 
     async def right(self, steps: range) -> list[int]:
         """Those of these steps from now whose codes are right."""
-        return [step for step in steps if await self.factor.verify(ENROLLED, self.at(step)) is not None]
+        return [
+            step for step in steps if await self.factor.verify(about(ENROLLED), self.at(step)) is not None
+        ]
 
 
 class TotpTests(TotpCase, FactorContract):
@@ -58,7 +66,7 @@ class TotpTests(TotpCase, FactorContract):
         factor = await self.make_factor()
         self.clock.advance(300)
         self.assertEqual(await self.right(range(-3, 4)), [-1, 0, 1])
-        proofs = [await factor.verify(ENROLLED, self.at(step)) for step in (-1, 0, 1)]
+        proofs = [await factor.verify(about(ENROLLED), self.at(step)) for step in (-1, 0, 1)]
         self.assertEqual([proof and proof.step - self.now() for proof in proofs], [-1, 0, 1])
 
     async def test_it_gives_tokens_itself_and_learns(self) -> None:
@@ -70,7 +78,7 @@ class TotpTests(TotpCase, FactorContract):
         await self.begin()
         self.enrolment = await self.enroll()
         self.assertIs(await self.factor.enrolled(ENROLLED), False)
-        self.assertIsNone(await self.factor.verify(ENROLLED, self.at(0)))
+        self.assertIsNone(await self.factor.verify(about(ENROLLED), self.at(0)))
         self.assertIs(await self.factor.confirm(ENROLLED, "000000"), False)
         self.assertIs(await self.factor.confirm(STRANGER, self.at(0)), False)
         self.assertIs(await self.durable.enrolled(ENROLLED), False)
@@ -90,12 +98,12 @@ class TotpTests(TotpCase, FactorContract):
         tablet = await self.enroll("tablet")
         await factor.confirm(ENROLLED, self.at(0, tablet))
         self.clock.advance(300)
-        proofs = [await factor.verify(ENROLLED, self.at(0, one)) for one in (self.enrolment, tablet)]
+        proofs = [await factor.verify(about(ENROLLED), self.at(0, one)) for one in (self.enrolment, tablet)]
         self.assertEqual(proofs, [Proof(one.token, self.now(), "totp") for one in (self.enrolment, tablet)])
         self.assertIs(await factor.remove(ENROLLED, tablet.token), True)
         self.assertIs(await factor.remove(STRANGER, self.enrolment.token), False)
-        self.assertIsNone(await factor.verify(ENROLLED, self.at(0, tablet)))
-        self.assertIsNotNone(await factor.verify(ENROLLED, self.at(0)))
+        self.assertIsNone(await factor.verify(about(ENROLLED), self.at(0, tablet)))
+        self.assertIsNotNone(await factor.verify(about(ENROLLED), self.at(0)))
 
     async def test_tokens_are_bounded_and_any_number_costs_the_same(self) -> None:
         factor = await self.make_factor()
@@ -124,9 +132,9 @@ class TotpTests(TotpCase, FactorContract):
             step = int(self.clock.now()) // form.period
             self.assertIs(await self.factor.confirm(ENROLLED, codes.at(step)), True)
             other = Codes(one.secret, 14 - form.digits, form.algorithm)
-            self.assertIsNotNone(await self.factor.verify(ENROLLED, codes.at(step + 1)))
-            self.assertIsNone(await self.factor.verify(ENROLLED, codes.at(step + 2)))
-            self.assertIsNone(await self.factor.verify(ENROLLED, other.at(step + 1)))
+            self.assertIsNotNone(await self.factor.verify(about(ENROLLED), codes.at(step + 1)))
+            self.assertIsNone(await self.factor.verify(about(ENROLLED), codes.at(step + 2)))
+            self.assertIsNone(await self.factor.verify(about(ENROLLED), other.at(step + 1)))
             (token,) = [token for token in await self.factor.tokens(ENROLLED) if token.id == one.token]
             self.assertEqual(await self.factor.code(token), codes.at(step))
             await self.factor.remove(ENROLLED, one.token)
@@ -169,7 +177,7 @@ class TotpTests(TotpCase, FactorContract):
         await other.start()
         self.assertEqual((await rotation.rotate(SEEDS)).resealed, 1)
         self.clock.advance(300)
-        self.assertIsNotNone(await factor.verify(ENROLLED, self.at(0)))
+        self.assertIsNotNone(await factor.verify(about(ENROLLED), self.at(0)))
         self.assertEqual(keys(self.assembly).versions(SEEDS), (2, 1))
         second = await self.enroll("second")
         self.assertEqual({token.key_version for token in await factor.tokens(ENROLLED)}, {2})
@@ -180,7 +188,7 @@ class TotpTests(TotpCase, FactorContract):
         (token,) = await factor.tokens(ENROLLED)
         await self.durable.add_token(replace(token, account=STRANGER))
         with self.assertRaises(StateUnusable):
-            await factor.verify(STRANGER, self.at(0))
+            await factor.verify(about(STRANGER), self.at(0))
 
 
 class DriftTests(TotpCase):
@@ -254,7 +262,7 @@ class DriftTests(TotpCase):
         await self.make_factor()
         self.clock.advance(300)
         for code in (self.at(-1), self.at(1), "000000"):
-            await self.factor.verify(ENROLLED, code)
+            await self.factor.verify(about(ENROLLED), code)
         self.assertEqual(await self.drift(), 0)
 
     async def test_what_is_learned_is_bounded(self) -> None:
