@@ -46,7 +46,8 @@ class Factor(Protocol):
     async def verify(self, asked: Asked, code: str) -> "Proof | None":
         """Which token and step the code belongs to; None when it is wrong.  The same work for accounts
         without a token.  Does not use the code up: the decision does.  A service that judges it elsewhere and
-        is away is `LoginUnavailable`, never None."""
+        is away is `LoginUnavailable`, never None (`AccountUnavailable`: for this account alone); it has no
+        more than `asked.seconds`."""
 
 
 @runtime_checkable
@@ -71,9 +72,14 @@ class SupportsApproval(Protocol):
     @property
     def kind(self) -> str: ...
 
+    @property
+    def longest(self) -> float:
+        """For so many seconds it waits at most, however long the door could."""
+
     async def approved(self, asked: Asked) -> "Proof | None":
         """He has said yes; None when he said no, or nothing within `asked.seconds`.  `LoginUnavailable` when
-        he cannot be asked."""
+        he cannot be asked, `AccountUnavailable` when that is so for him alone.  Calling it off ends the
+        prompt."""
 
 
 @runtime_checkable
