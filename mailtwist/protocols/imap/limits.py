@@ -10,8 +10,8 @@ class Limits:
     line: int = 64_000
     """One line of a command; clients send sets of thousands of UIDs.  rfc2683#3.2.1.5 asks for 8,000."""
 
-    early_line: int = 8_192
-    """The same before login."""
+    early_line: int = 12_544
+    """The same before login: room for an access token (rfc4954#4: 12,288) behind AUTHENTICATE."""
 
     literal: int = 65_536
     """One literal that is kept in memory: anything but the message of APPEND."""

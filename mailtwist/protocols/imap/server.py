@@ -54,7 +54,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     asked_for: tuple[Any, ...] = (IMailAccount, imap4.IAccount)
     dialect: Dialect
     address = service = ""
-    dismissed = False
+    dismissed = takes_tokens = False
     presence: Presence | None = None
     portal: Any
     ctx: Any
@@ -148,7 +148,8 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
 
     @property
     def mechanisms(self) -> Mapping[str, Mechanism]:
-        return {**mechanisms(), **of_challengers(self.challengers)}
+        ours = mechanisms(tokens=self.takes_tokens and self.encrypted)
+        return {**ours, **of_challengers(self.challengers)}
 
     @property
     def belongs_to(self) -> Account:
@@ -213,7 +214,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
 
     def _ask_portal(self, credentials: Credentials | Foreign) -> Any:
         if isinstance(credentials, Credentials):
-            if not credentials.authzid:
+            if not (credentials.authzid or credentials.bearer):
                 return self.authenticateLogin(credentials.user, credentials.secret)
             return self._log_in_by_portal(MailLogin(self._request(credentials), self))
         return self._log_in_by_portal(credentials.credentials)
@@ -241,6 +242,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
             client=self.connection.program,
             connection=self.turns.id,
             service=self.service,
+            bearer=credentials.bearer,
             peer=peer(self.transport, self.connection.hops),
         )
 

@@ -8,10 +8,11 @@ class Limits:
     """Sizes in octets, times in seconds."""
 
     line: int = 2048
-    """One command.  rfc2449#4 asks for 255; passwords and initial responses are longer in real life."""
+    """One command.  rfc2449#4 asks for 255; passwords are longer in real life."""
 
     answer: int = 12_288
-    """One line of a SASL exchange (rfc4954#4 has the number)."""
+    """One line of a SASL exchange (rfc4954#4 has the number), or its initial response behind AUTH: some
+    clients put a whole access token there."""
 
     login_time: float = 60.0
     """Waiting for a command before login, when there is no session that could be lost."""

@@ -18,7 +18,7 @@ from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn, started
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.browsers import no_browser
-from mailtwist.protocols.errors import Closed, Malformed
+from mailtwist.protocols.errors import Closed, LineTooLong, Malformed
 from mailtwist.protocols.pop3.command import Answer, Command, State
 from mailtwist.protocols.pop3.delays import Delays
 from mailtwist.protocols.pop3.dots import Stuffing, stuffed
@@ -68,7 +68,7 @@ class POP3Server(TakesTurns, pop3.POP3):
     timeOut: Any
     magic = b"POP3 ready"  # no <time stamp@host>: that would offer APOP (rfc1939#7)
     user: bytes | None = None
-    utf8 = False
+    utf8 = takes_tokens = False
     language = preferred_language = ENGLISH
     utf8_headers: Utf8Headers = "downgrade"
     retention: float | None = None
@@ -90,7 +90,7 @@ class POP3Server(TakesTurns, pop3.POP3):
     def connectionMade(self) -> None:
         self.timeOut = self.limits.login_time
         self.turns.progress = self.limits.progress_time
-        self.turns.limit = self.limits.line
+        self.turns.limit = max(self.limits.line, self.limits.answer)
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -113,6 +113,8 @@ class POP3Server(TakesTurns, pop3.POP3):
     # -- a command
     async def turn(self, line: bytes) -> None:
         no_browser(line)
+        if len(line) > self.limits.line and line[:5].upper() != b"AUTH ":
+            raise LineTooLong("Line too long")
         try:
             answer = self.processCommand(*line.split(b" "))
             if isawaitable(answer):
@@ -233,7 +235,8 @@ class POP3Server(TakesTurns, pop3.POP3):
 
     @property
     def mechanisms(self) -> Mapping[str, Mechanism]:
-        return {**mechanisms(), **of_challengers(getattr(self.factory, "challengers", None) or {})}
+        ours = mechanisms(tokens=self.takes_tokens and self.encrypted)
+        return {**ours, **of_challengers(getattr(self.factory, "challengers", None) or {})}
 
     @property
     def maildrop(self) -> Maildrop:
@@ -289,7 +292,7 @@ class POP3Server(TakesTurns, pop3.POP3):
         try:
             if isinstance(credentials, Foreign):
                 return await self._portal(credentials.credentials)
-            if credentials.authzid:
+            if credentials.authzid or credentials.bearer:
                 return await self._portal(self._mail_login(credentials))
             return await maybeDeferred(self.authenticateUserPASS, credentials.user, credentials.secret)
         except UnhandledCredentials:
@@ -313,6 +316,7 @@ class POP3Server(TakesTurns, pop3.POP3):
             trusted=self.trusted(self.address),
             connection=self.turns.id,
             service=self.service,
+            bearer=credentials.bearer,
             peer=peer(self.transport),
         )
         return MailLogin(request, self)

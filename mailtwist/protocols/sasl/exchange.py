@@ -8,6 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Protocol
 
+from mailtwist.auth.api import LoginRefused
 from mailtwist.config.part import installed
 from mailtwist.protocols.errors import Malformed
 
@@ -35,11 +36,15 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The end: octets as the client sent them, none of `user` and `secret` empty."""
+    """The end: octets as the client sent them, `secret` never empty, `user` only where it is in a token:
+    `bearer` says that the secret is one.  `refusal` is what the mechanism says should they be refused, before
+    the server does (rfc7628#3.2.3)."""
 
     user: bytes
     secret: bytes = field(repr=False)
     authzid: bytes = b""
+    bearer: bool = False
+    refusal: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +70,20 @@ class Exchange(Protocol):
 @dataclass(frozen=True, slots=True)
 class Mechanism:
     """The object behind an entry point of the group `mailtwist.sasl`.  `name` is what is advertised, upper
-    case; `exchange` begins a run."""
+    case; `exchange` begins a run.  `bearer`: it carries access tokens."""
 
     name: str
     exchange: Callable[[], Exchange]
+    bearer: bool = False
 
 
 @cache
-def mechanisms() -> Mapping[str, Mechanism]:
-    """All that are installed, by upper-case name; LOGIN is the last, because clients take the first."""
+def mechanisms(*, tokens: bool = False) -> Mapping[str, Mechanism]:
+    """Those that are installed, by upper-case name; LOGIN is the last, because clients take the first.
+    `tokens`: those that carry access tokens, too."""
     loaded = (point.load() for point in installed("mailtwist.sasl").values())
-    found = {one.name.upper(): one for one in loaded}
-    return MappingProxyType(dict(sorted(found.items(), key=lambda one: one[0] == "LOGIN")))
+    found = {one.name.upper(): one for one in loaded if tokens or not one.bearer}
+    return MappingProxyType(dict(sorted(found.items(), key=lambda one: (one[0] == "LOGIN", one[1].bearer))))
 
 
 async def converse(
@@ -95,6 +102,25 @@ async def converse(
             return step
         response = decoded(await ask(base64.b64encode(step.data)))
     raise Malformed("The exchange has no end")
+
+
+async def signed_in(
+    credentials: Credentials | Foreign,
+    sign_in: Callable[[Credentials | Foreign], Awaitable[None]],
+    ask: Callable[[bytes], Awaitable[bytes]],
+) -> None:
+    """`sign_in(credentials)`; where it is refused, the client has heard why, as its mechanism wants it."""
+    try:
+        await sign_in(credentials)
+    except LoginRefused:
+        await refusal_said(credentials, ask)
+        raise
+
+
+async def refusal_said(credentials: Credentials | Foreign, ask: Callable[[bytes], Awaitable[bytes]]) -> None:
+    """The client's answer to it means nothing, whatever it is (rfc7628#3.2.3)."""
+    if isinstance(credentials, Credentials) and credentials.refusal:
+        await ask(base64.b64encode(credentials.refusal))
 
 
 def decoded(line: bytes) -> bytes:

@@ -39,6 +39,7 @@ class SieveServer(TakesTurns):
     factory: Any = None
     asked_for: tuple[Any, ...] = ()
     avatar: Any = None
+    takes_tokens = False
     _dialect: Dialect | None = None
     _left: Callable[[], object] | None = None
     _failed = _bad = 0
@@ -157,7 +158,7 @@ class SieveServer(TakesTurns):
 
     @property
     def mechanisms(self) -> Mapping[str, Mechanism]:
-        return mechanisms()
+        return mechanisms(tokens=self.takes_tokens and self.encrypted)
 
     async def ask(self, challenge: bytes) -> bytes:
         self.turns.write(challenged(challenge))
@@ -205,5 +206,6 @@ class SieveServer(TakesTurns):
             trusted=self.trusted(self.address),
             connection=self.turns.id,
             service=self.service,
+            bearer=credentials.bearer,
             peer=peer(self.transport),
         )

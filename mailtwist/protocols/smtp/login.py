@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mailtwist.auth.api import LoginRequest
+from mailtwist.auth.api import LoginRefused, LoginRequest
 from mailtwist.auth.credentials import MailLogin
 from mailtwist.kit.events import login_id
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.trouble import Trouble
-from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism, mechanisms
+from mailtwist.protocols.sasl.exchange import Credentials, Foreign, Mechanism, mechanisms, refusal_said
 from mailtwist.protocols.sasl.legacy import of_challengers
 from mailtwist.protocols.server import peer
 from mailtwist.protocols.smtp import replies
@@ -29,6 +29,7 @@ class SignsIn:
     address: str
     service: str
     auth_offered = True
+    takes_tokens = False
     authenticated: bool
     startedTLS: bool
     challengers: Any
@@ -49,7 +50,8 @@ class SignsIn:
         if not self.auth_offered or self.portal is None:
             return {}
         theirs = of_challengers(self.challengers)
-        found = {**theirs, **mechanisms()} if takes_passwords(self.portal) else theirs
+        ours = mechanisms(tokens=self.takes_tokens and self.startedTLS)
+        found = {**theirs, **ours} if takes_passwords(self.portal) else theirs
         return dict(sorted(found.items(), key=lambda one: one[0] == "LOGIN"))  # clients take the first
 
     async def ask(self, challenge: bytes) -> bytes:
@@ -62,6 +64,8 @@ class SignsIn:
             found = await let_in(self.portal, self._asked_for(credentials))
         except Trouble as trouble:
             login_id.set("")
+            if isinstance(trouble, LoginRefused):
+                await refusal_said(credentials, self.ask)
             raise Refusal(self._login_refused(trouble)) from None
         self._enter(found)
         self.authenticated = True
@@ -81,6 +85,7 @@ class SignsIn:
                 client=self.session.helo,
                 connection=self.turns.id,
                 service=self.service,
+                bearer=credentials.bearer,
                 peer=peer(self.transport),
             ),
             self,

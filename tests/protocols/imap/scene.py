@@ -20,6 +20,8 @@ from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.wire import Wire
 
 BEGIN = 1_000_000_000.0
+BEARER_OF, BEARER = b"user@example.com", b"vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="
+"""Who has an access token in the place of a password (rfc7628#4.1)."""
 
 
 def now(coroutine: Any) -> Any:
@@ -50,6 +52,7 @@ class Checker(InMemoryUsernamePasswordDatabaseDontUse):
 
     def __init__(self) -> None:
         super().__init__(ann=b"secret", slow=b"secret")
+        self.users[BEARER_OF] = BEARER
         self.users[b'an"n'] = b'a\\b"c \xc3\xa9'
         self.requests: list[Any] = []
         self.gate: Deferred[Any] = Deferred()
@@ -60,6 +63,8 @@ class Checker(InMemoryUsernamePasswordDatabaseDontUse):
         if credentials.username == b"down":
             raise LoginUnavailable("the directory is away")
         if request is not None and request.authzid not in (b"", request.user):
+            raise UnauthorizedLogin()
+        if request is not None and request.bearer != (credentials.username == BEARER_OF):
             raise UnauthorizedLogin()
         found = super().requestAvatarId(credentials)
         if credentials.username == b"slow":
@@ -76,6 +81,7 @@ class Scene:
         tls: bool = True,
         trusted: bool = False,
         limits: Limits | None = None,
+        tokens: bool = False,
         store: Callable[[ManualClock], Any] = MemoryStore,
     ) -> None:
         self.clock = ManualClock(BEGIN)
@@ -88,7 +94,7 @@ class Scene:
             trusted=(lambda address: True) if trusted else None,
             clock=self.clock,
         )
-        self.tls = tls
+        self.tls, self.tokens = tls, tokens
         self.account = now(self.store.account("ann"))
         self.inbox = now(self.account.open("INBOX"))
         now(self._fill())
@@ -106,7 +112,9 @@ class Scene:
         await self.account.create("Archive/2025")
 
     def wire(self) -> Wire:
-        return Wire(self.factory.buildProtocol(None), tls=self.tls)
+        server = self.factory.buildProtocol(None)
+        server.takes_tokens = self.tokens
+        return Wire(server, tls=self.tls)
 
     def logged_in(self, *more: bytes) -> Wire:
         """A connection after LOGIN and `more` commands; what was said is read."""

@@ -18,11 +18,13 @@ CHAT = Path(__file__).parents[2] / "chat" / "imap"
 
 
 def scene(transcript: Transcript, **more: Any) -> Scene:
-    """`@ clear yes`: without TLS; `@ trusted yes`: from a trusted network; `@ limit NAME NUMBER`."""
+    """`@ clear yes`: without TLS; `@ trusted yes`: from a trusted network; `@ limit NAME NUMBER`; `@ tokens`:
+    they are taken."""
     asked = transcript.scene
     name, _, number = asked.get("limit", "").partition(" ")
     limits = Limits(**{name: int(number)}) if name else Limits()
-    return Scene(tls="clear" not in asked, trusted="trusted" in asked, limits=limits, **more)
+    how: dict[str, Any] = {"trusted": "trusted" in asked, "tokens": "tokens" in asked, **more}
+    return Scene(tls="clear" not in asked, limits=limits, **how)
 
 
 class Dialogues(TranscriptCase):

@@ -26,6 +26,9 @@ UTF8 = (
     "From: Jürgen <用户@例え.jp>\r\nTo: ann@example.org\r\n"
     "Subject: Grüße ✉\r\nX-Name: 日本語\r\n\r\nhallo\r\nß\r\n"
 ).encode()
+BEARER = b"vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="
+"""The access token of user@example.com (rfc7628#4.1)."""
+
 LOGIN = b"USER ann\r\nPASS sec ret \r\n"
 
 
@@ -48,7 +51,14 @@ class Checker:
 
     def requestAvatarId(self, credentials: Any) -> Deferred[bytes]:
         self.requests.append(credentials.request)
+        if credentials.request.bearer:
+            return started(self.decided_by_token(credentials.username, credentials.password))
         return started(self.decided(credentials.username, credentials.password))
+
+    async def decided_by_token(self, user: bytes, token: bytes) -> bytes:
+        if (user, token) != (b"user@example.com", BEARER):
+            raise LoginRefused("wrong")
+        return user
 
     async def decided(self, user: bytes, password: bytes) -> bytes:
         if self.gate is not None:

@@ -29,6 +29,7 @@ class Chat(TranscriptCase):
             limits=limits,
             trusted=lambda address: trusted,
             delays=delays,
+            takes_tokens=how.get("tokens") == "yes",
             retention=None if days is None else math.inf if days == "never" else float(days) * 86400,
             utf8_headers=how.get("utf8_headers", "downgrade"),
         )

@@ -21,6 +21,7 @@ class Chat(TranscriptCase):
             tls=how.get("clear") != "yes",
             limits=Limits(line=int(how.get("line", Limits().line))),
             trusted=lambda address: trusted,
+            takes_tokens=how.get("tokens") == "yes",
         )
 
     def settle(self) -> None:

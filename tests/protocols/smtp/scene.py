@@ -20,6 +20,10 @@ PLAIN_ANN = b"AUTH PLAIN AGFubgBzZXNhbWU="  # \0ann\0sesame
 PEER = "192.0.2.1"
 
 
+BEARER = b"vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="
+"""The access token of user@example.com (rfc7628#4.1)."""
+
+
 @implementer(ICredentialsChecker)
 class Checker:
     """`gate`, when it is set, holds everybody up."""
@@ -43,6 +47,8 @@ class Checker:
             raise Trouble("5.7.9", "This mechanism is too weak")
         if user == b"old":
             raise Trouble("4.7.12", "A password transition is needed")
+        if user == b"user@example.com" and password == BEARER and self.requests[-1].bearer:
+            return user
         if (user, password) not in ((b"ann", b"sesame"), (b"bob", b"p@123456"), (b"test", b"1234")):
             raise LoginRefused("wrong")
         return user

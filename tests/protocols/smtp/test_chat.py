@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent.parent.parent / "chat" / "smtp"
 class ChatTests(TranscriptCase):
     """`@ tls`: TLS from the start.  `@ kind relay`: as on port 25.  `@ kind submission`: as on port 587.
     `@ lmtp`: it is spoken.  `@ vrfy WHO`: they may ask who exists.  `@ trusted`: the client's network is.
-     `@ limits NAME=NUMBER ...`.  `@ mails NUMBER`: taken in all."""
+    `@ tokens`: they are taken.  `@ limits NAME=NUMBER ...`.  `@ mails NUMBER`: taken in all."""
 
     folder = FOLDER
 
@@ -26,6 +26,7 @@ class ChatTests(TranscriptCase):
         numbers = (pair.split("=") for pair in at.get("limits", "").split())
         how = {
             "tls": "tls" in at,
+            "takes_tokens": "tokens" in at,
             "strangers": kind != "submission",
             "auth_offered": kind != "relay",
             "login_required": kind == "submission",

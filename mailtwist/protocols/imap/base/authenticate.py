@@ -10,7 +10,7 @@ from mailtwist.protocols.imap.arguments import Arguments
 from mailtwist.protocols.imap.command import Answer, Command, No, State
 from mailtwist.protocols.imap.door import Session
 from mailtwist.protocols.imap.extension import Extension
-from mailtwist.protocols.sasl.exchange import converse
+from mailtwist.protocols.sasl.exchange import converse, signed_in
 
 _INITIAL = re.compile(rb" ([A-Za-z0-9+/=]+)")
 
@@ -42,7 +42,7 @@ class Authenticate(Command):
             session.go_on(challenge.decode("ascii"))
             return await session.answer()
 
-        await session.sign_in(await converse(mechanism, self.initial, ask))
+        await signed_in(await converse(mechanism, self.initial, ask), session.sign_in, ask)
         return Answer("Logged in", code=f"CAPABILITY {' '.join(session.capabilities)}")
 
 

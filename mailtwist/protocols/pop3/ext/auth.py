@@ -9,7 +9,7 @@ from mailtwist.protocols.errors import Malformed
 from mailtwist.protocols.pop3.command import Answer, Command, No, State
 from mailtwist.protocols.pop3.door import Door
 from mailtwist.protocols.pop3.extension import Extension
-from mailtwist.protocols.sasl.exchange import converse
+from mailtwist.protocols.sasl.exchange import converse, signed_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Auth(Command):
         mechanism = door.mechanisms.get(self.mechanism)
         if mechanism is None:
             raise No("No such mechanism")
-        await door.sign_in(await converse(mechanism, self.initial, door.ask))
+        await signed_in(await converse(mechanism, self.initial, door.ask), door.sign_in, door.ask)
         return Answer("Logged in")
 
 

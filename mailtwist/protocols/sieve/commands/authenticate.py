@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from mailtwist.auth.api import EncryptionRequired
-from mailtwist.protocols.sasl.exchange import converse
+from mailtwist.protocols.sasl.exchange import converse, signed_in
 from mailtwist.protocols.sieve.command import Answer, Capability, Command, No, State, strings
 from mailtwist.protocols.sieve.door import Door
 from mailtwist.protocols.sieve.extension import Extension
@@ -33,7 +33,7 @@ class Authenticate(Command):
         mechanism = door.mechanisms.get(self.mechanism)
         if mechanism is None:
             raise No("No such mechanism")
-        await door.sign_in(await converse(mechanism, self.initial, door.ask))
+        await signed_in(await converse(mechanism, self.initial, door.ask), door.sign_in, door.ask)
         return Answer("Logged in")
 
 
