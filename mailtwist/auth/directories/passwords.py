@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError
 from twisted.internet.defer import CancelledError, DeferredLock
 
 from mailtwist.auth.api import AccountUnavailable
@@ -27,12 +28,16 @@ T = TypeVar("T")
 class Passwords:
     """`memory` in octets and `passes` are argon2's cost; a password that was right needs no hash for
     `remembered` seconds.  What is remembered is a keyed hash of password and stored hash together: after a
-    change, by whatever process, it is worth nothing."""
+    change, by whatever process, it is worth nothing.  `weak`: passwords are checked against hashes that
+    protect little, too (`hashes.WEAK`)."""
 
-    def __init__(self, clock: Clock, memory: int, passes: int, remembered: float) -> None:
+    def __init__(
+        self, clock: Clock, memory: int, passes: int, remembered: float, *, weak: bool = False
+    ) -> None:
         self._clock = clock
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory // 1024, parallelism=1)
         self._remembered = remembered
+        self._weak = weak
         self._right: OrderedDict[bytes, float] = OrderedDict()
         self._key = secrets.token_bytes(32)
         self._threads = Threads("passwords", at_once())
@@ -56,8 +61,11 @@ class Passwords:
         return right
 
     def outdated(self, stored: str) -> bool:
-        """It was made at another cost than is asked for today."""
-        return self._hasher.check_needs_rehash(stored)
+        """It was made at another cost than is asked for today, or not by us."""
+        try:
+            return self._hasher.check_needs_rehash(stored)
+        except InvalidHashError:
+            return True
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """What `work` returns.  Who has gone while others' hashes were made costs none: clients that come and
@@ -87,7 +95,7 @@ class Passwords:
 
     def _verified(self, stored: str, password: bytes) -> bool:
         try:
-            return verified(stored, password)
+            return verified(stored, password, self._weak)
         except UselessHash as error:
             raise AccountUnavailable(f"a stored password hash cannot be used: {error}") from None
 

@@ -55,6 +55,11 @@ class Settings:
     remembered: Annotated[Duration, AtMost(3600)] = setting(
         Duration(300), words="A password that was right needs no new hash for so long."
     )
+    weak_hashes: bool = setting(
+        False,
+        words="Imported hashes that protect little (MD5, SHA without salt) count, too, until their owner logs"
+        " in and has a better one.",
+    )
 
 
 class SqliteDirectory:
@@ -65,7 +70,11 @@ class SqliteDirectory:
         self._db = Database(assembly.folder / "people.sqlite", assembly.threads, MIGRATIONS)
         self._lookups = Lookups(self._db)
         self._passwords = Passwords(
-            assembly.clock, settings.hash_memory, settings.hash_passes, settings.remembered
+            assembly.clock,
+            settings.hash_memory,
+            settings.hash_passes,
+            settings.remembered,
+            weak=settings.weak_hashes,
         )
 
     async def start(self) -> None:
