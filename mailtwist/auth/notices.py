@@ -45,6 +45,7 @@ KINDS: Mapping[str, int] = {
     "device-evicted": 3,
     "app-password-added": 10,
     "factor-coming": 1,
+    "approval-denied": 3,
 }
 """What people are told of, and in how many mails a day: an attack fills no mailbox."""
 

@@ -140,4 +140,13 @@ WORDINGS: Mapping[str, Wording] = {
         " an app password.",
         "somebody knows your password. Change it at once.",
     ),
+    "approval-denied": Wording(
+        "A login to your mail account was denied on your phone",
+        (
+            "Somebody wanted to log in with your password, and it was denied where you are asked. Nobody got"
+            " in.",
+        ),
+        "whoever denies a login of his own begins it again, and approves it then.",
+        SOMEBODY_KNOWS,
+    ),
 }

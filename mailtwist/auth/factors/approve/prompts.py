@@ -1,0 +1,155 @@
+"""Who is being asked now: one prompt for an account, answered once, in whatever process the answer comes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from enum import Enum
+
+from mailtwist.auth.api import LoginUnavailable
+from mailtwist.auth.factors.api import Asked
+from mailtwist.auth.factors.approve.links import Link, Links, Prompt
+from mailtwist.auth.factors.approve.words import LONGEST_NAME, plain
+from mailtwist.config.part import Assembly
+from mailtwist.kit.clock import Clock
+from mailtwist.kit.events import Event
+from mailtwist.kit.ids import new_id
+from mailtwist.kit.spawn import spawn, started
+from mailtwist.kit.trouble import Trouble
+from mailtwist.kit.within import pause
+from mailtwist.state.api import Volatile
+from mailtwist.state.keys import IDENTITY, Keys
+from mailtwist.state.process import keys, volatile
+
+ANSWERED = Event("approval.answered", "{name} says {answer} to login {asked}, from {address}")
+LATE = Event("approval.late", "{name} says {answer} to login {asked}, from {address}: nobody waits", "warn")
+
+ID = 26
+"""Characters: 130 random bits."""
+
+LEASE, RENEWED = 9.0, 3.0
+"""Seconds for which a prompt outlives its process, and after which it is renewed."""
+
+YES, NO, OVER = b"yes", b"no", b"over"
+
+
+class Heard(Enum):
+    """What became of an answer."""
+
+    COUNTS = "counts"
+    TOO_LATE = "too late"
+    """Nobody waits, or there was an answer before."""
+
+
+class Prompts:
+    """One for the process."""
+
+    def __init__(self, volatile: Volatile, keys: Keys, clock: Clock, hostname: str) -> None:
+        self.links = Links(keys)
+        self.shown = False
+        """Some site of this process has the page that links lead to."""
+        self.under_way = 0
+        self._volatile = volatile
+        self._keys = keys
+        self._clock = clock
+        self._hostname = hostname
+
+    @asynccontextmanager
+    async def begun(self, asked: Asked, seconds: float, most: int) -> AsyncIterator[Prompt]:
+        """A new prompt, which ends with the block.  `LoginUnavailable` while somebody asks the same account,
+        or when `most` are asked by this process."""
+        if self.under_way >= most:
+            raise LoginUnavailable(f"{most} people are being asked already")
+        self.under_way += 1
+        leads: list[tuple[bytes, str]] = []
+        try:
+            await self._lead(self._only(asked.account), leads)
+            id = new_id(ID)
+            leader = await self._lead(_work(id), leads)
+            renewing = started(self._renewed(leads))
+            renewing.addErrback(lambda failure: None)
+            try:
+                yield self._prompt(asked, id, leader, seconds)
+            finally:
+                renewing.cancel()
+        finally:
+            self.under_way -= 1
+            spawn(self._ended(leads), "ending a prompt")
+
+    async def heard(self, prompt: Prompt) -> bool:
+        """What the person has said, once he has.  `LoginUnavailable` when the state has forgotten that
+        anybody was asked."""
+        word = await self._volatile.follow(_work(prompt.id))
+        if word is None:
+            raise LoginUnavailable("what a person would answer got lost")
+        return word.startswith(YES)
+
+    async def waits(self, prompt: Prompt) -> bool:
+        """The login is still under way.  `StateAway`."""
+        return await self._volatile.renew(_work(prompt.id), prompt.leader, LEASE)
+
+    async def answered(self, prompt: Prompt, yes: bool, address: str = "") -> Heard:
+        """The person has said so: by a link that was used from `address`, or through a service ('').  Of
+        several answers one counts.  `StateAway`."""
+        mine = (YES if yes else NO) + b" " + new_id().encode()
+        work = _work(prompt.id)
+        hearing = started(self._volatile.follow(work))  # who comes after the word may not hear it
+        hearing.addErrback(lambda failure: None)
+        try:
+            await self._volatile.settle(work, prompt.leader, mine)
+            counts = await hearing == mine
+        finally:
+            hearing.cancel()
+        told = {"name": prompt.name, "answer": "yes" if yes else "no", "asked": prompt.login}
+        (ANSWERED if counts else LATE).log(address=address or "the service that asks", **told)
+        return Heard.COUNTS if counts else Heard.TOO_LATE
+
+    # -- across processes
+    async def _lead(self, work: bytes, leads: list[tuple[bytes, str]]) -> str:
+        leader = await self._volatile.lead(work, LEASE)
+        if leader is None:
+            raise LoginUnavailable("this person is being asked already")
+        leads.append((work, leader))
+        return leader
+
+    async def _renewed(self, leads: list[tuple[bytes, str]]) -> None:
+        """For ever."""
+        while True:
+            await pause(self._clock, RENEWED)
+            for work, leader in leads:
+                with suppress(Trouble):  # who follows hears of it, if it lasts
+                    await self._volatile.renew(work, leader, LEASE)
+
+    async def _ended(self, leads: list[tuple[bytes, str]]) -> None:
+        for work, leader in leads:
+            await self._volatile.settle(work, leader, OVER)
+
+    def _only(self, account: str) -> bytes:
+        version = self._keys.versions(IDENTITY)[0]
+        return self._keys.mac(IDENTITY, version, "approval", account)
+
+    def _prompt(self, asked: Asked, id: str, leader: str, seconds: float) -> Prompt:
+        now = self._clock.now()
+        return Prompt(
+            id=id,
+            leader=leader,
+            name=plain(asked.person.name, LONGEST_NAME),
+            address=plain(asked.address),
+            protocol=asked.protocol,
+            client=plain(asked.client),
+            host=self._hostname,
+            login=plain(asked.login),
+            at=round(now, 3),
+            expires=round(now + seconds, 3),
+        )
+
+    def link(self, prompt: Prompt, *, yes: bool) -> str:
+        """The token of a link that says so."""
+        return self.links.token(Link(prompt, yes))
+
+
+def _work(id: str) -> bytes:
+    return b"approval " + id.encode()
+
+
+def the_prompts(assembly: Assembly) -> Prompts:
+    """For `assembly.one`."""
+    return Prompts(volatile(assembly), keys(assembly), assembly.clock, assembly.hostname)
