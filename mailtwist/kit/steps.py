@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _heard: ContextVar[Callable[[str], object] | None] = ContextVar("mailtwist_steps", default=None)
 
@@ -23,3 +26,16 @@ def steps_heard(heard: Callable[[str], object]) -> Iterator[None]:
         yield
     finally:
         _heard.reset(token)
+
+
+def carried(work: Callable[[], T]) -> Callable[[], T]:
+    """`work` for another thread, where its steps are heard by whoever hears those of this task."""
+    heard = _heard.get()
+    if heard is None:
+        return work
+
+    def told() -> T:
+        with steps_heard(heard):
+            return work()
+
+    return told

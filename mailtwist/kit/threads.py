@@ -8,6 +8,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from mailtwist.kit.steps import carried
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -52,7 +54,7 @@ class Threads:
         if len(self._threads) < min(self._under_way + 1, self._size):
             self._grow()
         self._under_way += 1
-        self._jobs.put((lambda: work(*args, **kw), done))
+        self._jobs.put((carried(lambda: work(*args, **kw)), done))
         return await result
 
     def _grow(self) -> None:

@@ -19,7 +19,11 @@ from mailtwist.kit.trouble import Trouble
 
 
 class CannotDo(Exception):
-    """One sentence for whoever typed the command."""
+    """One sentence for whoever typed the command, and the exit status."""
+
+    def __init__(self, words: str, status: int = FAILED) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 class Inside(PartView):
@@ -61,10 +65,11 @@ def run_inside(work: Work, chosen: Namespace) -> int:
 async def status_of(work: Work, assembled: Assembled, chosen: Namespace) -> int:
     """What `work` returns, or FAILED when it cannot be done, which is told on stderr.  What began ends.
     BrokenPipeError says that nobody reads the answer any more."""
+    status = FAILED
     try:
         return await work(Inside(assembled), chosen)
     except CannotDo as cannot:
-        words = str(cannot)
+        words, status = str(cannot), cannot.status
     except Trouble as trouble:
         words = trouble.detail or trouble.public
     except BrokenPipeError:
@@ -74,7 +79,7 @@ async def status_of(work: Work, assembled: Assembled, chosen: Namespace) -> int:
     finally:
         await assembled.stop()
     print(f"mailtwist: {words}", file=sys.stderr)
-    return FAILED
+    return status
 
 
 def canonical_name(inside: Inside, text: str) -> str:
