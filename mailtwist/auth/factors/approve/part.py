@@ -50,6 +50,7 @@ class Approve:
     kind = KIND
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
+        self.longest = float(settings.seconds)
         self._settings = settings
         self._section = assembly.name
         self._clock: Clock = assembly.clock
@@ -84,7 +85,7 @@ class Approve:
     async def approved(self, asked: Asked) -> Proof | None:
         if not asked.known:
             return None
-        seconds = min(float(self._settings.seconds), asked.seconds)
+        seconds = min(self.longest, asked.seconds)
         async with self._prompts.begun(asked, seconds, self._settings.most) as prompt:
             yes = await self._answer(asked, prompt, seconds)
         if yes:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from enum import Enum
 
-from mailtwist.auth.api import LoginUnavailable
+from mailtwist.auth.api import AccountUnavailable, LoginUnavailable
 from mailtwist.auth.factors.api import Asked
 from mailtwist.auth.factors.approve.links import Link, Links, Prompt
 from mailtwist.auth.factors.approve.words import LONGEST_NAME, plain
@@ -54,8 +54,8 @@ class Prompts:
 
     @asynccontextmanager
     async def begun(self, asked: Asked, seconds: float, most: int) -> AsyncIterator[Prompt]:
-        """A new prompt, which ends with the block.  `LoginUnavailable` while somebody asks the same account,
-        or when `most` are asked by this process."""
+        """A new prompt, which ends with the block.  `AccountUnavailable` while the same account is asked,
+        `LoginUnavailable` when `most` are asked by this process."""
         if self.under_way >= most:
             raise LoginUnavailable(f"{most} people are being asked already")
         self.under_way += 1
@@ -106,7 +106,7 @@ class Prompts:
     async def _lead(self, work: bytes, leads: list[tuple[bytes, str]]) -> str:
         leader = await self._volatile.lead(work, LEASE)
         if leader is None:
-            raise LoginUnavailable("this person is being asked already")
+            raise AccountUnavailable("this person is being asked already")
         leads.append((work, leader))
         return leader
 

@@ -1,0 +1,1 @@
+"""Approval on a phone."""
