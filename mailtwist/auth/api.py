@@ -63,7 +63,8 @@ class Accepted:
     left of the secret without the second factor; `device` the remembered device's id or ''.
     `opened` is what the decision opened on the way (in the gateway: the session at the backend); `mark` says
     which ends of sessions it has seen (`sessions`).  `vault`: the password was sealed under an app password,
-    and where the directory opens nothing, nobody has looked at it."""
+    and where the directory opens nothing, nobody has looked at it.  `until`: the session ends then (seconds
+    since 1970), with the token that opened it; 0 for never."""
 
     account: str
     name: str
@@ -72,6 +73,7 @@ class Accepted:
     opened: Any = None
     mark: int = -1
     vault: bool = False
+    until: float = 0.0
 
 
 class LoginRefused(Trouble):
@@ -259,12 +261,14 @@ class SupportsAliasChanges(SupportsAliases, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """What a valid access token proves: who it is; that he has shown a second `factor` to its issuer,
-    and that policy takes the issuer's word for it; until when it is valid (seconds since 1970)."""
+    """What an access token proves: who it is; that he has shown a second `factor` to its issuer, and that
+    the issuer's word is taken for it; until when it is valid (seconds since 1970), which may be over:
+    everything else about it is right then.  `ends`: the session ends with it."""
 
     person: Person
     factor: bool
     expires: float
+    ends: bool = False
 
 
 @runtime_checkable
@@ -272,6 +276,6 @@ class SupportsBearer(Protocol):
     """A directory that judges access tokens."""
 
     async def bearer(self, name: str, token: bytes) -> Bearer | None:
-        """`name` is the canonical login name that came with it, '' for none.  None when the token is not
-        valid, or is somebody else's.  `LoginUnavailable` when its issuer is away and nothing can be
-        said."""
+        """`name` is the canonical login name that came with it, '' for none; whether that is the same
+        account, the decision sees.  None when the token is not valid, or another issuer's.
+        `LoginUnavailable` when its issuer is away and nothing can be said."""

@@ -12,7 +12,7 @@ from mailtwist.state.records import Bucket
 NO_LIMIT = 1 << 30
 """Of what is counted and denies nobody."""
 
-OWN_BUDGET = {"device-code": "device_code", "recovery": "recovery"}
+OWN_BUDGET = {"device-code": "device_code", "recovery": "recovery", "token": "token"}
 """Kinds of codes that cannot be guessed: whoever uses up the budget for others does not stop these."""
 
 FAMILIES = ("", *OWN_BUDGET.values())

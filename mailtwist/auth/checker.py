@@ -22,20 +22,21 @@ class LoginTicket(str):
     """The avatar id: the account id, with what else the decision knows.
 
     `name` is the canonical login name, `device` the id of the remembered device or '', `login` the id under
-    which the decision is in the log; `mark` is for `Sessions.register`, and `holder` the server that asked,
-    if it was one of ours.  `take` is for the realm."""
+    which the decision is in the log; `mark` and `until` are for `Sessions.register`, and `holder` the server
+    that asked, if it was one of ours.  `take` is for the realm."""
 
     name: str
     device: str
     login: str
     mark: int
+    until: float
     holder: Any
     _accepted: Accepted | None
 
     def __new__(cls, accepted: Accepted, login: str = "", holder: Any = None) -> "LoginTicket":
         ticket = super().__new__(cls, accepted.account)
         ticket.name, ticket.device, ticket.login = accepted.name, accepted.device, login
-        ticket.mark, ticket.holder = accepted.mark, holder
+        ticket.mark, ticket.until, ticket.holder = accepted.mark, accepted.until, holder
         ticket._accepted = accepted
         return ticket
 

@@ -16,6 +16,7 @@ from mailtwist.auth.api import (
 from mailtwist.auth.arriving import Arriving, the_arriving
 from mailtwist.auth.asking import Asking, the_asking
 from mailtwist.auth.audit import LONGEST, Audit, Story, the_audit, without
+from mailtwist.auth.bearers import Bearers, the_bearers
 from mailtwist.auth.devices import Devices, the_devices
 from mailtwist.auth.guess import Guess
 from mailtwist.auth.identity import Identities, the_identities
@@ -58,6 +59,7 @@ class Decision:
         asking: Asking,
         returning: Returning,
         arriving: Arriving,
+        bearers: Bearers,
         audit: Audit,
         notices: Notices,
         sessions: Sessions,
@@ -73,6 +75,7 @@ class Decision:
         self._asking = asking
         self._returning = returning
         self._arriving = arriving
+        self._bearers = bearers
         self._audit = audit
         self._notices = notices
         self._sessions = sessions
@@ -94,7 +97,7 @@ class Decision:
             request = replace(request, client=client)
         story = Story(request, self._clock.seconds())
         login_id.set(new_id())
-        if not (request.tls or request.trusted):
+        if not (request.tls or (request.trusted and not request.bearer)):
             self._audit.refused(story, "no-tls")
             raise EncryptionRequired
         try:
@@ -113,6 +116,8 @@ class Decision:
     async def _decided(self, request: LoginRequest, story: Story) -> Accepted:
         name = await self._name(request, story)
         mark = await self._sessions.mark()
+        if request.bearer:
+            return await self._bearers.accepted(request, name, story, mark)
         login = Login(request, await self._identities.who(name), story, mark)
         story.account, story.name, story.known = login.who.subject, login.who.name, login.who.known
         await self._limits.let_in(login.who.subject, request.address)
@@ -195,6 +200,7 @@ def the_decision(assembly: Assembly) -> Decision:
         asking=assembly.one(the_asking),
         returning=assembly.one(the_returning),
         arriving=assembly.one(the_arriving),
+        bearers=assembly.one(the_bearers),
         audit=assembly.one(the_audit),
         notices=assembly.one(the_notices),
         sessions=assembly.one(the_sessions),

@@ -20,6 +20,8 @@ WAYS: Mapping[str, str] = {
     "device": "The string of device {device} passed again, and the directory took the password in it.",
     "app-password": "The app password {device} passed.",
     "password": "No second factor was needed; the directory took the password.",
+    "token": "An access token was right; it came in the place of the password, and of the second factor if"
+    " one is needed.",
 }
 WAYS_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "code": ("[login] join",),

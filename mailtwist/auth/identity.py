@@ -42,10 +42,12 @@ class Identities:
         self._settings = settings
 
     def name(self, request: LoginRequest) -> str:
-        """The canonical login name.  `LoginRefused` when it can be nobody's, or somebody else's identity is
-        asked for."""
-        if not clean(request.user, request.secret):
+        """The canonical login name; '' when only an access token says it.  `LoginRefused` when it can be
+        nobody's, or somebody else's identity is asked for."""
+        if not clean(request.user, request.secret, bearer=request.bearer):
             raise LoginRefused("bad-octets")
+        if not request.user and not request.authzid:
+            return ""
         domain = self._settings.default_domain or ""
         try:
             name = login_name(request.user, domain)
@@ -57,8 +59,8 @@ class Identities:
         return name
 
     async def who(self, name: str) -> Who:
-        """The first directory that knows the name decides."""
-        for where, directory in self._directories.items():
+        """The first directory that knows the name decides.  '' is nobody's."""
+        for where, directory in self._directories.items() if name else ():
             person = await directory.find(name)
             if person is not None and person.enabled:
                 return Who(person.account, person.name, person, where, "", person.account)

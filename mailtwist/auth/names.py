@@ -7,6 +7,7 @@ from precis_i18n import get_profile
 
 LONGEST_NAME = 512  # octets as sent; rfc5321#4.5.3.1 allows 64 + 1 + 255, in ASCII
 LONGEST_SECRET = 2048
+LONGEST_TOKEN = 9216  # what 12,288 octets of base64 can hold (rfc4954#4)
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+=-]+@(?=.{1,63}\Z)[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*")
 """Names of which nothing but the case can change."""
@@ -19,11 +20,13 @@ class BadName(ValueError):
     """This can be nobody's name; the words are for the log and for who adds an account."""
 
 
-def clean(user: bytes, secret: bytes) -> bool:
-    """Neither is empty or too long, neither has a control character in it."""
+def clean(user: bytes, secret: bytes, *, bearer: bool = False) -> bool:
+    """Neither is empty or too long, neither has a control character in it.  `bearer`: the secret is an access
+    token, and may have the name in it."""
+    longest = LONGEST_TOKEN if bearer else LONGEST_SECRET
     return all(
-        0 < len(octets) <= longest and not _CONTROLS.search(octets)
-        for octets, longest in ((user, LONGEST_NAME), (secret, LONGEST_SECRET))
+        least <= len(octets) <= most and not _CONTROLS.search(octets)
+        for octets, least, most in ((user, not bearer, LONGEST_NAME), (secret, 1, longest))
     )
 
 

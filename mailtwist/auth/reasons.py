@@ -144,6 +144,37 @@ _ALL = (
         "The directory took the password, and the server behind did not: the two are not the same.",
         "Change one of the two; or let the server behind be the directory ([directory:...] type = upstream).",
     ),
+    # -- access tokens
+    Reason(
+        "bad-token",
+        "refused",
+        "The access token is not valid here: another issuer's, for somebody else to read (audience), not"
+        " signed by a key of its issuer, or withdrawn.",
+        "mailtwist directory test NAME USER --token says what is wrong with one.",
+        guess=True,
+    ),
+    Reason(
+        "expired-token",
+        "refused",
+        "The access token was right, and is over. Nothing is counted for that.",
+        "The mail program gets a new one by itself, or asks its owner to log in at the provider again.",
+    ),
+    Reason(
+        "others-token",
+        "refused",
+        "The access token is valid, and not that of the account whose name came with it.",
+        "Enter the name that the provider has for the account; name_claim of the directory says where it is.",
+        guess=True,
+    ),
+    Reason(
+        "token-without-factor",
+        "refused",
+        "The account needs a second factor, and its issuer does not say that one was shown, or is not"
+        " believed. Nothing is counted for that.",
+        "Let the provider ask for one, and say in the directory what its tokens tell then: second_factor,"
+        " acr, amr.",
+        ("[login] factor",),
+    ),
     # -- what is away, or waits
     Reason(
         "away",

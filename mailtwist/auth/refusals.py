@@ -20,7 +20,10 @@ AGAIN_WITHIN = 90.0
 ASKED_AGAIN_AFTER = 300.0
 """Seconds in which a directory is not asked again about a password that it refused."""
 
-Form = Literal["coded", "plain", "codeless"]
+_ASKED_AGAIN = {"plain": ASKED_AGAIN_AFTER, "bearer": 60.0}
+"""A token, too: it may be refused because new keys of its issuer are not known here yet."""
+
+Form = Literal["coded", "plain", "codeless", "bearer"]
 """A password with a code, a password where none is needed, a password where one is."""
 
 
@@ -50,7 +53,7 @@ class Refusals:
         ago = await self._volatile.refused(self._mark(form, account, secret))
         if ago is None:
             return Standing()
-        stands = form == "plain" and ago <= ASKED_AGAIN_AFTER and not await self._changed(account, ago)
+        stands = ago <= _ASKED_AGAIN.get(form, -1.0) and not await self._changed(account, ago)
         return Standing(stands, True, True)
 
     async def _of_code(self, account: str, secret: bytes) -> Standing:

@@ -30,6 +30,9 @@ PATIENCE = 5.0
 STILL_HERE = 3600.0
 """Seconds after which a session that goes on counts as a use of its device."""
 
+TOKEN_OVER = "token-over"
+"""Why a session ends that was opened by an access token, where it is to end with that."""
+
 LATELY = 10_000
 """Endings that are remembered for logins under way."""
 
@@ -37,6 +40,9 @@ LATELY = 10_000
 class Session:
     """One login that goes on: `login` is its id in the log.  `close` is called once, with why, when it has to
     end; whoever holds it says `left` when it has ended by itself."""
+
+    timer: IDelayedCall | None = None
+    """For one that ends by itself."""
 
     def __init__(
         self, sessions: "Sessions", account: str, device: str, login: str, close: Callable[[str], object]
@@ -48,6 +54,8 @@ class Session:
         self._close = close
 
     def left(self) -> None:
+        if self.timer is not None and self.timer.active():
+            self.timer.cancel()
         self._sessions.forget(self)
 
     def heard(self, client: str) -> None:
@@ -100,11 +108,20 @@ class Sessions:
         return self._number
 
     def register(
-        self, account: str, device: str, login: str, mark: int, close: Callable[[str], object]
+        self,
+        account: str,
+        device: str,
+        login: str,
+        mark: int,
+        close: Callable[[str], object],
+        until: float = 0.0,
     ) -> Session:
-        """A login has succeeded, and goes on until it has `left`.  It ends at once when what let it in has
-        ended since its `mark`."""
+        """A login has succeeded, and goes on until it has `left`, or it is `until` (seconds since 1970; 0:
+        for ever).  It ends at once when what let it in has ended since its `mark`."""
         session = Session(self, account, device, login, close)
+        if until:
+            left = max(0.0, until - self._clock.now())
+            session.timer = self._clock.later(left, session.end, TOKEN_OVER)
         self._of.setdefault(account, set()).add(session)
         if 0 <= mark < self._number:
             late = [one for one in self._lately if one.number > mark and _meets(one, session)]

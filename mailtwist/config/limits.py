@@ -54,6 +54,10 @@ class LimitsSettings:
         words="Wrong device codes for one account. They cannot be guessed; this bounds the work.",
     )
     recovery: Rate = setting(Rate(100, HOUR), words="Wrong recovery codes for one account.")
+    token: Rate = setting(
+        Rate(100, HOUR),
+        words="Wrong access tokens for one account. They cannot be guessed; this bounds the work.",
+    )
     spray: Rate = setting(
         Rate(10, HOUR),
         words="Accounts for which one and the same password was tried in vain, from new places; from then on"

@@ -90,7 +90,7 @@ class Watched:
         interface, avatar_itself, logout = avatar
         holder = ticket.holder
         session = self._sessions.register(
-            str(ticket), ticket.device, ticket.login, ticket.mark, holder.dismiss
+            str(ticket), ticket.device, ticket.login, ticket.mark, holder.dismiss, ticket.until
         )
         holder.presence = session
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+from mailtwist.auth.bearers import judges_of_tokens
 from mailtwist.config.network import Endpoint, Endpoints, Networks
 from mailtwist.config.part import Assembly, installed
 from mailtwist.config.problems import hint, shown
@@ -179,9 +180,11 @@ def mail_service(
     implicit = listener if settings.implicit else None
     offered = None if settings.implicit else listener
 
+    ours = {"ctx": offered, "takes_tokens": bool(judges_of_tokens(assembly))}
+
     def make() -> Visitor:
         made = kind()
-        for name, value in {"ctx": offered, **facts}.items():
+        for name, value in {**ours, **facts}.items():
             setattr(made, name, value)
         return made
 

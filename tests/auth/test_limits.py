@@ -17,7 +17,7 @@ OPEN = {
     name: WIDE
     for name in (
         *("address", "address_long", "network", "account_address", "account", "account_long"),
-        *("known", "known_long", "device_code", "recovery"),
+        *("known", "known_long", "device_code", "recovery", "token"),
     )
 }
 
@@ -340,14 +340,17 @@ class SettingTests(LimitsCase):
             for name in ("known", "known_long"):
                 self.assertEqual(self.sweep(name, number, source=KNOWN), number, name)
             self.assertEqual(self.sweep("device_code", number, kind="device-code"), number)
-            self.assertEqual(self.sweep("recovery", number, kind="recovery"), number)
+            for kind in ("recovery", "token"):
+                self.assertEqual(self.sweep(kind, number, kind=kind), number)
 
     def test_every_bucket_has_its_time(self) -> None:
         """Seed defect 8."""
         for name in OPEN:
             for seconds in (60.0, 7200.0):
                 self.build(**{**OPEN, name: Rate(2, seconds)})
-                kind = {"device_code": "device-code", "recovery": "recovery"}.get(name, "totp")
+                kind = {"device_code": "device-code"}.get(
+                    name, name if name in ("recovery", "token") else "totp"
+                )
                 more = {"kind": kind, **({"source": KNOWN} if name.startswith("known") else {})}
                 accounts = (
                     f"a{n}" if name in ("address", "address_long", "network") else "a" for n in range(9)

@@ -1,5 +1,6 @@
 """Sessions end when they have to, and only then."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ class SessionsTests(SynchronousTestCase):
         mark = self.of(self.sessions.mark()) if mark < 0 else mark
         return self.sessions.register(account, device, name, mark, lambda why: self.closed.append(name))
 
+    def ends(self, name: str, why: str) -> None:
+        self.closed.append(f"{name} {why}")
+
     def test_those_of_the_device_end_and_no_others(self) -> None:
         for name, device, account in (
             ("a", "d1", "ann"),
@@ -61,6 +65,19 @@ class SessionsTests(SynchronousTestCase):
         self.of(self.durable.end_sessions("ann", "", "disabled", self.clock.now()))
         self.clock.advance(EVERY)
         self.assertEqual(sorted(self.closed), ["a", "b", "c", "d"])
+
+    def test_one_that_a_token_has_opened_may_end_with_it(self) -> None:
+        for name, seconds in (("a", 60), ("b", 120), ("over", -5)):
+            until = self.clock.now() + seconds
+            session = self.sessions.register("ann", "", name, -1, partial(self.ends, name), until)
+        self.clock.advance(0)
+        self.assertEqual(self.closed, ["over token-over"])
+        session.left()
+        self.clock.advance(60)
+        self.sessions.of("ann")[0].left()
+        self.clock.advance(1000)
+        self.assertEqual(self.closed, ["over token-over", "a token-over"])
+        self.assertEqual(self.sessions.of("ann"), [])
 
     def test_what_is_said_is_heard_at_once(self) -> None:
         self.session("a")

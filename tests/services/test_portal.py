@@ -97,8 +97,8 @@ class Book:
     def __init__(self):
         self.here = []
 
-    def register(self, account, device, login, mark, close):
-        session = Presence(self, (account, device, login, mark), close)
+    def register(self, account, device, login, mark, close, until):
+        session = Presence(self, (account, device, login, mark, until), close)
         self.here.append(session)
         return session
 
@@ -115,7 +115,7 @@ class WatchedTests(SynchronousTestCase):
     def setUp(self):
         self.theirs, self.book, self.holder = Theirs(), Book(), Holder()
         self.realm = Watched(realm(self.theirs), self.book)
-        accepted = Accepted("1-ann", "ann@example.org", b"secret", "d1", None, 7)
+        accepted = Accepted("1-ann", "ann@example.org", b"secret", "d1", None, 7, until=9.5)
         self.ticket = LoginTicket(accepted, "l1", self.holder)
 
     def enter(self, avatar_id):
@@ -124,7 +124,7 @@ class WatchedTests(SynchronousTestCase):
     def test_a_server_of_ours_hears_when_its_login_ends(self):
         _, _, logout = self.enter(self.ticket)
         (session,) = self.book.here
-        self.assertEqual(session.facts, ("1-ann", "d1", "l1", 7))
+        self.assertEqual(session.facts, ("1-ann", "d1", "l1", 7, 9.5))
         self.assertIs(self.holder.presence, session)
         session.close("revoked")
         self.assertEqual(self.holder.told, ["revoked"])
