@@ -13,7 +13,14 @@ LONGEST_CODE = 64
 _PRINTABLE = re.compile(rb"[!-~]{1,%d}" % LONGEST_CODE)
 _HYPHENS = re.compile(rb"[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{4}")
 _LONG = 14
-_LIKE_A_CODE = re.compile(rb"[0-9]{6}(?:[0-9]{2})?|[A-Za-z0-9]{4}-?[A-Za-z0-9]{4}-?[A-Za-z0-9]{4}")
+
+YUBIKEY = re.compile("[cbdefghijklnrtuv]{44}")
+"""What a YubiKey types: letters that are at the same place on most keyboards."""
+
+_TYPED, _TYPED_LONG = re.compile(YUBIKEY.pattern.encode()), 44
+_LIKE_A_CODE = re.compile(
+    rb"[0-9]{6}(?:[0-9]{2})?|[A-Za-z0-9]{4}-?[A-Za-z0-9]{4}-?[A-Za-z0-9]{4}|" + _TYPED.pattern
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class Split:
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """`separator` is one octet that is in no code, or nothing: then a code has `digits` digits, or is one of
-    the longer ones with its two hyphens.  A hyphen is no digit, so that no end of a secret is both."""
+    the longer ones with its two hyphens, or typed by a YubiKey.  No end of a secret is two of these: neither
+    hyphens nor letters are digits, and such a key types no hyphens."""
 
     separator: bytes = b"@"
     before: bool = False
@@ -67,7 +75,10 @@ class Grammar:
         short, long = self._end(secret, self.digits), self._end(secret, _LONG)
         if len(short) == self.digits and short.isdigit():
             return [(short, self._cut(self.digits))]
-        return [(long, self._cut(_LONG))] if _HYPHENS.fullmatch(long) else []
+        if _HYPHENS.fullmatch(long):
+            return [(long, self._cut(_LONG))]
+        typed = self._end(secret, _TYPED_LONG)
+        return [(typed, self._cut(_TYPED_LONG))] if _TYPED.fullmatch(typed) else []
 
     def _beside_the_separator(self, secret: bytes) -> bytes:
         code, found, _ = secret.partition(self.separator)
@@ -111,7 +122,7 @@ def halves(secret: bytes) -> list[bytes]:
         for halves in (secret.rpartition(octet), secret.partition(octet)):
             if any(_LIKE_A_CODE.fullmatch(half) for half in halves):
                 found.update(halves)
-    for length in (6, 8, 12, _LONG):
+    for length in (6, 8, 12, _LONG, _TYPED_LONG):
         ends = ((secret[:length], secret[length:]), (secret[-length:], secret[:-length]))
         found.update(
             half for code, password in ends if _LIKE_A_CODE.fullmatch(code) for half in (code, password)

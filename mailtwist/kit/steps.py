@@ -10,7 +10,7 @@ T = TypeVar("T")
 _heard: ContextVar[Callable[[str], object] | None] = ContextVar("mailtwist_steps", default=None)
 
 
-def step(words: str, **facts: object) -> None:
+def step(words: str, /, **facts: object) -> None:
     """One thing that was done, and what came of it, in words without secrets: `words` with `facts` put in as
     `str.format` does.  Nothing happens, and nothing is formatted, unless somebody listens."""
     heard = _heard.get()

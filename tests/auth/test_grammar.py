@@ -11,6 +11,7 @@ from mailtwist.config.domain import SEPARATORS, DomainSettings, Separator
 from mailtwist.config.login import LoginSettings
 
 LONG = "ABCD-EFGH-2345"
+TYPED = "cccjgjgkhcbbirdrfdnlnghhfgrtnnlgedjlftrbdeut"
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 GRAMMARS = (
     *(Grammar(bytes([octet]), before) for octet in SEPARATORS.encode() for before in (False, True)),
@@ -21,9 +22,10 @@ long_codes = some.lists(some.text(LETTERS, min_size=4, max_size=4), min_size=3, 
 
 
 def is_code(text: str) -> bool:
-    """Codes of six or eight digits, and those that are typed once, with hyphens or without."""
+    """Codes of six or eight digits, those typed once, with hyphens or without, and what keys type."""
     letters = "[A-HJ-NP-Z2-9]{4}"
-    return re.fullmatch(f"[0-9]{{6}}([0-9]{{2}})?|{letters}-?{letters}-?{letters}", text) is not None
+    forms = f"[0-9]{{6}}([0-9]{{2}})?|{letters}-?{letters}-?{letters}|[cbdefghijklnrtuv]{{44}}"
+    return re.fullmatch(forms, text) is not None
 
 
 def parts(grammar: Grammar, secret: bytes) -> tuple[bytes, str] | None:
@@ -111,6 +113,13 @@ class NoSeparatorTests(SynchronousTestCase):
         self.assertIsNone(parts(none, b"passwordABCDEFGH2345"))
         self.assertEqual(parts(Grammar(b"", before=True), f"{LONG}password".encode()), (b"password", LONG))
 
+    def test_what_a_key_types_is_known_by_its_letters(self) -> None:
+        none = Grammar(b"")
+        self.assertEqual(parts(none, f"password{TYPED}".encode()), (b"password", TYPED))
+        self.assertEqual(parts(Grammar(b"", before=True), f"{TYPED}password".encode()), (b"password", TYPED))
+        for other in (TYPED[1:], TYPED[:-1] + "a", TYPED.upper()):
+            self.assertIsNone(parts(none, b"!" + other.encode()), other)
+
     def test_too_little_is_no_code(self) -> None:
         for secret in (b"", b"12345", b"password", b"ABCD-EFGH-234", b"\xd9\xa1\xd9\xa1\xd9\xa1"):
             self.assertIsNone(parts(Grammar(b""), secret), secret)
@@ -151,11 +160,11 @@ class EveryGrammarTests(SynchronousTestCase):
     def test_the_halves_are_known_whatever_the_grammar(
         self, grammar: Grammar, password: bytes, code: str
     ) -> None:
-        code += "00" * (grammar.digits == 8)
-        found = halves(written(grammar, password, code))
-        self.assertIn(password, found)
-        self.assertIn(code.encode(), found)
-        self.assertNotIn(b"", found)
+        for one in (code + "00" * (grammar.digits == 8), TYPED):
+            found = halves(written(grammar, password, one))
+            self.assertIn(password, found)
+            self.assertIn(one.encode(), found)
+            self.assertNotIn(b"", found)
 
 
 class GrammarsTests(SynchronousTestCase):
