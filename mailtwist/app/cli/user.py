@@ -8,10 +8,13 @@ from typing import Any
 from mailtwist.app.cli.answer import print_json, print_rows
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.groups import change_groups, group_arguments
+from mailtwist.app.cli.importing import MAIL_PROTECTOR, import_arguments, import_files
 from mailtwist.app.cli.inside import CannotDo, Inside, canonical_name, person_named, run_inside
+from mailtwist.app.cli.mail_protector import tell_names
 from mailtwist.app.cli.quotas import change_quota, quota_arguments, store_named
 from mailtwist.auth.api import Person, SupportsListing, SupportsPeople
 from mailtwist.auth.endings import Endings, the_endings
+from mailtwist.auth.hashed import SupportsHashed
 from mailtwist.auth.names import LONGEST_SECRET, clean
 from mailtwist.state.api import Durable
 from mailtwist.state.process import durable
@@ -44,6 +47,10 @@ def arguments(parser: ArgumentParser) -> None:
     quota = parsers["quota"] = words.add_parser("quota", help="how much mail an account may have")
     quota_arguments(quota)
     parsers["list"] = words.add_parser("list", help="all accounts")
+    parsers["import"] = words.add_parser(
+        "import", help="people of another server, with their passwords' hashes"
+    )
+    import_arguments(parsers["import"])
     group = words.add_parser("group", help="who is in which group; rules on the second factor may ask for it")
     for one in (*parsers.values(), *group_arguments(group)):
         one.add_argument("--json", action="store_true", help="answer in JSON")
@@ -57,6 +64,8 @@ async def work(inside: Inside, chosen: Namespace) -> int:
         return await _quota(inside, chosen)
     if chosen.word == "list":
         return await _listed(inside, chosen)
+    if chosen.word == "import":
+        return await _imported(inside, chosen)
     directory: SupportsPeople = _directory(inside, chosen.directory)
     state, endings = durable(inside), inside.one(the_endings)
     await inside.begin()
@@ -104,6 +113,15 @@ async def _quota(inside: Inside, chosen: Namespace) -> int:
     _, person = await person_named(inside, chosen.name)
     await change_quota(store, person, chosen)
     return 0
+
+
+async def _imported(inside: Inside, chosen: Namespace) -> int:
+    if chosen.kind == MAIL_PROTECTOR:
+        return await tell_names(inside, chosen)
+    directory: SupportsHashed = _directory(inside, chosen.directory, SupportsHashed)
+    endings = inside.one(the_endings)
+    await inside.begin()
+    return await import_files(inside, directory, endings, chosen)
 
 
 async def _added(inside: Inside, directory: SupportsPeople, chosen: Namespace) -> Person:

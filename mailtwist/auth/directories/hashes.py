@@ -16,6 +16,9 @@ from mailtwist.auth.directories.schemes.digests import apache_md5, plain, salted
 LONGEST = 4096
 """Characters of a stored hash; whoever stores more has stored something else."""
 
+CLEAR = ("PLAIN", "CLEAR", "CLEARTEXT")
+"""What is no hash: the password follows."""
+
 _SCHEME = re.compile(r"\{([A-Za-z0-9-]{1,32})(?:\.([A-Za-z0-9]{1,8}))?\}")
 
 
@@ -44,6 +47,12 @@ def verified(stored: str, password: bytes, weak: bool = False) -> bool:
 def scheme_of(stored: str) -> str:
     """The scheme in capitals, as it is written in braces; `UselessHash` when there is none."""
     return _parts(stored)[0]
+
+
+def in_clear(stored: str) -> bytes | None:
+    """The password itself, where no hash was made of it."""
+    scheme, rest = _parts(stored)
+    return rest.encode() if scheme in CLEAR else None
 
 
 def weaker(stored: str, memory: int, passes: int) -> bool:
@@ -109,7 +118,7 @@ SCHEMES: Mapping[str, Make] = {
     "SSHA512": salted("sha512"),
     "PBKDF2": pbkdf2,
     "SCRYPT": scrypt,
-    **dict.fromkeys(("PLAIN", "CLEAR", "CLEARTEXT"), plain),
+    **dict.fromkeys(CLEAR, plain),
 }
 """What protects a password, or is said to be none."""
 

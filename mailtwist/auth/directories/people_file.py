@@ -21,7 +21,7 @@ MOST_PROBLEMS = 100
 OPEN_TO_ALL = "others can read or change it; forbid them by chmod g-w,o-rwx"
 TOO_BIG = "it has more than 64 MiB; is it a file of passwords?"
 
-_RESTRICTS = re.compile(r"(?:^|\s)(nologin|nopassword|allow_nets|allow_real_nets|proxy\w*|master)(?:=|\s|$)")
+RESTRICTS = re.compile(r"(?:^|\s)(nologin|nopassword|allow_nets|allow_real_nets|proxy\w*|master)(?:=|\s|$)")
 """Extra fields of Dovecot that decide who gets in, and that nobody would heed here."""
 
 
@@ -51,11 +51,11 @@ class PeopleFile:
 def read(path: Path, groups: Path | None, default_domain: str) -> PeopleFile:
     """The files as they are now; a line that cannot be used keeps out nobody but whom it names.  OSError says
     why there is nothing to read, also when others could change it.  Blocks."""
-    octets, stamp = _octets(path)
+    octets, stamp = octets_of(path)
     members, groups_stamp = _members(groups, default_domain) if groups else ({}, ())
     people: dict[str, Entry] = {}
     problems: list[str] = []
-    for number, line in _lines(octets):
+    for number, line in lines_of(octets):
         try:
             entry = _entry(line, default_domain, members)
             if entry.person.name in people:
@@ -76,8 +76,8 @@ def seen(path: Path, groups: Path | None) -> tuple[tuple[int, ...], float]:
 def _members(path: Path, default_domain: str) -> tuple[dict[str, tuple[str, ...]], tuple[int, ...]]:
     """The groups of each name in a file as Apache has it, `staff: ann bob@example.org`."""
     found: dict[str, tuple[str, ...]] = {}
-    octets, stamp = _octets(path)
-    for _, line in _lines(octets):
+    octets, stamp = octets_of(path)
+    for _, line in lines_of(octets):
         group, colon, names = line.decode("utf-8", "replace").partition(":")
         for name in names.split() if colon else ():
             try:
@@ -92,12 +92,14 @@ def _stamp(found: os.stat_result) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode
 
 
-def _octets(path: Path) -> tuple[bytes, tuple[int, ...]]:
+def octets_of(path: Path, private: bool = True) -> tuple[bytes, tuple[int, ...]]:
+    """What is in the file, and its stamp.  OSError when it is none or too big, or others can read a `private`
+    one.  Blocks."""
     with open(path, "rb", opener=_at_once) as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no file", str(path))
-        if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+        if private and found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
             raise PermissionError(errno.EPERM, OPEN_TO_ALL, str(path))
         octets = file.read(LARGEST + 1)
     if len(octets) > LARGEST:
@@ -110,7 +112,7 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _lines(octets: bytes) -> Iterator[tuple[int, bytes]]:
+def lines_of(octets: bytes) -> Iterator[tuple[int, bytes]]:
     """Those that say something, with their numbers."""
     for number, line in enumerate(octets.split(b"\n"), 1):
         line = line.removesuffix(b"\r")
@@ -129,7 +131,7 @@ def _entry(line: bytes, default_domain: str, groups: Mapping[str, tuple[str, ...
     if not colon:
         raise ValueError('a line is "name:hash"')
     stored, *more = rest.split(":", 6)
-    if found := _RESTRICTS.search(more[5] if len(more) > 5 else ""):
+    if found := RESTRICTS.search(more[5] if len(more) > 5 else ""):
         raise ValueError(f'nobody heeds "{found[1]}" here, so this line lets nobody in')
     locked = stored[:1] in ("!", "*")
     stored = stored.lstrip("!*")

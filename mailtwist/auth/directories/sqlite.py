@@ -7,7 +7,9 @@ from typing import Annotated
 
 from mailtwist.auth.api import Alias, Person
 from mailtwist.auth.directories import aliases, groups
+from mailtwist.auth.directories.hashes import UselessHash, in_clear, verifier
 from mailtwist.auth.directories.passwords import Passwords
+from mailtwist.auth.hashed import Hashed
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost, Duration, Size
@@ -63,12 +65,13 @@ class Settings:
 
 
 class SqliteDirectory:
-    """`auth.api.Directory`, `SupportsPeople`, `SupportsDomains`, `SupportsAliasChanges`, `SupportsGroups`.
-    Others' changes count at once."""
+    """`auth.api.Directory`, `SupportsPeople`, `SupportsDomains`, `SupportsAliasChanges`, `SupportsGroups`,
+    `auth.hashed.SupportsHashed`.  Others' changes count at once."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._db = Database(assembly.folder / "people.sqlite", assembly.threads, MIGRATIONS)
         self._lookups = Lookups(self._db)
+        self._weak = settings.weak_hashes
         self._passwords = Passwords(
             assembly.clock,
             settings.hash_memory,
@@ -141,6 +144,27 @@ class SqliteDirectory:
             raise Trouble("5.1.4", f"The name {', '.join(taken) or 'given twice'} is taken")
         return await self._db.write(work)
 
+    def useless(self, stored: str) -> str:
+        try:
+            verifier(stored, self._weak)
+        except UselessHash as error:
+            return str(error)
+        return ""
+
+    async def take(self, people: Sequence[Hashed]) -> None:
+        rows = [(one, await self._kept(one.stored)) for one in people]
+
+        def work(db: sqlite3.Connection) -> None:
+            for one, stored in rows:
+                _take(db, one, stored)
+
+        await self._db.write(work)
+
+    async def _kept(self, stored: str) -> str:
+        """A password that is written in clear is in no file of ours."""
+        password = in_clear(stored)
+        return stored if password is None else await self._passwords.hashed(_not_empty(password))
+
     async def join(self, person: Person, group: str) -> Person:
         return await self._regrouped(person, lambda db: groups.joined(db, person.account, group))
 
@@ -206,6 +230,19 @@ def _domains(db: sqlite3.Connection) -> frozenset[str]:
 def _hash(db: sqlite3.Connection, account: str) -> str | None:
     found = db.execute("SELECT hash FROM people WHERE account = ?", (account,)).fetchone()
     return None if found is None else str(found[0])
+
+
+def _take(db: sqlite3.Connection, one: Hashed, stored: str) -> None:
+    if one.account:
+        statement = "UPDATE people SET hash = ?, enabled = ? WHERE account = ?"
+        if not db.execute(statement, (stored, one.enabled, one.account)).rowcount:
+            raise Trouble("5.1.1", f"There is no account of {one.name}")
+        return
+    if _person(db, one.name, "1"):
+        raise Trouble("5.1.4", f"The name {one.name} is taken")
+    account = new_id()
+    db.execute("INSERT INTO people VALUES (?, ?, ?, ?)", (account, one.name, stored, one.enabled))
+    _add_name(db, one.name, account, "login", 0)
 
 
 def _add_name(db: sqlite3.Connection, name: str, account: str, kind: str, position: int) -> None:
