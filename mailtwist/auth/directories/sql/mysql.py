@@ -1,0 +1,214 @@
+"""MySQL and MariaDB, by PyMySQL."""
+
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import Any
+
+from mailtwist.auth.directories.sql.api import (
+    Connection,
+    NotSayable,
+    QueryFailed,
+    Rows,
+    Values,
+    away,
+    checked,
+    failed,
+    only_one,
+    refused,
+)
+from mailtwist.auth.directories.sql.queries import Statement
+from mailtwist.auth.directories.sql.settings import PORTS, Settings
+from mailtwist.kit.steps import step
+
+MISSING = "PyMySQL is not installed; driver = mysql needs it: pip install 'mailtwist[sql]'"
+
+_LATE = (1969, 3024, 1028, 1317)
+_GONE = (0, 1040, 1053, 1077, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1226, 1927, *range(2000, 2060), 4031)
+_UNSAYABLE = (1366, 3988)
+
+
+def missing() -> str:
+    """A sentence; '' when all is there."""
+    return "" if find_spec("pymysql") else MISSING
+
+
+class Mysql:
+    """`Database`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seconds = float(settings.timeout)
+
+    def connect(self, place: str) -> Connection:
+        import pymysql
+
+        settings = self._settings
+        where = {"unix_socket": place} if settings.socket else {"host": place}
+        try:
+            db: Any = pymysql.connect(
+                port=settings.port or PORTS["mysql"],
+                user=settings.user,
+                password=settings.password.reveal() if settings.password else "",
+                database=settings.database,
+                charset="utf8mb4",
+                autocommit=True,
+                connect_timeout=max(1, round(self._seconds / 2)),
+                read_timeout=self._seconds,
+                write_timeout=self._seconds,
+                **where,
+                **self._tls(place),
+            )
+        except (pymysql.Error, OSError) as error:
+            raise away(place, _words(error)) from None
+        connection = MysqlConnection(db, place)
+        try:
+            connection.begin(self._seconds, settings.update_password_query is None)
+        except Exception:
+            connection.close()
+            raise
+        roots = settings.ca or "the system's authorities"
+        step(
+            "connected to {kind} at {place} as {user}, {tls}",
+            kind=db.get_server_info(),
+            place=place,
+            user=settings.user,
+            tls=f"TLS verified against {roots}" if settings.verified(place) else "without TLS",
+        )
+        return connection
+
+    def _tls(self, place: str) -> dict[str, Any]:
+        if not self._settings.verified(place):
+            clear = {} if self._settings.socket else {b"mysql_clear_password": NoClearPassword}
+            return {"ssl_disabled": True, "auth_plugin_map": clear}
+        context = ssl.create_default_context(cafile=self._settings.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return {"ssl": context}
+
+
+class NoClearPassword:
+    """Without TLS nobody gets our password by asking for it."""
+
+    def __init__(self, connection: object) -> None:
+        pass
+
+    def authenticate(self, packet: object) -> None:
+        raise OSError("it wants the password in clear, without TLS")
+
+
+class MysqlConnection:
+    """The driver would write values into the text of a query.  So the server prepares each query as it is,
+    and values come as variables, in hexadecimal digits: whatever the server takes for a quote, no value can
+    have one."""
+
+    def __init__(self, db: Any, place: str) -> None:
+        self._db = db
+        self._place = place
+        self._prepared: dict[str, str] = {}
+
+    def begin(self, seconds: float, reads: bool) -> None:
+        """A session as we want it: nothing is locked or written that need not be, nothing takes for ever."""
+        access = "READ ONLY" if reads else "READ WRITE"
+        maria = "mariadb" in self._db.get_server_info().lower()
+        longest = (
+            f"max_statement_time = {seconds:.3f}" if maria else f"max_execution_time = {seconds * 1000:.0f}"
+        )
+        with self._asking():
+            self._said("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            self._said(f"SET SESSION TRANSACTION {access}")
+            self._said(f"SET SESSION {longest}, SESSION innodb_lock_wait_timeout = {max(1, int(seconds))}")
+
+    def found(self, statement: Statement, values: Values) -> Rows:
+        with self._asking():
+            cursor = self._executed(statement, values)
+            if cursor.description is None:
+                raise failed("it finds nothing, it does something")
+            return checked(cursor.fetchall(), [one[0] for one in cursor.description])
+
+    def changed(self, statement: Statement, values: Values) -> int:
+        with self._asking():
+            self._db.begin()
+            try:
+                count = only_one(self._executed(statement, values).rowcount)
+                self._db.commit()
+                return count
+            except BaseException:
+                with suppress(Exception):
+                    self._db.rollback()
+                raise
+
+    def tried(self, statement: Statement, values: Values) -> None:
+        with self._asking():
+            self._prepare(statement)
+
+    def abort(self) -> None:
+        """Its socket has a timeout of its own."""
+
+    def close(self) -> None:
+        with suppress(Exception):
+            self._db.close()
+
+    def _executed(self, statement: Statement, values: Values) -> Any:
+        name = self._prepare(statement)
+        bound = statement.bound(values)
+        self._set(bound)
+        places = ", ".join(_variable(number) for number in range(len(bound)))
+        return self._said(f"EXECUTE {name} USING {places}" if places else f"EXECUTE {name}")
+
+    def _prepare(self, statement: Statement) -> str:
+        """The name under which the server has it."""
+        if statement.text not in self._prepared:
+            name = f"mailtwist{len(self._prepared)}"
+            self._set([statement.text])
+            self._said(f"PREPARE {name} FROM {_variable(0)}")
+            self._prepared[statement.text] = name
+        return self._prepared[statement.text]
+
+    def _set(self, values: Sequence[str]) -> None:
+        given = [f"{_variable(number)} = {_literal(value)}" for number, value in enumerate(values)]
+        if given:
+            self._said("SET " + ", ".join(given))
+
+    def _said(self, words: str) -> Any:
+        cursor = self._db.cursor()
+        cursor.execute(words)
+        return cursor
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        import pymysql
+
+        try:
+            yield
+        except pymysql.Error as error:
+            raise self._trouble(error) from None
+        except (OSError, EOFError) as error:
+            raise away(self._place, error) from None
+        except UnicodeEncodeError:
+            raise NotSayable from None
+
+    def _trouble(self, error: Any) -> Exception:
+        import pymysql
+
+        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        if code in _LATE:
+            return QueryFailed("the query takes too long")
+        if code in _GONE or not self._db.open:
+            return away(self._place, _words(error))
+        if code in _UNSAYABLE:
+            return NotSayable()
+        return refused(_words(error)) if isinstance(error, pymysql.DataError) else failed(_words(error))
+
+
+def _variable(number: int) -> str:
+    return f"@mailtwist{number}"
+
+
+def _literal(value: str) -> str:
+    return f"_utf8mb4 X'{value.encode().hex()}'"
+
+
+def _words(error: BaseException) -> str:
+    """Without its number."""
+    return str(error.args[-1]) if error.args else type(error).__name__
