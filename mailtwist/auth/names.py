@@ -54,6 +54,14 @@ def canonical(name: str, default_domain: str = "") -> str:
     return f"{mapped}@{canonical_domain(domain)}" if domain else mapped
 
 
+def is_canonical(name: str) -> bool:
+    """This is how `canonical` would write it."""
+    try:
+        return canonical(name) == name
+    except BadName:
+        return False
+
+
 def canonical_domain(domain: str) -> str:
     """Lower case, A-labels, no dot at the end."""
     if len(domain) > LONGEST_NAME:
