@@ -1,0 +1,1 @@
+"""Codes judged by a RADIUS server, and pushes that it sends."""

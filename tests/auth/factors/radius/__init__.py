@@ -1,0 +1,1 @@
+"""RADIUS as a second factor: against FreeRADIUS, and against servers that lie."""
