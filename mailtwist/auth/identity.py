@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mailtwist.auth.api import Directory, LoginRefused, LoginRequest, Person
 from mailtwist.auth.names import BadName, clean, login_name
+from mailtwist.config.domain import DomainSettings, windows_domains
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
 from mailtwist.state.keys import IDENTITY, Keys
@@ -36,10 +37,17 @@ class Who:
 class Identities:
     """All directories by name, in the order in which they are asked."""
 
-    def __init__(self, directories: Mapping[str, Directory], keys: Keys, settings: LoginSettings) -> None:
+    def __init__(
+        self,
+        directories: Mapping[str, Directory],
+        keys: Keys,
+        settings: LoginSettings,
+        windows: Mapping[str, str] = {},
+    ) -> None:
         self._directories = directories
         self._keys = keys
         self._settings = settings
+        self._windows = windows
 
     def name(self, request: LoginRequest) -> str:
         """The canonical login name; '' when only an access token says it.  `LoginRefused` when it can be
@@ -50,8 +58,8 @@ class Identities:
             return ""
         domain = self._settings.default_domain or ""
         try:
-            name = login_name(request.user, domain)
-            wanted = login_name(request.authzid, domain) if request.authzid else name
+            name = login_name(request.user, domain, self._windows)
+            wanted = login_name(request.authzid, domain, self._windows) if request.authzid else name
         except BadName:
             raise LoginRefused("bad-name") from None
         if wanted != name:
@@ -76,4 +84,5 @@ class Identities:
 
 def the_identities(assembly: Assembly) -> Identities:
     """For `assembly.one`."""
-    return Identities(assembly.parts("directory"), keys(assembly), assembly.login)
+    windows = windows_domains(assembly.several(DomainSettings))
+    return Identities(assembly.parts("directory"), keys(assembly), assembly.login, windows)

@@ -1,6 +1,7 @@
 """One account, one name: every spelling that a client may send becomes the canonical login name."""
 
 import re
+from collections.abc import Mapping
 
 import idna
 from precis_i18n import get_profile
@@ -30,14 +31,17 @@ def clean(user: bytes, secret: bytes, *, bearer: bool = False) -> bool:
     )
 
 
-def login_name(user: bytes, default_domain: str = "") -> str:
-    """The canonical form of what a client sent: without `DOMAIN\\`, in lower case, with `default_domain` when
-    it has none."""
+def login_name(user: bytes, default_domain: str = "", windows: Mapping[str, str] = {}) -> str:
+    """The canonical form of what a client sent: in lower case, with `default_domain` when it has none.
+    The DOMAIN of `DOMAIN\\ann` is one of ours if it is in `windows` (in upper case), and else nothing."""
     try:
         text = user.decode("utf-8")
     except UnicodeDecodeError:
         raise BadName("it is not UTF-8") from None
-    return canonical(text.partition("\\")[2] if "\\" in text else text, default_domain)
+    domain, backslash, name = text.partition("\\")
+    if not backslash:
+        return canonical(text, default_domain)
+    return canonical(name, windows.get(domain.upper(), default_domain))
 
 
 def canonical(name: str, default_domain: str = "") -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mailtwist.config.audit import AuditSettings
 from mailtwist.config.authority import AuthoritySettings
-from mailtwist.config.domain import DomainSettings, domain_name
+from mailtwist.config.domain import DomainSettings, domain_name, twice_in_windows
 from mailtwist.config.fields import BrokenSettings
 from mailtwist.config.fill import Filled, fill, tell
 from mailtwist.config.limits import LimitsSettings
@@ -149,7 +149,12 @@ class _Loading:
         """The settings of the sections of a room that has one kind, by name."""
         kind = NAMED[room][0]
         its = [one for one in titled if one.room == room]
-        return {one.name: fill(kind, one.written, self._folder, self.problems).settings for one in its}
+        found = {one.name: fill(kind, one.written, self._folder, self.problems).settings for one in its}
+        written = {one.name: one.written for one in its}
+        read = {name: one for name, one in found.items() if isinstance(one, DomainSettings)}
+        for name, words in twice_in_windows(read):
+            tell(self.problems, written[name], "netbios", words)
+        return found
 
     def _titled(self, written: WrittenSection) -> list[_Titled]:
         room, _, name = written.name.partition(":")

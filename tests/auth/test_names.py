@@ -82,6 +82,13 @@ class NameTests(SynchronousTestCase):
     def test_only_one_windows_domain_is_cut_off(self) -> None:
         self.assertEqual(login_name(b"CORP\\ann@example.org"), "ann@example.org")
 
+    def test_a_windows_domain_that_is_known_is_one_of_ours(self) -> None:
+        windows = {"EXAMPLE": "example.org"}
+        for typed in (b"EXAMPLE\\Ann", b"example\\ann", b"EXAMPLE\\ann@example.org"):
+            self.assertEqual(login_name(typed, "example.net", windows), "ann@example.org", typed)
+        self.assertEqual(login_name(b"OTHER\\ann", "example.net", windows), "ann@example.net")
+        self.assertEqual(login_name(b"EXAMPLE\\ann@example.com", "", windows), "ann@example.com")
+
     @example("\N{LATIN SMALL LETTER SHARP S}")
     @given(some.text(max_size=80))
     def test_a_canonical_name_is_canonical(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from mailtwist.auth.api import LoginRefused
 from mailtwist.auth.names import BadName, login_name
+from mailtwist.config.domain import DomainSettings, windows_domains
 from mailtwist.config.part import Assembly
 from mailtwist.gateway.api import Errand
 from mailtwist.gateway.upstream.settings import Settings
@@ -20,6 +21,7 @@ class Names:
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         self._form = settings.user_name
         self._default_domain = assembly.login.default_domain or ""
+        self._windows = windows_domains(assembly.several(DomainSettings))
         self._domain = settings.domain or self._default_domain
         if self._form == "local" and not self._domain:
             raise ValueError(NO_DOMAIN)
@@ -39,6 +41,6 @@ class Names:
     def _is_his(self, errand: Errand) -> bool:
         """What he typed is his name and no alias, which may be somebody else's name there."""
         try:
-            return login_name(errand.typed, self._default_domain) == errand.name
+            return login_name(errand.typed, self._default_domain, self._windows) == errand.name
         except BadName:
             return False

@@ -12,7 +12,7 @@ from mailtwist.auth.directories.ldap.lookup import ANYTHING, Lookup, successful
 from mailtwist.auth.directories.ldap.people import Found
 from mailtwist.auth.directories.ldap.remembered import Remembered
 from mailtwist.auth.directories.ldap.servers import Manner, Servers
-from mailtwist.auth.directories.ldap.settings import Settings, open_ones
+from mailtwist.auth.directories.ldap.settings import Settings, lacking, open_ones
 from mailtwist.auth.directories.ldap.verdict import RIGHT, WRONG, of_bind
 from mailtwist.auth.names import is_canonical
 from mailtwist.config.part import Assembly
@@ -38,6 +38,8 @@ class LdapDirectory:
     be somebody, as nobody is searched for."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
+        if words := lacking(settings)[1]:
+            raise ValueError(words)
         self._name = assembly.name
         self._settings = settings
         self._clock = assembly.clock

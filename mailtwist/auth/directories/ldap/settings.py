@@ -140,7 +140,6 @@ class Settings:
         if self.key is not None and self.certificate is None:
             raise ValueError(HALF_A_KEY)
         _in_clear(self)
-        _whom(self)
         for name, known in (("people", ()), ("filter", FILTER_PLACES), ("group_filter", GROUP_PLACES)):
             _places(name, getattr(self, name), known)
 
@@ -158,11 +157,15 @@ def open_ones(settings: Settings) -> list[Url]:
     return [url for url in settings.servers if url.scheme == "ldap" and not (settings.starttls or url.near)]
 
 
-def _whom(settings: Settings) -> None:
-    if settings.user_dn is None and not settings.base:
-        raise ValueError(NO_BASE)
-    if settings.user_dn is not None and not settings.domains:
-        raise ValueError(NO_DOMAIN_OF_THEIRS)
+def lacking(settings: Settings) -> tuple[str, str]:
+    """The setting without which nobody can be found, and a sentence; '' when all is there."""
+    if settings.user_dn is None:
+        return ("", "") if settings.base else ("base", NO_BASE)
+    if not settings.domains:
+        return "domains", NO_DOMAIN_OF_THEIRS
+    if settings.require_group and settings.user_dn.alone and not settings.base:
+        return "base", NO_BASE
+    return "", ""
 
 
 def _places(name: str, read: Filter | None, known: tuple[str, ...]) -> None:

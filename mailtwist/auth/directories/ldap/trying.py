@@ -4,7 +4,7 @@ from mailtwist.auth.directories.ldap.connection import Connection, NotAnswered, 
 from mailtwist.auth.directories.ldap.directory import LdapDirectory
 from mailtwist.auth.directories.ldap.lookup import ANYTHING, successful
 from mailtwist.auth.directories.ldap.servers import Server
-from mailtwist.auth.directories.ldap.settings import Settings
+from mailtwist.auth.directories.ldap.settings import Settings, lacking
 from mailtwist.config.part import Assembly
 from mailtwist.kit.ids import new_id
 
@@ -12,6 +12,9 @@ NO_BASE = "{url} has no entry {base}, or does not show it to {whom}; is it writt
 
 
 async def tried(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
+    setting, words = lacking(settings)
+    if words:
+        return [(setting, words)]
     try:
         directory = LdapDirectory(settings, assembly)
     except ValueError as error:
