@@ -102,7 +102,8 @@ class Asks(Protocol):
 class Https:
     """TLS 1.2 or later with a valid certificate, by the system's roots or by those in the PEM file `roots`.
     A question with all its redirects takes at most `seconds`.  `reuse`: connections are kept for the next
-    question.  `plain`: http:// is spoken, too."""
+    question.  `plain`: http:// is spoken, too.  `certificate` and `key` (PEM) are shown to servers that ask
+    who we are."""
 
     def __init__(
         self,
@@ -113,11 +114,15 @@ class Https:
         roots: Path | None = None,
         reuse: bool = True,
         plain: bool = False,
+        certificate: Path | None = None,
+        key: Path | None = None,
     ) -> None:
         self._clock = clock
         self._seconds = seconds
         self._largest = largest
         self._roots = roots
+        self._certificate = certificate
+        self._key = key
         self._reuse = reuse
         self._schemes = ("https", "http") if plain else ("https",)
         self._pool: Pool | None = None
@@ -190,7 +195,8 @@ class Https:
             from twisted.internet import reactor
 
             self._pool = Pool(reactor, self._reuse, self._largest)
-            agent = Agent(reactor, _Trust(_Judging(self._roots)), self._seconds, pool=self._pool)
+            tls = _Judging(self._roots, certificate=self._certificate, key=self._key)
+            agent = Agent(reactor, _Trust(tls), self._seconds, pool=self._pool)
             self._client = HTTPClient(AsItIs(agent))
         return self._client
 
