@@ -201,10 +201,12 @@ class Proof:
     """`token` is the id of the token, unlike all others in whatever factor; `step` grows with each code
     that it can give (rfc6238#4.2).  Where only a service elsewhere knows the order of its codes, `step` is
     `NO_STEP` and `token` tells the code, by a keyed hash: it is used once for as long as it may live.  `kind`
-    is the factor's; `drift` is for its own `learned`; `password`: the password was judged with it."""
+    is the factor's; `drift` is for its own `learned`; `password`: the password was judged with it; `lasts`: a
+    string with it may be remembered."""
 
     token: str
     step: int
     kind: str
     drift: int = 0
     password: bool = False
+    lasts: bool = True

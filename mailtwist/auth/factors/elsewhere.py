@@ -87,7 +87,7 @@ class NameForm(str):
 
 
 @dataclass(frozen=True)
-class ElsewhereSettings:
+class CodeSettings:
     """What each section has of a factor that is judged elsewhere."""
 
     codes: Codes = setting(
@@ -105,6 +105,12 @@ class ElsewhereSettings:
         words="It serves people of these domains alone; by default everybody.",
         example="example.org",
     )
+
+
+@dataclass(frozen=True)
+class ElsewhereSettings(CodeSettings):
+    """And of one that knows people by names."""
+
     name: NameForm = setting(
         NameForm("{name}"),
         words="How it calls people: `{name}` is the login name, `{local}` and `{domain}` are its two halves,"
@@ -128,29 +134,54 @@ class FactorAway(LoginUnavailable):
         self.detail = detail
 
 
-class Elsewhere(ABC):
-    """A `Factor` and `SupportsSome`, once it is said how to ask: subclass, with a `kind`, and `right`."""
+class Coded:
+    """What such a factor knows without asking anybody, and how it tells what came of asking: subclass, with a
+    `kind`."""
 
     kind: str
 
-    def __init__(self, settings: ElsewhereSettings, assembly: Assembly) -> None:
-        self._about = settings
+    def __init__(self, settings: CodeSettings, assembly: Assembly) -> None:
+        self._codes = settings
         self._section = assembly.name
         self._clock: Clock = assembly.clock
         self._keys: Keys = keys(assembly)
+
+    # -- auth.factors.api.Factor
+    def looks_like(self, text: str) -> bool:
+        return self._codes.codes.take(text)
+
+    async def enrolled(self, account: str) -> bool:
+        """Nobody can be asked about everybody: the section says so."""
+        return self._codes.enrolled
+
+    # -- SupportsSome
+    def serves(self, person: Person) -> bool:
+        return not self._codes.domains or home_domain(person) in self._codes.domains
+
+    # -- for subclasses
+    def away(self, words: str) -> FactorAway:
+        """To be raised, with a sentence for the log."""
+        step("{section}: {words}", section=self._section, words=words)
+        return FactorAway(f"[factor:{self._section}] {words}")
+
+    def proof(self, asked: Asked, code: str) -> Proof:
+        """For this code alone, which is used once, however often the service would say yes."""
+        version = self._keys.versions(IDENTITY)[0]
+        mark = self._keys.mac(IDENTITY, version, "factor", self._section, asked.account, code)
+        return Proof(f"{self._section}:{mark[:16].hex()}", NO_STEP, self.kind)
+
+
+class Elsewhere(Coded, ABC):
+    """A `Factor` and `SupportsSome`, once it is said how to ask: subclass, with a `kind`, and `right`."""
+
+    def __init__(self, settings: ElsewhereSettings, assembly: Assembly) -> None:
+        super().__init__(settings, assembly)
+        self._about = settings
 
     @abstractmethod
     async def right(self, asked: Asked, name: str, code: str) -> bool:
         """The service says yes, or no; it calls him `name`.  `FactorAway` (or another `Trouble`) when it says
         neither.  Called off after `timeout`."""
-
-    # -- auth.factors.api.Factor
-    def looks_like(self, text: str) -> bool:
-        return self._about.codes.take(text)
-
-    async def enrolled(self, account: str) -> bool:
-        """Nobody can be asked about everybody: the section says so."""
-        return self._about.enrolled
 
     async def verify(self, asked: Asked, code: str) -> Proof | None:
         if not self.looks_like(code):
@@ -164,16 +195,6 @@ class Elsewhere(ABC):
         step("{section} says {word}", section=self._section, word="yes" if right else "no")
         return self.proof(asked, code) if right else None
 
-    # -- SupportsSome
-    def serves(self, person: Person) -> bool:
-        return not self._about.domains or home_domain(person) in self._about.domains
-
-    # -- for subclasses
-    def away(self, words: str) -> FactorAway:
-        """To be raised, with a sentence for the log."""
-        step("{section}: {words}", section=self._section, words=words)
-        return FactorAway(f"[factor:{self._section}] {words}")
-
     def name_of(self, asked: Asked) -> str:
         """How the service calls him.  Of a name that nobody has here it hears nothing: it may be a password
         in the wrong field, or somebody's there."""
@@ -185,9 +206,3 @@ class Elsewhere(ABC):
         local = name.rpartition("@")[0] if "@" in name else name
         facts = {"name": name, "local": local, "domain": domain, "account": account}
         return self._about.name.of(facts)
-
-    def proof(self, asked: Asked, code: str) -> Proof:
-        """For this code alone, which is used once, however often the service would say yes."""
-        version = self._keys.versions(IDENTITY)[0]
-        mark = self._keys.mac(IDENTITY, version, "factor", self._section, asked.account, code)
-        return Proof(f"{self._section}:{mark[:16].hex()}", NO_STEP, self.kind)
