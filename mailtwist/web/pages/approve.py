@@ -1,7 +1,7 @@
 """`/approve`: where a link in a prompt leads: who asks to log in, and two buttons.  rfc9110#9.2.1"""
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from html import escape
 
@@ -16,6 +16,9 @@ STYLE = (
     "dt{color:#555}dd{margin:0 0 .6em}"
     "button{font:inherit;width:100%;padding:.8em;margin:.3em 0}"
 )
+ANYWHERE = {"Access-Control-Allow-Origin": "*"}
+"""For the buttons of ntfy in a browser: its page may hear what became of an answer."""
+
 POLICY = (
     "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
     f"style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'"
@@ -51,7 +54,8 @@ class Approving:
         if link is None:
             return _page(404, NO_LINK, _paragraph(NO_LINK_WORDS))
         if asked.method == "POST":
-            return await self._decided(link, asked.address)
+            answer = await self._decided(link, asked.address)
+            return replace(answer, headers={**answer.headers, **ANYWHERE})
         if not await self._prompts.waits(link.prompt):
             return _page(410, OVER, _paragraph(OVER_WORDS))
         return _page(200, title(link.prompt), self._question(link, asked.query))

@@ -15,7 +15,7 @@ from mailtwist.auth.factors.approve.settings import Settings
 from mailtwist.auth.factors.approve.topics import BadTopics, read
 from mailtwist.auth.factors.approve.waiting import Waiting
 from mailtwist.auth.factors.approve.webhook import Webhook
-from mailtwist.auth.factors.elsewhere import FactorAway, Rest
+from mailtwist.auth.factors.elsewhere import FactorAway
 from mailtwist.auth.notices import the_notices
 from mailtwist.auth.policy import home_domain
 from mailtwist.config.part import Assembly, Part
@@ -56,7 +56,6 @@ class Approve:
         self._clock: Clock = assembly.clock
         self._prompts = assembly.one(the_prompts)
         self._notices = assembly.one(the_notices)
-        self._rest = Rest(assembly.name, assembly.clock)
         self._way = WAYS[settings.by](settings, assembly)
 
     async def start(self) -> None:
@@ -124,13 +123,12 @@ class Approve:
             base = f"{self._settings.url}{PATH}?"
             approve, deny = (base + self._prompts.link(prompt, yes=yes) for yes in (True, False))
             question = replace(question, approve=approve, deny=deny)
-        async with self._rest.asking(asked.account):
-            try:
-                return await within(self._clock, seconds, self._way.ask(question))
-            except TooLate:
-                raise FactorAway(f"there was no answer in {seconds:g} s") from None
-            except NoAnswer as away:
-                raise FactorAway(away.words) from None
+        try:
+            return await within(self._clock, seconds, self._way.ask(question))
+        except TooLate:
+            raise FactorAway(f"there was no answer in {seconds:g} s") from None
+        except NoAnswer as away:
+            raise FactorAway(away.words) from None
 
     def introduction(self, person: Person) -> list[str]:
         return self._way.introduction(person)

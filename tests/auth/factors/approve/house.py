@@ -1,9 +1,12 @@
 """The factor with real servers that ask, in a process of memory; and a person who answers."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
@@ -125,3 +128,9 @@ class ApproveCase(TestCase):
         """The client has."""
         login.cancel()
         await self.assertFailure(login, CancelledError)
+
+
+async def until(what: Callable[[], object]) -> None:
+    """True in a moment; the test's timeout ends it otherwise."""
+    while not what():
+        await deferLater(reactor, 0.01)
