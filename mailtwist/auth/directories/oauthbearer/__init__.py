@@ -1,0 +1,1 @@
+"""People by the access tokens of an identity provider."""
