@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from mailtwist.auth.api import AccountUnavailable, LoginUnavailable
 from mailtwist.auth.directories.sql.queries import Statement
-from mailtwist.tls.verdict import safe
+from mailtwist.config.problems import shown
 
 MOST_ROWS = 200_000
 """Of an answer; whoever has more people lists them elsewhere."""
@@ -65,17 +65,15 @@ class Database(Protocol):
 
 
 def away(place: str, words: object) -> DatabaseAway:
-    return DatabaseAway(f"the database {place} is away: {safe(' '.join(str(words).split()), 300)}")
+    return DatabaseAway(f"the database {place} is away: {_line(words)}")
 
 
 def failed(words: object) -> QueryFailed:
-    return QueryFailed(
-        f"the database cannot do what the query says: {safe(' '.join(str(words).split()), 300)}"
-    )
+    return QueryFailed(f"the database cannot do what the query says: {_line(words)}")
 
 
 def refused(words: object) -> ValueRefused:
-    return ValueRefused(f"the database cannot compare a name: {safe(' '.join(str(words).split()), 300)}")
+    return ValueRefused(f"the database cannot compare a name: {_line(words)}")
 
 
 def checked(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> Rows:
@@ -90,3 +88,7 @@ def only_one(count: int) -> int:
     if count > 1:
         raise failed(f"it would change {count} rows for one account, so nothing was changed")
     return max(count, 0)
+
+
+def _line(words: object) -> str:
+    return shown(" ".join(str(words).split()), 300)

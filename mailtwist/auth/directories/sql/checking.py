@@ -27,7 +27,7 @@ COLUMNS = {
 MOST = 20
 
 UNUSED = 'its column "{column}" means nothing here; known are: {known}'
-TWICE = "{name} is there twice, in the accounts {one} and {other}, and can log in to neither"
+TWICE = "{name} is there twice, in the accounts {one} and {two}, and can log in to neither"
 
 
 def problems(settings: Settings, database: Database, reader: Reader) -> list[tuple[str, str]]:
@@ -90,7 +90,8 @@ def _about_people(found: Rows, reader: Reader, weak: bool) -> Iterator[str]:
             continue
         other = seen.setdefault(entry.person.name, entry.key)
         if other != entry.key:
-            yield TWICE.format(name=entry.person.name, one=shown(other, 60), other=shown(entry.key, 60))
+            one, two = sorted((shown(other, 60), shown(entry.key, 60)))
+            yield TWICE.format(name=entry.person.name, one=one, two=two)
         elif entry.stored:
             yield from _about_hash(entry.person.name, entry.stored, weak)
 

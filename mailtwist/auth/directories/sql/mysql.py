@@ -24,9 +24,13 @@ from mailtwist.kit.steps import step
 
 MISSING = "PyMySQL is not installed; driver = mysql needs it: pip install 'mailtwist[sql]'"
 
+NONE: Values = {}
+
 _LATE = (1969, 3024, 1028, 1317)
 _GONE = (0, 1040, 1053, 1077, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1226, 1927, *range(2000, 2060), 4031)
 _UNSAYABLE = (1366, 3988)
+_MIXED = (1267, 1270, 1271)
+"""Characters of two sets are compared; of letters in ASCII that is said only when it is the query's fault."""
 
 
 def missing() -> str:
@@ -120,14 +124,14 @@ class MysqlConnection:
             self._said(f"SET SESSION {longest}, SESSION innodb_lock_wait_timeout = {max(1, int(seconds))}")
 
     def found(self, statement: Statement, values: Values) -> Rows:
-        with self._asking():
+        with self._asking(values):
             cursor = self._executed(statement, values)
             if cursor.description is None:
                 raise failed("it finds nothing, it does something")
             return checked(cursor.fetchall(), [one[0] for one in cursor.description])
 
     def changed(self, statement: Statement, values: Values) -> int:
-        with self._asking():
+        with self._asking(values):
             self._db.begin()
             try:
                 count = only_one(self._executed(statement, values).rowcount)
@@ -176,19 +180,20 @@ class MysqlConnection:
         return cursor
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
+    def _asking(self, values: Values = NONE) -> Iterator[None]:
         import pymysql
 
         try:
             yield
         except pymysql.Error as error:
-            raise self._trouble(error) from None
+            ascii_alone = all(value.isascii() for value in values.values())
+            raise self._trouble(error, () if ascii_alone else _MIXED) from None
         except (OSError, EOFError) as error:
             raise away(self._place, error) from None
         except UnicodeEncodeError:
             raise NotSayable from None
 
-    def _trouble(self, error: Any) -> Exception:
+    def _trouble(self, error: Any, mixed: Sequence[int]) -> Exception:
         import pymysql
 
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
@@ -196,7 +201,7 @@ class MysqlConnection:
             return QueryFailed("the query takes too long")
         if code in _GONE or not self._db.open:
             return away(self._place, _words(error))
-        if code in _UNSAYABLE:
+        if code in (*_UNSAYABLE, *mixed):
             return NotSayable()
         return refused(_words(error)) if isinstance(error, pymysql.DataError) else failed(_words(error))
 
