@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from enum import Enum
 
-from mailtwist.auth.api import AccountUnavailable, LoginUnavailable
+from mailtwist.auth.api import LoginUnavailable
 from mailtwist.auth.factors.api import Asked
 from mailtwist.auth.factors.approve.links import Link, Links, Prompt
 from mailtwist.auth.factors.approve.words import LONGEST_NAME, plain
@@ -16,7 +16,7 @@ from mailtwist.kit.spawn import spawn, started
 from mailtwist.kit.trouble import Trouble
 from mailtwist.kit.within import pause
 from mailtwist.state.api import Volatile
-from mailtwist.state.keys import IDENTITY, Keys
+from mailtwist.state.keys import Keys
 from mailtwist.state.process import keys, volatile
 
 ANSWERED = Event("approval.answered", "{name} says {answer} to login {asked}, from {address}")
@@ -48,31 +48,27 @@ class Prompts:
         """Some site of this process has the page that links lead to."""
         self.under_way = 0
         self._volatile = volatile
-        self._keys = keys
         self._clock = clock
         self._hostname = hostname
 
     @asynccontextmanager
     async def begun(self, asked: Asked, seconds: float, most: int) -> AsyncIterator[Prompt]:
-        """A new prompt, which ends with the block.  `AccountUnavailable` while the same account is asked,
-        `LoginUnavailable` when `most` are asked by this process."""
+        """A new prompt, which ends with the block.  `LoginUnavailable` when `most` are asked by this
+        process."""
         if self.under_way >= most:
             raise LoginUnavailable(f"{most} people are being asked already")
         self.under_way += 1
-        leads: list[tuple[bytes, str]] = []
         try:
-            await self._lead(self._only(asked.account), leads)
-            id = new_id(ID)
-            leader = await self._lead(_work(id), leads)
-            renewing = started(self._renewed(leads))
-            renewing.addErrback(lambda failure: None)
+            prompt = await self._begun(asked, seconds)
+            renewing = spawn(self._renewed(prompt), "keeping a prompt")
             try:
-                yield self._prompt(asked, id, leader, seconds)
+                yield prompt
             finally:
                 renewing.cancel()
+                ending = self._volatile.settle(_work(prompt.id), prompt.leader, OVER)
+                spawn(ending, "ending a prompt")
         finally:
             self.under_way -= 1
-            spawn(self._ended(leads), "ending a prompt")
 
     async def heard(self, prompt: Prompt) -> bool:
         """What the person has said, once he has.  `LoginUnavailable` when the state has forgotten that
@@ -102,31 +98,18 @@ class Prompts:
         (ANSWERED if counts else LATE).log(address=address or "the service that asks", **told)
         return Heard.COUNTS if counts else Heard.TOO_LATE
 
-    # -- across processes
-    async def _lead(self, work: bytes, leads: list[tuple[bytes, str]]) -> str:
-        leader = await self._volatile.lead(work, LEASE)
-        if leader is None:
-            raise AccountUnavailable("this person is being asked already")
-        leads.append((work, leader))
-        return leader
-
-    async def _renewed(self, leads: list[tuple[bytes, str]]) -> None:
+    async def _renewed(self, prompt: Prompt) -> None:
         """For ever."""
         while True:
             await pause(self._clock, RENEWED)
-            for work, leader in leads:
-                with suppress(Trouble):  # who follows hears of it, if it lasts
-                    await self._volatile.renew(work, leader, LEASE)
+            with suppress(Trouble):  # who waits hears of it, if it lasts
+                await self.waits(prompt)
 
-    async def _ended(self, leads: list[tuple[bytes, str]]) -> None:
-        for work, leader in leads:
-            await self._volatile.settle(work, leader, OVER)
-
-    def _only(self, account: str) -> bytes:
-        version = self._keys.versions(IDENTITY)[0]
-        return self._keys.mac(IDENTITY, version, "approval", account)
-
-    def _prompt(self, asked: Asked, id: str, leader: str, seconds: float) -> Prompt:
+    async def _begun(self, asked: Asked, seconds: float) -> Prompt:
+        id = new_id(ID)
+        leader = await self._volatile.lead(_work(id), LEASE)
+        if leader is None:
+            raise LoginUnavailable("the state does not let us ask")
         now = self._clock.now()
         return Prompt(
             id=id,

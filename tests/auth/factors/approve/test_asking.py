@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from mailtwist.auth.api import AccountUnavailable, LoginUnavailable, Person
+from mailtwist.auth.api import LoginUnavailable, Person
 from mailtwist.auth.factors.api import NO_STEP
 from mailtwist.config.values import Duration, Hostnames
 from mailtwist.kit.spawn import started
 from mailtwist.state.process import durable
-from mailtwist.testing.elsewhere import NOBODY, OTHER, PERSON
+from mailtwist.testing.elsewhere import NOBODY, PERSON
 from tests.auth.factors.approve.house import ApproveCase
 
 
@@ -122,21 +122,6 @@ class AnswerTests(ApproveCase):
 
 
 class BoundTests(ApproveCase):
-    async def test_one_account_is_asked_once_at_a_time(self) -> None:
-        await self.begin()
-        first = self.login()
-        message = await self.message()
-        await self.assertFailure(self.login(), AccountUnavailable)
-        other = self.login(person=OTHER)
-        await self.message()
-        self.assertEqual(len(self.rig.asked), 2)
-        await self.post(self.link(message, "approve"))
-        self.assertIsNotNone(await first)
-        again = self.login()
-        await self.message()
-        await self.gone(again)
-        await self.gone(other)
-
     async def test_so_many_are_asked_at_a_time_and_no_more(self) -> None:
         await self.begin(most=2)
         people = [Person(f"a{n}", f"p{n}@example.org") for n in range(3)]
