@@ -1,13 +1,12 @@
 """A factor that asks a web service, in a process of its own; and the service."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from mailtwist.kit.clock import SystemClock
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.elsewhere import Elsewhere
-from tests.auth.factors.services import Request, Service, html, silent
+from tests.auth.factors.services import Service, html, silent
 
 
 class WebCase(Elsewhere):
@@ -56,6 +55,3 @@ class WebCase(Elsewhere):
 
     def questions(self) -> int:
         return len(self.service.requests)
-
-    def all_that_was_sent(self) -> Iterable[Request]:
-        return self.service.requests

@@ -1,0 +1,1 @@
+"""Services that answer us, as the docs show them."""
