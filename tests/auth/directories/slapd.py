@@ -41,6 +41,8 @@ _TYPES = (
     ("proxyAddresses", "caseIgnoreMatch", "15"),
     ("userAccountControl", "integerMatch", "27"),
     ("objectCategory", "caseIgnoreMatch", "15"),
+    ("krbLastPwdChange", "generalizedTimeMatch", "24"),
+    ("pwdLastSet", "integerMatch", "27"),
 )
 
 
@@ -87,8 +89,14 @@ def person(uid: str, under: str = PEOPLE, **more: str | bytes | Iterable[str | b
         "userPassword": PASSWORD,
         **more,
     }
-    dn = f"uid={uid},{under}"
-    return entry(dn, **its, entryUUID=str(uuid5(NAMESPACE_DNS, dn)))
+    return entry(f"uid={uid},{under}", **its)
+
+
+def _identified(text: str) -> str:
+    """Entries have the same entryUUID in all servers."""
+    blocks = (block for block in text.split("\n\n") if block)
+    named = ((block, uuid5(NAMESPACE_DNS, block.partition("\n")[0])) for block in blocks)
+    return "".join(f"{block}\nentryUUID: {identity}\n\n" for block, identity in named)
 
 
 def _people() -> str:
@@ -122,7 +130,9 @@ def _people() -> str:
         pwdPolicySubentry=f"cn=short,ou=policies,{BASE}",
         pwdChangedTime="20200101000000Z",
     )
-    text += person("reset", mail="reset@example.org", pwdReset="TRUE")
+    resets = f"cn=resets,ou=policies,{BASE}"
+    text += entry(resets, **policy, cn="resets", pwdMustChange="TRUE")
+    text += person("reset", mail="reset@example.org", pwdReset="TRUE", pwdPolicySubentry=resets)
     unix = {"objectClass": ("inetOrgPerson", "posixAccount", "shadowAccount"), "gidNumber": "5000"}
     for number, (name, expires) in enumerate((("posix", "99999"), ("left", "1")), 5000):
         home = {"uidNumber": str(number), "homeDirectory": f"/home/{name}", "shadowExpire": expires}
@@ -227,9 +237,9 @@ class Slapd:
         self.socket = self.folder / "ldapi"
         schema = self.folder / "tests.schema"
         schema.write_text(_schema())
-        self._config = self.folder / "slapd.conf"
-        self._config.write_text(self._head(schema) + extra + self._databases())
-        words: list[str | Path] = [program("slapd"), "-d", "stats", "-f", self._config, "-h", self._urls()]
+        self.config = self.folder / "slapd.conf"
+        self.config.write_text(self._head(schema) + extra + self._databases())
+        words: list[str | Path] = [program("slapd"), "-d", "stats", "-f", self.config, "-h", self._urls()]
         self._program = Program(words, self.folder / "log")
 
     @property
@@ -255,7 +265,7 @@ class Slapd:
 
     def start(self) -> None:
         for suffix, text in ((BASE, _people()), (IPA, _ipa()), (AD, _ad())):
-            run("slapadd", "-f", self._config, "-b", suffix, "-q", stdin=text.encode())
+            run("slapadd", "-f", self.config, "-b", suffix, "-q", stdin=_identified(text).encode())
         self.resume()
         self.change(_groups(), "-a")
 
@@ -310,7 +320,7 @@ class Slapd:
             lines += [f"rootpw {ADMIN_PASSWORD}"] if suffix == BASE else []
             lines += [f"index {_INDEXES} eq", "dbnosync", "maxsize 67108864"]
             lines += ["access to attrs=userPassword by anonymous auth by * none"]
-            lines += [f'access to * by dn="{READER}" read by anonymous auth by * none']
+            lines += [f'access to * by dn="{READER}" read by self read by anonymous auth by * none']
             lines += ["overlay memberof", "memberof-refint TRUE"]
             if suffix == BASE:
                 lines += ["overlay ppolicy", f"ppolicy_default cn=default,ou=policies,{BASE}", "overlay otp"]
