@@ -86,7 +86,7 @@ def start_tls(number: int) -> bytes:
 
 
 def unbind(number: int) -> bytes:
-    return _message(number, "unbindRequest", rfc2251.UnbindRequest(""))
+    return tlv(0x30, _number(2, number) + tlv(0x42, b""))
 
 
 def _message(number: int, kind: str, request: Any, control: str = "") -> bytes:

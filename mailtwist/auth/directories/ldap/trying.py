@@ -20,8 +20,11 @@ async def tried(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]
     except ValueError as error:
         return [("ca", str(error))]
     found = []
-    for server in directory.servers.all:
-        found += await _tried(directory, server, settings)
+    try:
+        for server in directory.servers.all:
+            found += await _tried(directory, server, settings)
+    finally:
+        await directory.stop()
     return found
 
 

@@ -8,7 +8,7 @@ from mailtwist.auth.directories.ldap.template import Template
 from mailtwist.auth.directories.ldap.url import Urls
 from mailtwist.config.values import Hostnames
 from mailtwist.testing.directory import DirectoryContract
-from tests.auth.directories.ldap import LdapCase
+from tests.auth.directories.ldap.house import LdapCase
 from tests.auth.directories.slapd import PEOPLE, entry_changed, slapd
 from tests.peers.programs import free_ports, needs
 
