@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from mailtwist.auth.api import Accepted, Behind, LoginRefused, LoginRequest
 from mailtwist.auth.asking import dropped
+from mailtwist.auth.bearers import judges_of_tokens
 from mailtwist.auth.credentials import MailLogin
 from mailtwist.auth.decision import Decision, the_decision
 from mailtwist.config.part import Assembly
@@ -91,6 +92,11 @@ def the_checker(assembly: Assembly) -> DecisionChecker:
 def checker_before(behind: Behind | None, assembly: Assembly) -> DecisionChecker:
     """For a door whose logins go on to `behind`."""
     return DecisionChecker(assembly.one(the_decision), behind)
+
+
+def takes_tokens(assembly: Assembly) -> bool:
+    """Some directory judges access tokens; else no door offers to take any."""
+    return bool(judges_of_tokens(assembly))
 
 
 def _request(credentials: Any) -> LoginRequest:

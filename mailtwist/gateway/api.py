@@ -30,7 +30,8 @@ class Guest:
 @dataclass(frozen=True, slots=True)
 class Errand:
     """A login to be made.  `name` is the canonical login name, `typed` what the client wrote, `password` the
-    bare password (b"" where the way to log in needs none); `vault`: it was sealed under an app password."""
+    bare password (b"" where the way to log in needs none); `vault`: it was sealed under an app password.
+    `token` is the access token that the client has logged in with, b"" where it had none."""
 
     kind: Kind
     account: str
@@ -39,6 +40,7 @@ class Errand:
     password: bytes = field(default=b"", repr=False)
     guest: Guest = Guest()
     vault: bool = False
+    token: bytes = field(default=b"", repr=False)
 
 
 class Session(Protocol):

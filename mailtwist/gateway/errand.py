@@ -35,4 +35,5 @@ def errand(kind: Kind, accepted: Accepted, request: LoginRequest) -> Errand:
         password=accepted.password,
         guest=guest_of(request),
         vault=accepted.vault,
+        token=request.secret if request.bearer else b"",
     )

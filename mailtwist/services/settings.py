@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from mailtwist.auth.bearers import judges_of_tokens
+from mailtwist.auth.checker import takes_tokens
 from mailtwist.config.network import Endpoint, Endpoints, Networks
 from mailtwist.config.part import Assembly, installed
 from mailtwist.config.problems import hint, shown
@@ -180,7 +180,7 @@ def mail_service(
     implicit = listener if settings.implicit else None
     offered = None if settings.implicit else listener
 
-    ours = {"ctx": offered, "takes_tokens": bool(judges_of_tokens(assembly))}
+    ours = {"ctx": offered, "takes_tokens": takes_tokens(assembly)}
 
     def make() -> Visitor:
         made = kind()

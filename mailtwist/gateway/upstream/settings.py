@@ -69,11 +69,12 @@ class Settings:
         None, words="The certificate that we show there, in PEM.", example="gateway.pem"
     )
     key: File | None = setting(None, words="Its key, if it is in another file.", example="gateway.key")
-    login: Literal["passthrough", "master", "sealed", "xoauth2", "none"] = setting(
+    login: Literal["passthrough", "master", "sealed", "xoauth2", "token", "none"] = setting(
         "passthrough",
         words="How we log in there: with the client's own password without the second factor "
         " (`passthrough`); as a master user (`master`); with the password that is sealed in an app password"
-        " (`sealed`); with an access token (`xoauth2`); or not at all (`none`): submission then tells a"
+        " (`sealed`); with an access token of ours (`xoauth2`), or the one that the client has shown"
+        " here (`token`); or not at all (`none`): submission then tells a"
         " Postfix that trusts us who it is.",
     )
     master_user: str | None = setting(

@@ -11,6 +11,7 @@ from mailtwist.gateway.upstream.passthrough import Passthrough
 from mailtwist.gateway.upstream.sealed import Sealed
 from mailtwist.gateway.upstream.settings import Settings
 from mailtwist.gateway.upstream.talk import Talk
+from mailtwist.gateway.upstream.token import Handed
 from mailtwist.gateway.upstream.xoauth2 import Xoauth2
 
 
@@ -27,5 +28,6 @@ LOGINS: Mapping[str, Callable[[Settings, Assembly], LogsIn]] = {
     "master": Master,
     "sealed": Sealed,
     "xoauth2": Xoauth2,
+    "token": Handed,
     "none": Trusted,
 }
