@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailtwist.auth.api import Accepted, LoginRefused, LoginUnavailable
-from mailtwist.auth.asking import Asking, dropped, the_asking
+from mailtwist.auth.approving import Approving, the_approving
+from mailtwist.auth.asking import Asking, Judging, dropped, the_asking
 from mailtwist.auth.audit import reason_of
 from mailtwist.auth.breaker import Entry
-from mailtwist.auth.devices import Devices, the_devices
+from mailtwist.auth.devices import Devices, kind_of, the_devices
 from mailtwist.auth.factors.api import Factor, Proof, SupportsLearning, SupportsRecovery
 from mailtwist.auth.flight import Flight, Word
 from mailtwist.auth.guess import Guess
@@ -16,17 +17,18 @@ from mailtwist.auth.judging import Judge, Question, the_judge
 from mailtwist.auth.limits import Admission, Limits, the_limits
 from mailtwist.auth.login import Login
 from mailtwist.auth.notices import Notices, the_notices
-from mailtwist.auth.places import client_of
+from mailtwist.auth.places import client_of, network_of
 from mailtwist.auth.policy import Policy, the_policy
 from mailtwist.auth.refusals import Refusals, the_refusals
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
+from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import spawn
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.keys import IDENTITY, Keys
 from mailtwist.state.process import keys, volatile
-from mailtwist.state.records import Device
+from mailtwist.state.records import APPROVAL, Device
 
 NOT_COUNTED = Event(
     "login.not_counted", "{account} from {address}: not counted: same wrong secret ({reason})"
@@ -40,6 +42,7 @@ class _Led:
     accepted: Accepted | None = None
     trouble: Trouble | None = None
     device: Device | None = None
+    both: bool = False
 
 
 class Arriving:
@@ -49,6 +52,7 @@ class Arriving:
         self,
         *,
         judge: Judge,
+        approving: Approving,
         asking: Asking,
         devices: Devices,
         refusals: Refusals,
@@ -61,6 +65,7 @@ class Arriving:
         clock: Clock,
     ) -> None:
         self._judge = judge
+        self._approving = approving
         self._asking = asking
         self._devices = devices
         self._refusals = refusals
@@ -75,7 +80,8 @@ class Arriving:
     async def accepted(self, login: Login, entry: Entry) -> Accepted | Device:
         """The way in; or a device, because the string has become one in this moment."""
         question = await self._judge.question(login.request, login.who)
-        login.story.rule, login.story.factor = question.rule.name, question.kind
+        story = login.story
+        story.rule, story.factor, story.least = question.rule.name, question.kind, question.least
         led = _Led()
         client = client_of(login.request.address)
         word = await self._flight.alone(
@@ -91,47 +97,56 @@ class Arriving:
     def _work(self, login: Login, question: Question) -> bytes:
         """The same string under another rule, at another door perhaps, is another question."""
         version = self._keys.versions(IDENTITY)[0]
-        return self._keys.mac(IDENTITY, version, "login", login.account, login.secret, question.form)
+        whose = ""
+        if question.asks is not None:  # its owner is asked about each client by itself
+            whose = client_of(login.request.address) or new_id()
+        return self._keys.mac(IDENTITY, version, "login", login.account, login.secret, question.form, whose)
 
     # -- who is judged
     async def _lead(self, login: Login, question: Question, entry: Entry, led: _Led) -> Word | None:
         """What others with this string hear."""
-        led.device = await self._devices.find(login.account, login.secret)
-        if led.device is not None:
+        device = await self._devices.counting(login.request, login.account)
+        if device is not None and (device.kind != APPROVAL or question.form == "approval"):
+            led.device = device
             return None
         try:
-            led.accepted = await self._judged(login, question, entry)
+            led.accepted = await self._judged(login, question, entry, led)
         except LoginRefused as refused:
             led.trouble = refused
             return Word(refused=refused.reason)
         except Trouble as trouble:
             led.trouble = trouble
             return Word(away=reason_of(trouble))
-        return Word(device=led.accepted.device, mark=login.mark)
+        return Word(device=led.accepted.device, mark=login.mark, both=led.both)
 
-    async def _judged(self, login: Login, question: Question, entry: Entry) -> Accepted:
-        standing = await self._refusals.standing(login.account, login.secret, question.form)
+    async def _judged(self, login: Login, question: Question, entry: Entry, led: _Led) -> Accepted:
+        string = login.account, login.secret, question.form, network_of(login.request.address)
+        standing = await self._refusals.standing(*string)
         try:
             if standing.stands:
                 raise LoginRefused("refused-before")
-            accepted = await self._let_in(login, question, entry, free=standing.counted)
+            accepted = await self._let_in(login, question, entry, led, free=standing.counted)
         except LoginRefused as refused:
             if standing.counted:
                 self._not_counted(login, refused.reason)
             raise
         if standing.something:
-            forgiving = self._refusals.forgive(login.account, login.secret, question.form)
-            spawn(forgiving, "forgetting that a secret was wrong")
+            spawn(self._refusals.forgive(*string), "forgetting that a secret was wrong")
         return accepted
 
-    async def _let_in(self, login: Login, question: Question, entry: Entry, *, free: bool) -> Accepted:
+    async def _let_in(
+        self, login: Login, question: Question, entry: Entry, led: _Led, *, free: bool
+    ) -> Accepted:
         opened = None
         guess = Guess(None if free else self._charge(login, question))
         try:
             async with guess:
                 proof = await self._judge.proof(login.request, login.who, question, guess)
                 self._used(login, proof)
-                opened = await self._asked(login, question, entry, guess)
+                led.both = proof is not None and proof.password
+                opened = await self._asked(login, question, entry, guess, both=led.both)
+                if question.asks is not None:
+                    proof = await self._approving.proof(login, question, question.asks, entry, guess)
                 device = await self._kept(login, question, proof)
         except BaseException:
             dropped(opened)
@@ -148,20 +163,34 @@ class Arriving:
 
         return admitted
 
-    async def _asked(self, login: Login, question: Question, entry: Entry, guess: Guess) -> Any:
+    async def _asked(
+        self, login: Login, question: Question, entry: Entry, guess: Guess, *, both: bool
+    ) -> Any:
         """What the directory opened."""
         guess.judged()
         try:
-            opened = await self._opened(login, question, entry)
+            opened = await self._opened(login, question, entry, _yes if both else None)
         except LoginRefused:
-            guess.wrong(self._refusals.wrong_password(login.account, login.secret, question.form))
+            guess.wrong(self._wrong_password(login, question))
             raise
-        guess.right()
+        if question.asks is None:
+            guess.right()
         return opened
 
-    async def _opened(self, login: Login, question: Question, entry: Entry) -> Any:
-        coded = question.form == "coded"
-        return await self._asking.opened(login.who, question.password, login.request, entry, coded=coded)
+    async def _wrong_password(self, login: Login, question: Question) -> None:
+        if question.form == "approval":
+            network = network_of(login.request.address)
+            await self._refusals.not_approved(login.account, login.secret, network)
+        else:
+            await self._refusals.wrong_password(login.account, login.secret, question.form)
+
+    async def _opened(
+        self, login: Login, question: Question, entry: Entry, judge: Judging | None = None
+    ) -> Any:
+        who, coded = login.who, question.form == "coded"
+        return await self._asking.opened(
+            who, question.password, login.request, entry, coded=coded, judge=judge
+        )
 
     # -- who was right
     async def _kept(self, login: Login, question: Question, proof: Proof | None) -> str:
@@ -170,8 +199,8 @@ class Arriving:
         if proof is None:
             self._without_code(login, question)
             return ""
-        story.how, story.factor = "code", proof.kind
-        learned = (proof.kind, question.password, question.cut)
+        story.how, story.factor = _how(question), proof.kind
+        learned = (kind_of(proof, question.form), question.password, question.cut)
         device = await self._devices.remember(
             login.account, login.who.name, login.request, login.mark, *learned
         )
@@ -210,10 +239,10 @@ class Arriving:
             raise LoginRefused(word.refused)
         if word.away:
             raise LoginUnavailable(word.away)
-        opened = await self._opened(login, question, entry)
-        if question.form == "coded":
-            login.story.how = "code"
-        else:
+        judge = self._judge.still_right(login.request, login.who, self._clock.now()) if word.both else None
+        opened = await self._opened(login, question, entry, judge)
+        login.story.how = _how(question)
+        if question.form == "plain":
             self._without_code(login, question)
         return login.accepted(question.password, word.device, opened)
 
@@ -223,10 +252,19 @@ class Arriving:
         NOT_COUNTED.log(account=login.who.subject, address=address, reason=reason)
 
 
+async def _yes() -> bool:
+    return True
+
+
+def _how(question: Question) -> str:
+    return {"coded": "code", "approval": "approved"}.get(question.form, "password")
+
+
 def the_arriving(assembly: Assembly) -> Arriving:
     """For `assembly.one`."""
     return Arriving(
         judge=assembly.one(the_judge),
+        approving=assembly.one(the_approving),
         asking=assembly.one(the_asking),
         devices=assembly.one(the_devices),
         refusals=assembly.one(the_refusals),

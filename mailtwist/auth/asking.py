@@ -1,7 +1,8 @@
 """The password, once the second factor has passed: the directory is asked, unless it is away."""
 
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -31,6 +32,9 @@ from mailtwist.kit.trouble import Trouble
 
 _Answer = tuple[Any, str]
 """What was opened; and the reason if the password is wrong, else ''."""
+
+Judging = Callable[[], Awaitable[bool]]
+"""Somebody else's answer to whether a password is right."""
 
 STRANGERS = 32
 """Passwords alone that are before directories at once; others wait, and are no trouble of
@@ -85,17 +89,26 @@ class Asking:
         return self._breakers[key]
 
     async def opened(
-        self, who: Who, password: bytes, request: LoginRequest, entry: Entry, *, coded: bool
+        self,
+        who: Who,
+        password: bytes,
+        request: LoginRequest,
+        entry: Entry,
+        *,
+        coded: bool,
+        judge: Judging | None = None,
     ) -> Any:
         """What the directory opened, if it opens anything, or what there is behind it; the password is right.
         `LoginRefused` when it is wrong; for who may not log in, after the same work.  `LoginUnavailable` also
-        when the directory seems to refuse everybody.  `coded`: a right code has led here."""
+        when the directory seems to refuse everybody.  `coded`: a right code has led here.  `judge` says
+        whether the password is right, in place of a directory that opens nothing."""
         stand_aside()
+        answer = partial(self._answer, who, password, request, judge)
         if entry.trusted or coded:  # whose code was right must not be told apart by how long this takes
             become_known()
-            return await self._opened(who, self._answer(who, password, request), entry, request, coded=coded)
+            return await self._opened(who, answer(), entry, request, coded=coded)
         async with self._strangers.turn():
-            return await self._opened(who, self._answer(who, password, request), entry, request)
+            return await self._opened(who, answer(), entry, request)
 
     async def unsealed(self, who: Who, password: bytes, request: LoginRequest, entry: Entry) -> Any:
         """The same for a password that was sealed under an app password.  It is for whoever opens something:
@@ -144,7 +157,9 @@ class Asking:
             raise LoginUnavailable(DOUBTED)
         raise LoginRefused(who.reason or wrong)
 
-    async def _answer(self, who: Who, password: bytes, request: LoginRequest) -> _Answer:
+    async def _answer(
+        self, who: Who, password: bytes, request: LoginRequest, judge: Judging | None
+    ) -> _Answer:
         directory = self._directories.get(who.directory)
         if directory is None:
             return None, WRONG
@@ -152,7 +167,8 @@ class Asking:
         if opener is not None:
             opened = await opener.open(who.person, password, request)
             return opened, WRONG if opened is None else ""
-        if not await directory.accepts(who.person, password):
+        right = await (directory.accepts(who.person, password) if judge is None else judge())
+        if not right:
             return None, WRONG
         return await self._behind(who, password, request)
 

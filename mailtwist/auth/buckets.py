@@ -12,8 +12,9 @@ from mailtwist.state.records import Bucket
 NO_LIMIT = 1 << 30
 """Of what is counted and denies nobody."""
 
-OWN_BUDGET = {"device-code": "device_code", "recovery": "recovery", "token": "token"}
-"""Kinds of codes that cannot be guessed: whoever uses up the budget for others does not stop these."""
+OWN_BUDGET = {"device-code": "device_code", "recovery": "recovery", "token": "token", "approval": "approval"}
+"""Kinds of codes that cannot be guessed, and passwords that lead to a prompt: whoever uses up the budget for
+others does not stop these, nor do these stop others."""
 
 FAMILIES = ("", *OWN_BUDGET.values())
 

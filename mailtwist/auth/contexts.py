@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from mailtwist.auth.places import network_of
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.network import Networks
-from mailtwist.state.records import APP_PASSWORD, CODE_STRING, Context, Device
+from mailtwist.state.records import APP_PASSWORD, APPROVAL, DEVICE_CODE, Context, Device
 
 _STRICTER: Sequence[Context] = ("open", "standard", "strict")
 
@@ -16,17 +16,24 @@ def context_of(kind: str, settings: LoginSettings) -> Context:
     """That of a new device of this kind."""
     if kind == APP_PASSWORD:
         return "open"
-    return settings.code_strings if kind == CODE_STRING else settings.device_codes
+    if kind == APPROVAL:
+        return "strict"
+    return settings.device_codes if kind == DEVICE_CODE else settings.code_strings
+
+
+def life_of(kind: str, settings: LoginSettings) -> float:
+    """For how many seconds a new device of this kind is honoured; 0: there is to be none."""
+    given = settings.app_passwords if kind == APP_PASSWORD else settings.remember
+    return float(settings.approved if kind == APPROVAL else given)
 
 
 def as_set_today(device: Device, settings: LoginSettings) -> Device:
     """`device` with no longer a life, and no wider a context, than the settings give today: who shortens it,
     perhaps because something has happened, means what is remembered already too."""
     given = device.kind == APP_PASSWORD
-    life = settings.app_passwords if given else settings.remember
     idle = settings.app_password_idle if given else settings.idle
     both = (device.context, context_of(device.kind, settings))
-    expires_at = min(device.expires_at, device.created + life)
+    expires_at = min(device.expires_at, device.created + life_of(device.kind, settings))
     context = max(both, key=_STRICTER.index)
     if device.idle <= idle and (expires_at, context) == (device.expires_at, device.context):
         return device

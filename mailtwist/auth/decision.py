@@ -42,7 +42,7 @@ NOBODY = Event(
 LOCKS = frozenset({"account", "account_long", "known", "known_long"})
 """Limits of which the owner of an account is told when they are reached."""
 
-JUDGED = frozenset({"wrong-password", "refused-behind", "old-password"})
+JUDGED = frozenset({"wrong-password", "refused-behind", "old-password", "wrong-either"})
 """Reasons of a refusal by a directory, or by what is behind it."""
 
 
@@ -108,7 +108,8 @@ class Decision:
         except Exception as error:
             trouble = self._told(story, error)
             judged = isinstance(trouble, LoginRefused) and trouble.reason in JUDGED
-            await self._release.wait(story.begun, judged=judged)
+            least = 0.0 if isinstance(trouble, TooManyAttempts) else story.least
+            await self._release.wait(story.begun, judged=judged, least=least)
             raise trouble from None  # the log has it, without secrets
         self._audit.accepted(story)
         return accepted
@@ -127,7 +128,7 @@ class Decision:
             raise LoginRefused(login.who.reason or refused.reason) from None
 
     async def _found(self, login: Login) -> Accepted:
-        device = await self._devices.find(login.account, login.secret)
+        device = await self._returning.known(login)
         if device is None and self._devices.is_app_password(login.secret):
             login.story.counted = False
             raise LoginRefused("wrong-app-password")

@@ -4,11 +4,13 @@ from typing import Literal
 
 from mailtwist.auth.api import LoginRequest, LoginUnavailable
 from mailtwist.auth.app_passwords import app_password_id, opened_vault
-from mailtwist.auth.contexts import as_set_today, context_of, in_place, is_far
+from mailtwist.auth.contexts import as_set_today, context_of, in_place, is_far, life_of
+from mailtwist.auth.factors.api import Proof
 from mailtwist.auth.grammar import Cut, bare
 from mailtwist.auth.marks import Marks
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.places import network_of
+from mailtwist.auth.refusals import Form
 from mailtwist.auth.uses import Uses
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
@@ -21,6 +23,8 @@ from mailtwist.state.keys import Keys
 from mailtwist.state.process import durable, keys
 from mailtwist.state.records import (
     APP_PASSWORD,
+    APPROVAL,
+    BOTH_STRING,
     CODE_STRING,
     DEVICE_CODE,
     STALE_AFTER,
@@ -76,6 +80,14 @@ class Devices:
         found = await self._durable.device(account, self._marks.all_of(account, secret))
         return found and as_set_today(found, self._settings)
 
+    async def counting(self, request: LoginRequest, account: str) -> Device | None:
+        """The device with the request's string; none when it is a password alone for which nobody has said
+        yes here and lately: its owner is asked again."""
+        device = await self.find(account, request.secret)
+        if device is None or device.kind != APPROVAL:
+            return device
+        return device if self.verdict(device, request) in ("", WAITS) else None
+
     def verdict(self, device: Device, request: LoginRequest) -> Judgement:
         """Why the string is not honoured; '' when it is.  Nothing is ever counted against its owner."""
         now = self._clock.now()
@@ -107,14 +119,14 @@ class Devices:
     async def remember(
         self, account: str, name: str, request: LoginRequest, mark: int, kind: str, password: bytes, cut: Cut
     ) -> str:
-        """A fresh code of this `kind` and the right `password` came in `request`'s string, which is a device
-        from now on: its id.  '' when there is none: it is set so, or nobody knows where the client is, and a
-        fixed string without a place would open from anywhere.  Either way the password is right: devices
+        """The second factor and the right `password` came in `request`'s string, which is a device of this
+        `kind` from now on: its id.  '' when there is none: it is set so, or nobody knows where the client is,
+        and a fixed string without a place would open from anywhere.  Either way the password is right: others
         that have it are asked about again.  `LoginUnavailable` when the account was reset or changed since
         the login's `mark` (`sessions`): what has let it in may be gone."""
         await self._revive(account, password)
         network = network_of(request.address)
-        if not network or not self._settings.remember:
+        if not network or not life_of(kind, self._settings):
             return ""
         made = self._made(account, request, network, kind, password, cut)
         try:
@@ -188,6 +200,8 @@ class Devices:
         device = remembered.device
         facts = _facts(device, request)
         REMEMBERED.log(account=device.account, **facts)
+        if device.kind == APPROVAL:  # he has just been told, and said yes
+            return
         unknown = {"new_network": facts["network"]} if remembered.networks else {}
         self._notices.tell(device.account, "new-device", name=name, **facts, **unknown)
         for gone in remembered.evicted:
@@ -202,11 +216,10 @@ class Devices:
             )
 
     def _made(
-        self, account: str, request: LoginRequest, network: str, code: str, password: bytes, cut: Cut
+        self, account: str, request: LoginRequest, network: str, kind: str, password: bytes, cut: Cut
     ) -> Device:
         now = self._clock.now()
         version = self._marks.version
-        kind = DEVICE_CODE if code in UNGUESSABLE else CODE_STRING
         return Device(
             id=new_id(),
             account=account,
@@ -215,7 +228,7 @@ class Devices:
             key_version=version,
             created=now,
             last_used=now,
-            expires_at=now + self._settings.remember,
+            expires_at=now + life_of(kind, self._settings),
             idle=self._settings.idle,
             last_address=request.address,
             networks=(Network(network, now, now),),
@@ -224,6 +237,15 @@ class Devices:
             inner=self._marks.inner(account, password, version),
             cut=(cut.front, cut.back),
         )
+
+
+def kind_of(proof: Proof, form: Form) -> str:
+    """That of the device which a string with this proof becomes."""
+    if form == "approval":
+        return APPROVAL
+    if proof.password:
+        return BOTH_STRING
+    return DEVICE_CODE if proof.kind in UNGUESSABLE else CODE_STRING
 
 
 def _facts(device: Device, request: LoginRequest) -> dict[str, str]:

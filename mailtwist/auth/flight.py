@@ -29,6 +29,7 @@ class Word:
     device: str = ""
     mark: int = -1
     client: str = ""
+    both: bool = False
 
     def octets(self) -> bytes:
         return json.dumps(astuple(self)).encode()
@@ -68,7 +69,7 @@ class Flight:
     async def _led(
         self, work: bytes, leader: str, client: str, lead: Callable[[], Awaitable[Word | None]]
     ) -> None:
-        renewing = _Renewing(self._volatile, self._clock, work, leader)
+        renewing = Renewing(self._volatile, self._clock, work, leader)
         octets = None
         try:
             word = await lead()
@@ -78,7 +79,7 @@ class Flight:
             spawn(self._volatile.settle(work, leader, octets), "telling others how a login went")
 
 
-class _Renewing:
+class Renewing:
     """The lease of a leader who is still at work, renewed in time: a decision may wait in a line, or for a
     directory, longer than it takes to see that a process has died."""
 

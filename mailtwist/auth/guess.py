@@ -37,6 +37,11 @@ class Guess:
     def right(self) -> None:
         self._state = "right"
 
+    async def held(self) -> None:
+        """Its owner is asked elsewhere, for a while."""
+        if self._admission is not None:
+            await self._admission.held()
+
     async def __aenter__(self) -> Self:
         if self._admitted is not None:
             self._admission = await self._admitted()

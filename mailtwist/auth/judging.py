@@ -1,10 +1,11 @@
 """The second factor: what a string that is not remembered has to prove, and whether it does."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from mailtwist.auth.api import LoginRefused, LoginRequest, Source
-from mailtwist.auth.factors.api import Asked, Factor, Proof, factors_for
+from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginRequest, LoginUnavailable, Source
+from mailtwist.auth.factors.api import Asked, Factor, Proof, SupportsApproval, SupportsBoth, factors_for
 from mailtwist.auth.grammar import WHOLE, Cut, Grammars, the_grammars
 from mailtwist.auth.guess import Guess
 from mailtwist.auth.identity import Who
@@ -13,6 +14,7 @@ from mailtwist.auth.once import used_once
 from mailtwist.auth.places import client_of, network_of
 from mailtwist.auth.policy import Policy, Rule, home_domain, the_policy
 from mailtwist.auth.refusals import Form, Refusals, the_refusals
+from mailtwist.auth.resting import Rests, the_rests
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
@@ -28,6 +30,9 @@ HERE_WITHIN = 30 * 86400.0
 OWN_BUDGET = ("device-code", "recovery")
 """Kinds of codes that nobody guesses; what could be one is counted as one."""
 
+APPROVAL = "approval"
+"""As what a password alone is counted where its owner is asked on his phone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -40,6 +45,11 @@ class Question:
     code: str = field(default="", repr=False)
     kind: str = ""
     cut: Cut = WHOLE
+
+    asks: SupportsApproval | None = None
+    least: float = 0.0
+    """Seconds before which nobody is told that it was no way in: those in which its owner could have said yes
+    on his phone."""
 
     @property
     def hopeless(self) -> str:
@@ -64,7 +74,9 @@ class Judge:
         keys: Keys,
         clock: Clock,
         settings: LoginSettings,
+        rests: Rests,
     ) -> None:
+        self._rests = rests
         self._factors = tuple(factors)
         self._grammars = grammars
         self._policy = policy
@@ -78,16 +90,26 @@ class Judge:
     async def question(self, request: LoginRequest, who: Who) -> Question:
         """Nothing is asked about the secret yet."""
         rule = self._policy.rule(who.person, request.protocol, request.address, self._clock.now())
-        form: Form = "plain"
-        parts = None
+        if not await self._policy.needs_code(rule, who.person):
+            return Question(rule, "plain", request.secret)
         factors = factors_for(who.person, self._factors)
-        if await self._policy.needs_code(rule, who.person):
-            domain = home_domain(who.person)
-            parts = self._grammars.split(domain, request.secret, lambda text: _takers(factors, text) != [])
-            form = "codeless" if parts is None else "coded"
+        domain = home_domain(who.person)
+        parts = self._grammars.split(domain, request.secret, lambda text: _takers(factors, text) != [])
         if parts is None:
-            return Question(rule, form, request.secret)
-        return Question(rule, form, parts.password, parts.code, _kind(factors, parts.code), parts.cut)
+            return await self._without_code(rule, request, who, factors)
+        return Question(rule, "coded", parts.password, parts.code, _kind(factors, parts.code), parts.cut)
+
+    async def _without_code(
+        self, rule: Rule, request: LoginRequest, who: Who, factors: Sequence[Factor]
+    ) -> Question:
+        """Where somebody could be asked, nobody sees from the time whether he has a phone, or exists."""
+        phones = [factor for factor in factors if isinstance(factor, SupportsApproval)]
+        has = [await factor.enrolled(who.account) for factor in phones]
+        asks = next((factor for factor, enrolled in zip(phones, has, strict=True) if enrolled), None)
+        longest = max((factor.longest for factor in phones), default=0.0)
+        form: Form = "codeless" if asks is None else "approval"
+        kind = "" if asks is None else APPROVAL
+        return Question(rule, form, request.secret, "", kind, asks=asks, least=min(request.patience, longest))
 
     async def attempt(self, request: LoginRequest, who: Who, question: Question) -> Attempt:
         """What is charged."""
@@ -107,13 +129,16 @@ class Judge:
         if question.hopeless:
             guess.wrong(self._refusals.wrong_password(who.account, request.secret, question.form))
             raise LoginRefused(question.hopeless)
-        if question.form == "plain":
+        if question.asks is not None:
+            self._rests.of(question.asks).check()
+        if question.form != "coded":
             return None
         guess.judged()
-        proof = await self._proof(self.asked(request, who), question.code)
+        factors = [one for one in factors_for(who.person, self._factors) if one.looks_like(question.code)]
+        proof = await self._proof(factors, self.asked(request, who), question)
         if proof is None:
             guess.wrong(self._refusals.wrong_code(who.account, request.secret))
-            raise LoginRefused("wrong-code")
+            raise LoginRefused("wrong-either" if any(map(_takes_both, factors)) else "wrong-code")
         if not await self._used(request, who.account, proof):
             raise LoginRefused("used-code")
         return proof
@@ -130,11 +155,50 @@ class Judge:
             seconds=request.patience,
         )
 
-    async def _proof(self, asked: Asked, code: str) -> Proof | None:
-        """All factors that know such codes are asked, whatever the first one says."""
-        factors = [one for one in factors_for(asked.person, self._factors) if one.looks_like(code)]
-        proofs = [await factor.verify(asked, code) for factor in factors]
-        return next((proof for proof in proofs if proof is not None), None)
+    async def approved(
+        self, request: LoginRequest, who: Who, asks: SupportsApproval, seconds: float
+    ) -> Proof | None:
+        """He has said yes within so many seconds.  The password was right."""
+        asked = replace(self.asked(request, who), seconds=seconds)
+        client = client_of(request.address) or who.account
+        return await self._rests.of(asks).asked(lambda: asks.approved(asked), client, certain=True)
+
+    def still_right(
+        self, request: LoginRequest, who: Who, since: float
+    ) -> Callable[[], Awaitable[bool]] | None:
+        """What a service that takes password and code in one says of a string that it took at `since`; None
+        when there is no such service for him any more."""
+        people = factors_for(who.person, self._factors)
+        services = [one for one in people if isinstance(one, SupportsBoth)]
+        if not services:
+            return None
+        factor, asked = services[0], self.asked(request, who)
+
+        async def answer() -> bool:
+            rest = self._rests.of(factor)
+            client = client_of(request.address) or who.account
+            try:
+                return await rest.asked(lambda: factor.still_right(asked, since), client)
+            except LoginUnavailable as trouble:  # of the factor, and not of the directory
+                raise AccountUnavailable(trouble.reason) from None
+
+        return answer
+
+    async def _proof(self, factors: Sequence[Factor], asked: Asked, question: Question) -> Proof | None:
+        """All that know such codes are asked, whatever the first one says; then, if none of them had one that
+        is right, those who have to be told the password with it: as is the directory, if one had."""
+        client = client_of(asked.address) or asked.account
+        proofs = [
+            await self._rests.of(factor).asked(partial(factor.verify, asked, question.code), client)
+            for factor in factors
+            if not _takes_both(factor)
+        ]
+        proof = next((proof for proof in proofs if proof is not None), None)
+        for factor in factors:
+            if proof is None and isinstance(factor, SupportsBoth):
+                ask = partial(factor.verify_both, asked, question.password, question.code)
+                proof = await self._rests.of(factor).asked(ask, client)
+        return proof
 
     async def _used(self, request: LoginRequest, account: str, proof: Proof) -> bool:
         """A replay leaves no mark: what stands in the way of somebody else's string must not stand in the way
@@ -142,7 +206,8 @@ class Judge:
         client = client_of(request.address)
         version = self._keys.versions(IDENTITY)[0]
         by = self._keys.mac(IDENTITY, version, account, request.secret, client or new_id())
-        return await used_once(self._volatile, self._durable, account, proof, by, client, self._join)
+        whose = account, proof, by, client, self._join, self._clock.now()
+        return await used_once(self._volatile, self._durable, *whose)
 
     async def _source(self, account: str, net: str) -> Source:
         if not net:
@@ -153,6 +218,10 @@ class Judge:
         devices = await self._durable.devices(account)
         here = any(device.alive(now) and device.knows(net) for device in devices)
         return Source.KNOWN if here else Source.UNTRUSTED
+
+
+def _takes_both(factor: object) -> bool:
+    return isinstance(factor, SupportsBoth)
 
 
 def _takers(factors: Sequence[Factor], text: str) -> list[Factor]:
@@ -176,4 +245,5 @@ def the_judge(assembly: Assembly) -> Judge:
         keys=keys(assembly),
         clock=assembly.clock,
         settings=assembly.login,
+        rests=assembly.one(the_rests),
     )

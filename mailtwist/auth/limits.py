@@ -1,12 +1,13 @@
 """How many guesses there are: an attempt is charged before it is judged, and paid back if it was right."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 from mailtwist.auth.alarm import Alarm
 from mailtwist.auth.api import Source, TooManyAttempts
 from mailtwist.auth.bans import Bans
-from mailtwist.auth.buckets import Attempt, Conditions, Limit, limits_of, member_of
+from mailtwist.auth.buckets import NO_LIMIT, Attempt, Conditions, Limit, limits_of, member_of
 from mailtwist.auth.names import BadName, canonical
 from mailtwist.auth.places import client_of
 from mailtwist.auth.queue import LineFull, Lines, WaitedLong
@@ -22,7 +23,7 @@ from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import Durable, Volatile
 from mailtwist.state.keys import Keys
 from mailtwist.state.process import durable, keys, volatile
-from mailtwist.state.records import Ban, Charge, Denied
+from mailtwist.state.records import Ban, Bucket, Charge, Denied
 
 __all__ = ["Admission", "Attempt", "Limits", "the_limits"]
 
@@ -39,6 +40,19 @@ LOCKED = Event("limits.locked", "{subject}: {bucket} is used up for {retry} s", 
 NOT_SETTLED = Event("limits.not_settled", "what {account} was charged stays: {error}", "warn")
 
 
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What an attempt was charged, and to which buckets."""
+
+    charge: Charge
+    buckets: tuple[Bucket, ...]
+
+    @property
+    def back(self) -> list[Bucket]:
+        """What gives it back once it was kept."""
+        return [replace(bucket, limit=NO_LIMIT, cost=-bucket.cost) for bucket in self.buckets]
+
+
 @dataclass(slots=True)
 class Admission:
     """An attempt that may be judged.  Exactly one of `failed` and `forgiven` has to be called, and the first
@@ -46,9 +60,10 @@ class Admission:
 
     _limits: "Limits"
     _attempt: Attempt
-    _charge: Charge | None = None
+    _paid: Paid | None = None
     _client: str = ""
     _settled: bool = False
+    _held: bool = False
 
     async def failed(self) -> None:
         """It was wrong, or nobody knows (the client left while it was judged): it stays charged."""
@@ -58,10 +73,19 @@ class Admission:
         """It was right, or never judged: its own charge is taken back, and nobody else's."""
         await self._settle(failed=False)
 
+    async def held(self) -> None:
+        """It is not wrong so far, and somebody is asked elsewhere: until he has said yes it counts as one
+        that was, so that nobody learns from what is charged that it is not; and it stands in no line."""
+        if not (self._settled or self._held):
+            self._held = True
+            client, self._client = self._client, ""
+            await uninterrupted(self._limits.held(self._attempt, self._paid, client))
+
     async def _settle(self, *, failed: bool) -> None:
         if not self._settled:
             self._settled = True
-            await uninterrupted(self._limits.settled(self._attempt, self._charge, self._client, failed))
+            settle = self._limits.settled_late if self._held else self._limits.settled
+            await uninterrupted(settle(self._attempt, self._paid, self._client, failed))
 
 
 class Limits:
@@ -113,27 +137,46 @@ class Limits:
         if client:
             await self._entered(self._in_flight, client, until, attempt)
         try:
-            charge = await self._charged(attempt, until)
+            paid = await self._charged(attempt, until)
         except BaseException:
             if client:
                 self._in_flight.leave(client)
             raise
-        return Admission(self, attempt, charge, client)
+        return Admission(self, attempt, paid, client)
 
-    async def settled(self, attempt: Attempt, charge: Charge | None, client: str, failed: bool) -> None:
-        """For `Admission`."""
+    # -- for `Admission`
+    async def settled(self, attempt: Attempt, paid: Paid | None, client: str, failed: bool) -> None:
+        async with self._settling(attempt, paid, client):
+            if paid is not None and failed:
+                await together(self._volatile.keep(paid.charge), self._noted(attempt))
+            elif paid is not None:
+                await self._volatile.refund(paid.charge)
+
+    async def held(self, attempt: Attempt, paid: Paid | None, client: str) -> None:
+        async with self._settling(attempt, paid, client):
+            if paid is not None:
+                await self._volatile.keep(paid.charge)
+
+    async def settled_late(self, attempt: Attempt, paid: Paid | None, client: str, failed: bool) -> None:
+        async with self._settling(attempt, paid, client):
+            if paid is not None and failed:
+                await self._noted(attempt)
+            elif paid is not None:
+                given = await self._volatile.charge(paid.back, LEASE)
+                if isinstance(given, Charge):
+                    await self._volatile.keep(given)
+
+    @asynccontextmanager
+    async def _settling(self, attempt: Attempt, paid: Paid | None, client: str) -> AsyncIterator[None]:
         try:
-            if charge is not None and failed:
-                await together(self._volatile.keep(charge), self._noted(attempt))
-            elif charge is not None:
-                await self._volatile.refund(charge)
+            yield
         except Trouble as error:
             NOT_SETTLED.log(account=attempt.account, error=str(error))
         finally:
             if client:
                 self._in_flight.leave(client)
-            for key, _, _ in charge.entries if charge is not None else ():
-                self._lines.tell(key)
+            for bucket in paid.buckets if paid is not None else ():
+                self._lines.tell(bucket.key)
 
     async def _noted(self, attempt: Attempt) -> None:
         self._alarm.failed()
@@ -141,7 +184,7 @@ class Limits:
             await self._spray.failed(attempt.account, attempt.password)
 
     # -- charging
-    async def _charged(self, attempt: Attempt, until: float) -> Charge | None:
+    async def _charged(self, attempt: Attempt, until: float) -> Paid | None:
         """None when there is nothing to be charged."""
         limits = limits_of(attempt, self._settings, await self._conditions(attempt))
         if not limits:
@@ -150,7 +193,7 @@ class Limits:
         while True:
             outcome = await self._in_line(line, limits, attempt, until) if line else await self._tried(limits)
             if isinstance(outcome, Charge):
-                return outcome
+                return Paid(outcome, tuple(limit.bucket for limit in limits))
             if not outcome.waiting:
                 raise await self._denial(attempt, limits, outcome)
             line = outcome.key

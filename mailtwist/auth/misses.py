@@ -11,7 +11,7 @@ from mailtwist.config.limits import LimitsSettings
 from mailtwist.config.part import Assembly
 from mailtwist.config.rate import Rate
 from mailtwist.kit.clock import Clock
-from mailtwist.state.records import CODE_STRING, Device
+from mailtwist.state.records import GUESSABLE, Device
 
 MOST = 4096
 """Places of accounts that are known here; when there are more, those with the fewest tries are forgotten."""
@@ -67,7 +67,7 @@ class Misses:
 
     def check(self, device: Device, address: str) -> None:
         """`TooManyAttempts` when its string, which is right here, may have been guessed."""
-        if device.kind != CODE_STRING:
+        if device.kind not in GUESSABLE:
             return
         tried = self._tried.get((device.account, _place(device, address)))
         if tried is None or len(tried.marks) < self._most.number:

@@ -77,6 +77,33 @@ _ALL = (
         " code): a fixed list of strings meets no new codes.",
         "A mail program has an old password saved; enter a new one there.",
     ),
+    Reason(
+        "wrong-either",
+        "refused",
+        "The password or the code was not right: the service takes both in one, and does not tell which.",
+        guess=True,
+    ),
+    Reason(
+        "not-approved",
+        "refused",
+        "The password was right and had no code in it, and its owner did not say yes on his phone in time.",
+        "Log in again after a while and say yes; or with password@code, or an app password.",
+        ("[login] approved",),
+    ),
+    Reason(
+        "asked-already",
+        "refused",
+        "The password was right, and its owner was just being asked on his phone about another login.",
+        "Log in again in a minute.",
+    ),
+    Reason(
+        "asked-enough",
+        "refused",
+        "The password was right, but its owner was asked on his phone too often lately, and has not said yes:"
+        " he is not asked again. Somebody may know his password.",
+        "Log in with password@code or an app password; change the password if it was not him.",
+        ("[limits] prompts", "[limits] prompts_long"),
+    ),
     # -- strings that passed before
     Reason(
         "revoked-device",
@@ -195,6 +222,13 @@ _ALL = (
         "The directory refused the passwords of several saved strings at once, and accepted nobody: it is not"
         " believed, and nothing is counted.",
         "Look for directory.away in the log.",
+    ),
+    Reason(
+        "factor-away",
+        "unavailable",
+        "The service that judges the second factor did not answer, or with something that is no answer, or is"
+        " left alone for a while after that.",
+        "Look for factor.away in the log; mailtwist factor test NAME USER",
     ),
     Reason(
         "device-waits",

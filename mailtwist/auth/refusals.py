@@ -23,8 +23,9 @@ ASKED_AGAIN_AFTER = 300.0
 _ASKED_AGAIN = {"plain": ASKED_AGAIN_AFTER, "bearer": 60.0}
 """A token, too: it may be refused because new keys of its issuer are not known here yet."""
 
-Form = Literal["coded", "plain", "codeless", "bearer"]
-"""A password with a code, a password where none is needed, a password where one is."""
+Form = Literal["coded", "plain", "codeless", "bearer", "approval"]
+"""A password with a code, a password where none is needed, a password where one is; an access token; a
+password where its owner is asked on his phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,37 @@ class Refusals:
         self._keys = keys
         self._clock = clock
 
-    async def standing(self, account: str, secret: bytes, form: Form) -> Standing:
+    async def standing(self, account: str, secret: bytes, form: Form, network: str = "") -> Standing:
+        """`network` is where the client is: nobody is asked on his phone about somebody who came from there
+        a moment ago in vain, and about others he is."""
         if form == "coded":
             return await self._of_code(account, secret)
+        if form == "approval":
+            return await self._of_approval(account, secret, network)
         ago = await self._volatile.refused(self._mark(form, account, secret))
         if ago is None:
             return Standing()
         stands = ago <= _ASKED_AGAIN.get(form, -1.0) and not await self._changed(account, ago)
         return Standing(stands, True, True)
+
+    async def _of_approval(self, account: str, secret: bytes, network: str) -> Standing:
+        """A wrong password, and a right one to which nobody has said yes, differ in nothing but how long it
+        lasts."""
+        counted, here = await together(
+            self._volatile.refused(self._mark("approval", account, secret)),
+            self._volatile.refused(self._mark("approval-here", account, secret, network)),
+        )
+        stands = here is not None and not await self._changed(account, here)
+        return Standing(stands, counted is not None, counted is not None or here is not None)
+
+    async def not_approved(
+        self, account: str, secret: bytes, network: str, seconds: float = ASKED_AGAIN_AFTER
+    ) -> None:
+        """The password was wrong, or nobody has said yes: it is not looked at again for so long."""
+        await together(
+            self._volatile.refuse(self._mark("approval", account, secret), KNOWN_FOR),
+            self._volatile.refuse(self._mark("approval-here", account, secret, network), seconds),
+        )
 
     async def _of_code(self, account: str, secret: bytes) -> Standing:
         """Whether the code was wrong, or was spent on a wrong password: it will not be right again."""
@@ -72,8 +96,10 @@ class Refusals:
         """Also when it cannot be right, because the account needs a code and there is none."""
         await self._volatile.refuse(self._mark(form, account, secret), KNOWN_FOR)
 
-    async def forgive(self, account: str, secret: bytes, form: Form) -> None:
+    async def forgive(self, account: str, secret: bytes, form: Form, network: str = "") -> None:
         """It is right."""
+        if form == "approval":
+            await self._volatile.forgive(self._mark("approval-here", account, secret, network))
         for kind in ("coded", "wrong-code") if form == "coded" else (form,):
             await self._volatile.forgive(self._mark(kind, account, secret))
 
@@ -82,8 +108,9 @@ class Refusals:
         since = self._clock.now() - ago
         return any(one.account == account and one.at >= since for one in await self._durable.endings(0))
 
-    def _mark(self, kind: str, account: str, secret: bytes) -> bytes:
-        return self._keys.mac(IDENTITY, self._keys.versions(IDENTITY)[0], "refused", kind, account, secret)
+    def _mark(self, kind: str, account: str, secret: bytes, *more: str) -> bytes:
+        version = self._keys.versions(IDENTITY)[0]
+        return self._keys.mac(IDENTITY, version, "refused", kind, account, secret, *more)
 
 
 def the_refusals(assembly: Assembly) -> Refusals:

@@ -28,18 +28,20 @@ class Release:
         self._slowest = 0.0
         self._until = 0.0
 
-    async def wait(self, begun: float, *, judged: bool = False) -> None:
+    async def wait(self, begun: float, *, judged: bool = False, least: float = 0.0) -> None:
         """It is the next multiple of the quantum after the least time that a refusal takes, from `begun` on,
         and no later than `LONGEST`, unless it has taken longer than that by itself.  `judged`: a directory
-        has refused the password."""
+        has refused the password.  `least`: so long somebody could have been asked on his phone, and nobody
+        sees whether he was."""
         now = self._clock.seconds()
         elapsed = now - begun
         if judged and (elapsed >= self._slowest or now >= self._until):
             self._slowest, self._until = elapsed, now + LATELY
-        least = max(self._least, self._slowest) if now < self._until else self._least
-        at = ceil(max(elapsed, least) / self._quantum) * self._quantum
-        if elapsed <= LONGEST:
-            at = min(at, LONGEST)
+        usual = max(self._least, self._slowest) if now < self._until else self._least
+        at = ceil(max(elapsed, usual, least) / self._quantum) * self._quantum
+        longest = max(LONGEST, least)
+        if elapsed <= longest:
+            at = min(at, longest)
         released: Deferred[None] = Deferred()
         call = self._clock.later(max(0.0, at - elapsed), released.callback, None)
         try:

@@ -15,7 +15,7 @@ from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.places import network_of
 from mailtwist.config.part import Assembly
 from mailtwist.kit.spawn import spawn
-from mailtwist.state.records import APP_PASSWORD, CODE_STRING, Device
+from mailtwist.state.records import APP_PASSWORD, APPROVAL, BOTH_STRING, GUESSABLE, Device
 
 LATELY = 2 * ACCOUNTS
 """Refused strings that are pardoned when it was the directory: it is doubted at the first few."""
@@ -42,6 +42,14 @@ class Returning:
         self._limits = limits
         self._refused: deque[tuple[tuple[str, str], Device]] = deque(maxlen=LATELY)
 
+    async def known(self, login: Login) -> Device | None:
+        """The device that its string is.  A password alone is none where nobody would be asked about it."""
+        device = await self._devices.counting(login.request, login.account)
+        if device is None or device.kind != APPROVAL:
+            return device
+        question = await self._judge.question(login.request, login.who)
+        return device if question.form == "approval" else None
+
     async def accepted(self, login: Login, device: Device, entry: Entry | None) -> Accepted:
         """A string that is known is judged by its record alone, and nothing is counted against its owner.
         `entry` may be None where no directory `needs_password`."""
@@ -52,7 +60,7 @@ class Returning:
         if reason == WAITS:
             raise LoginUnavailable(reason)
         if reason:
-            if device.kind == CODE_STRING:
+            if device.kind in GUESSABLE:
                 await self._like_any_other(login)
             if reason == "other-network":
                 self._notices.tell(
@@ -86,9 +94,7 @@ class Returning:
         if password is None or entry is None:
             return await self._asking.without_password(login.who, login.request)
         try:
-            if device.kind == APP_PASSWORD:
-                return await self._asking.unsealed(login.who, password, login.request, entry)
-            return await self._asking.opened(login.who, password, login.request, entry, coded=False)
+            return await self._asked(login, device, password, entry)
         except LoginRefused as refused:
             if login.who.reason or refused.reason == NO_VAULT:
                 raise
@@ -99,6 +105,14 @@ class Returning:
             if unavailable.reason == DOUBTED:
                 self._pardon(entry.where)
             raise
+
+    async def _asked(self, login: Login, device: Device, password: bytes, entry: Entry) -> Any:
+        who, request = login.who, login.request
+        if device.kind == APP_PASSWORD:
+            return await self._asking.unsealed(who, password, request, entry)
+        both = device.kind == BOTH_STRING
+        judge = self._judge.still_right(request, who, device.created) if both else None
+        return await self._asking.opened(who, password, request, entry, coded=False, judge=judge)
 
     def _pardon(self, directory: tuple[str, str]) -> None:
         """It refuses everybody (`Entry.where`): those who were the first have no old password either."""

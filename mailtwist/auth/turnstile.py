@@ -1,6 +1,8 @@
 """Strings that nobody knows are judged a few at a time: whoever is known finds the way free."""
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
@@ -17,6 +19,8 @@ answers are not due yet, as those of remembered devices are."""
 
 LONGEST = 8.0
 """Seconds after which it is not worth beginning: nobody waits for the answer any more."""
+
+MOMENT = 0.25  # seconds that work of our own takes at most
 
 AGAIN = 1.0  # seconds after which who was sent away may try again
 
@@ -94,6 +98,18 @@ def stand_aside() -> None:
     turn = _turn.get()
     if turn is not None:
         turn.leave()
+
+
+@contextmanager
+def standing_aside_if_slow(clock: Clock) -> Iterator[None]:
+    """What takes longer than a moment waits for somebody elsewhere: others work meanwhile."""
+    turn = _turn.get()
+    timer = None if turn is None else clock.later(MOMENT, turn.leave)
+    try:
+        yield
+    finally:
+        if timer is not None and timer.active():
+            timer.cancel()
 
 
 def become_known() -> None:

@@ -58,6 +58,20 @@ class LimitsSettings:
         Rate(100, HOUR),
         words="Wrong access tokens for one account. They cannot be guessed; this bounds the work.",
     )
+    approval: Rate = setting(
+        Rate(20, DAY),
+        words="Wrong passwords for one account where a password alone leads to a prompt on its owner's phone:"
+        " the directory is asked about these without a code. They are counted apart from all others, so"
+        " that nobody is kept from logging in with a code by them.",
+    )
+    prompts: Rate = setting(
+        Rate(5, 10 * MINUTE),
+        words="Prompts on the phone of one person, for a login with the right password, that were not"
+        " answered by yes.",
+    )
+    prompts_long: Rate = setting(
+        Rate(20, DAY), words="The same over a longer time. Codes work on, whatever became of prompts."
+    )
     spray: Rate = setting(
         Rate(10, HOUR),
         words="Accounts for which one and the same password was tried in vain, from new places; from then on"

@@ -32,6 +32,11 @@ class LoginSettings:
         words="How long a saved `password@code` goes on working in its network, also one that is saved"
         " already; 0 remembers nothing.",
     )
+    approved: Annotated[Duration, AtMost(30 * DAY, "a password alone is no second factor")] = setting(
+        Duration(12 * HOUR),
+        words="How long a password alone goes on working in a network for which its owner has said yes on"
+        " his phone; 0 asks him each time.",
+    )
     idle: Annotated[Duration, AtLeast(HOUR)] = setting(
         Duration(30 * DAY), words="A saved `password@code` that was not used for so long is forgotten."
     )

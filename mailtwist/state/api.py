@@ -122,7 +122,9 @@ class Durable(Protocol):
     async def remember(self, device: Device, limit: int, mark: int = -1) -> Remembered:
         """The device is kept, and its networks are added to those of the account's living devices and theirs
         to its own: not to strict ones, not from open ones, and fixed networks are nobody's but its own.  An
-        earlier record of the same string is what is kept if it lives; if it was revoked, it stays so.  Living
+        earlier record of the same string is what is kept if it lives; if it was revoked, it stays so.  One
+        of the kind `APPROVAL` shares no networks; kept, it learns those of `device`, and it is kept only
+        while it lives as long as `device` would have if it had begun then.  Living
         devices beyond `limit` (app passwords are not counted) are revoked, stale ones first, then the least
         recently used, and their sessions end; what ended more than 30 days ago is deleted.  `SessionsEnded`,
         and nothing is kept, when those of the whole account have ended with a number beyond `mark`; never

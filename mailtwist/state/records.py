@@ -9,8 +9,13 @@ Context = Literal["open", "standard", "strict"]
 """Where a device's string is honoured: anywhere, where it was learned, or nowhere else for good."""
 
 CODE_STRING, DEVICE_CODE, APP_PASSWORD = "code-string", "device-code", "app-password"
+BOTH_STRING, APPROVAL = "both-string", "approval"
 """Kinds of devices: `password@code` with a code of few digits, with one of many letters, and a password that
-was made for one program."""
+was made for one program; `password@code` that a service took in one, and is asked about again; a password for
+which its owner has said yes on his phone."""
+
+GUESSABLE = frozenset({CODE_STRING, BOTH_STRING, APPROVAL})
+"""Whoever knows one half of such a string, or is lucky, can meet it."""
 
 STALE_AFTER = 600.0
 """A device whose password was refused twice, so many seconds apart, is not asked about again."""
@@ -214,7 +219,7 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """A limit: no more than `limit` are charged to `key` in `window` seconds, and an attempt costs `cost`.
-    A key goes with one window."""
+    A key goes with one window.  A `cost` below 0 gives back what was kept before."""
 
     key: str
     limit: int

@@ -139,6 +139,19 @@ class LimitsContract(MakesVolatile):
         await state.keep(other)
         self.assertEqual(await state.spent("k", 100), 1)
 
+    async def test_what_failed_is_given_back_by_a_cost_below_0(self) -> None:
+        state = await self.make_volatile()
+        one, three = Bucket("k", 10, 100), Bucket("l", 10, 100, 3)
+        charge = await self.charged(state, one, three)
+        await state.keep(charge)
+        await self.failed(state, one, 1)
+        given = await self.charged(state, Bucket("k", 1 << 30, 100, -1), Bucket("l", 1 << 30, 100, -3))
+        self.assertEqual([await state.spent(key, 100) for key in ("k", "l")], [1, 0])
+        self.assertIsInstance(await state.charge([Bucket("k", 2, 100)], 60), Charge)
+        await self.denied(state, Bucket("k", 2, 100))
+        await state.keep(given)
+        self.assertEqual([await state.spent(key, 100) for key in ("k", "l")], [2, 0])
+
     async def test_a_refund_over_the_edge_of_a_window_takes_back_its_own(self) -> None:
         state = await self.make_volatile()
         bucket = Bucket("k", 10, 100)

@@ -113,6 +113,7 @@ class Both(Service):
     def __init__(self, clock: Clock, domains: tuple[str, ...] = ()) -> None:
         super().__init__(clock, domains)
         self.right: set[tuple[str, bytes, str]] = set()
+        self.everybody = False
         self.changed = 0.0
         self.enabled = {"a1"}
         self.pairs: list[tuple[bytes, str]] = []
@@ -128,7 +129,7 @@ class Both(Service):
             return None
         self.pairs.append((password, code))
         await self.answered(asked)
-        if (asked.account, password, code) not in self.right:
+        if not self.everybody and (asked.account, password, code) not in self.right:
             return None
         return Proof(f"both:{hash((asked.account, code)):x}", NO_STEP, self.kind, password=True)
 

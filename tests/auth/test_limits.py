@@ -372,6 +372,7 @@ class SettingTests(LimitsCase):
     def test_no_setting_is_forgotten(self) -> None:
         """Those without a test of its own here are swept in the tests of what they set."""
         elsewhere = {"spray", "spray_cost", "alarm", "alarm_least", "in_flight", "waiting", "longest_wait"}
+        elsewhere |= {"approval", "prompts", "prompts_long"}
         here = {*OPEN, "honeypots", "honeypot_cost"}
         self.assertEqual({field.name for field in fields_of(LimitsSettings)}, here | elsewhere)
 

@@ -19,6 +19,9 @@ class Charged:
         self.ended: list[str] = []
         self._admission = admission
 
+    async def held(self) -> None:
+        await self._admission.held()
+
     async def failed(self) -> None:
         self.ended.append("failed")
         await self._admission.failed()

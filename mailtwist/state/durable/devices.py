@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mailtwist.state.durable.endings import end, refuse_ended
 from mailtwist.state.durable.networks import learn_network, networks_of, share_networks, strange_networks
 from mailtwist.state.durable.rows import Rows, columns, insert
-from mailtwist.state.records import APP_PASSWORD, STALE_AFTER, Device, Remembered, Touch
+from mailtwist.state.records import APP_PASSWORD, APPROVAL, STALE_AFTER, Device, Remembered, Touch
 
 KEEP_ENDED = 30 * 86400.0
 ALIVE = "revoked_at IS NULL AND :now < min(expires_at, last_used + idle)"
@@ -40,12 +40,13 @@ class Devices(Rows):
             _forget_ended(db, device.account, now)
             where = (device.account, device.lookup)
             for known in _devices(db, "account = ? AND lookup = ?", where):
-                if known.alive(now) or known.revoked_at is not None:
-                    return Remembered(known, new=False)
+                if _stays(known, device):
+                    return Remembered(_known(db, known, device), new=False)
                 db.execute("DELETE FROM devices WHERE account = ? AND id = ?", (known.account, known.id))
             strange = strange_networks(db, device)
             _insert(db, device)
-            share_networks(db, device, ALIVE, now)
+            if device.kind != APPROVAL:
+                share_networks(db, device, ALIVE, now)
             evicted = _evicted(db, device, limit, now)
             return Remembered(_one(db, device.account, device.id), True, strange, evicted)
 
@@ -126,6 +127,24 @@ def _insert(db: sqlite3.Connection, device: Device) -> None:
     for network in device.networks:
         row = (device.account, device.id, network.net, network.first, network.last)
         db.execute("INSERT INTO networks VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _stays(known: Device, device: Device) -> bool:
+    """An earlier record of the same string is kept.  One that was approved is not when it was revoked since,
+    or does not live any more by what holds for new ones: he has been asked again, and has said yes."""
+    now = device.created
+    if known.kind != APPROVAL:
+        return known.alive(now) or known.revoked_at is not None
+    return known.alive(now) and now < known.created + (device.expires_at - device.created)
+
+
+def _known(db: sqlite3.Connection, known: Device, device: Device) -> Device:
+    """What is kept of the two."""
+    if known.kind != APPROVAL:
+        return known
+    for network in device.networks:
+        learn_network(db, Touch(known.account, known.id, device.created, net=network.net))
+    return _one(db, known.account, known.id)
 
 
 def _evicted(db: sqlite3.Connection, device: Device, limit: int, now: float) -> tuple[Device, ...]:

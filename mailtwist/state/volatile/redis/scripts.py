@@ -15,7 +15,7 @@ local function counted(key, win)
   return b, tonumber(v[2]), tonumber(v[3])  -- the clock was set back: what was charged stays so
 end
 local function on_the_way(value)
-  local till, b, cost = string.match(value, '^(%d+):(%d+):(%d+)$')
+  local till, b, cost = string.match(value, '^(%d+):(%d+):(-?%d+)$')
   return tonumber(till), tonumber(b), tonumber(cost)
 end
 """
