@@ -182,6 +182,12 @@ class CITests(SynchronousTestCase):
         self.assertIn("missing for the tests (Debian packages): no-such-package-in-debian", said)
         self.assertNotEqual(code, 0)
 
+    def test_a_peer_is_found_in_the_folder_of_any_version(self) -> None:
+        peers = "/no/such/*/command no-such-package-in-debian\n/b*n/sh no-other-package-in-debian\n"
+        code, said = self.ran({"test_planted.py": PASSING.format("pass"), "peers/peers.txt": peers})
+        self.assertIn("missing for the tests (Debian packages): no-such-package-in-debian\n", said)
+        self.assertNotEqual(code, 0)
+
     def test_a_missing_peer_that_is_unpacked_is_red(self) -> None:
         peers = "unpacked:usr/no-such-file no-such-package-in-debian\n"
         code, said = self.ran({"test_planted.py": PASSING.format("pass"), "peers/peers.txt": peers})

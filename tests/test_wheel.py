@@ -26,16 +26,26 @@ def run(*command: str | Path, cwd: Path, check: bool = True) -> "subprocess.Comp
 
 
 @cache
-def installed() -> Path:
-    """The folder of programs of a new environment with nothing but our wheel and what it needs."""
+def wheel() -> Path:
+    """Built from the tree."""
     place = Path(tempfile.mkdtemp(prefix="mailtwist-wheel-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     tree = copied(place / "tree")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place / "dist", ".", cwd=tree)
-    (wheel,) = (place / "dist").glob("*.whl")
+    (built,) = (place / "dist").glob("*.whl")
+    return built
+
+
+@cache
+def installed(extra: str = "") -> Path:
+    """The folder of programs of a new environment with nothing but our wheel and what it needs, or what an
+    extra needs, too."""
+    place = Path(tempfile.mkdtemp(prefix="mailtwist-installed-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     venv.create(place / "venv", with_pip=True)
     programs = place / "venv" / "bin"
-    run(programs / "python", "-m", "pip", "install", "--quiet", wheel, cwd=place)
+    wanted = f"{wheel()}[{extra}]" if extra else str(wheel())
+    run(programs / "python", "-m", "pip", "install", "--quiet", "--no-compile", wanted, cwd=place)
     return programs
 
 

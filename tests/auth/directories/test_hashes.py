@@ -42,6 +42,17 @@ KNOWN = (
     ("$7$56..../....salt$4HpEu8QSj6v7dMquJr4CaRDWDn9OrHAjIkznNwJHDNA", SECRET),
     ("{PLAIN}" + SECRET, SECRET),
     ("{CLEARTEXT}" + SECRET, SECRET),
+    ("{CLEAR}" + SECRET, SECRET),
+    ("{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world!"),
+    (
+        "{SHA512-CRYPT}$6$saltstring$"
+        "svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+        "Hello world!",
+    ),
+    (
+        "argon2$argon2i$v=19$m=32768,t=4,p=1$0QsYJE7Qs+l6dGN1krDzRw$j6nA8vmFuXVwVQVkYAiWct2u9vW5Pfjqtyw6yH2tLI0",
+        SECRET,
+    ),
     ("{PLAIN.b64}c+KCrGNyZXQ=", SECRET),
     ("{plain.HEX}73e282ac63726574", SECRET),
     (
@@ -56,6 +67,14 @@ WEAK = (
     ("{SMD5}RuBUYSFdq4k203MP44dAMVR0OPA=", "x"),
     ("{SHA}EfatjsUqKYSrqv18O1FlA3hcIHI=", "x"),
     ("{SHA256}LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=", "x"),
+    ("{SHA1}EfatjsUqKYSrqv18O1FlA3hcIHI=", "x"),
+    (
+        "{SHA512.hex}a4abd4448c49562d828115d13a1fccea927f52b4d5459297f8b43e42da89238b"
+        "c13626e43dcb38ddb082488927ec904fb42057443983e88585179d50551afe62",
+        "x",
+    ),
+    ("{MD5}$1$JYLKT68W$Xvtzrb7bZ.NqHEz1lPOFd0", "x"),
+    ("{LDAP-MD5}ndTkYSaMgDT1yFZOFVxnpg==", "x"),
     ("{PLAIN-MD5}9dd4e461268c8034f5c8564e155c67a6", "x"),
 )
 USELESS = (
