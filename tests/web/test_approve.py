@@ -11,7 +11,8 @@ from twisted.trial.unittest import TestCase
 from mailtwist.auth.api import Person
 from mailtwist.auth.factors.api import Asked
 from mailtwist.auth.factors.approve.links import Prompt
-from mailtwist.auth.factors.approve.prompts import LEASE, the_prompts
+from mailtwist.auth.factors.approve.prompts import the_prompts
+from mailtwist.auth.flight import LEASE
 from mailtwist.config.part import installed
 from mailtwist.kit.spawn import started
 from mailtwist.state.api import StateAway

@@ -28,6 +28,7 @@ from mailtwist.auth.factors.api import (
     Proof,
     SupportsApproval,
     SupportsBoth,
+    SupportsIntroduction,
     factors_for,
 )
 from mailtwist.config.problems import shown
@@ -101,6 +102,10 @@ async def _person(telling: Telling, house: House, name: str) -> Person | int:
 
 # -- a yes
 async def _approval(telling: Telling, factor: SupportsApproval, asked: Asked, chosen: Namespace) -> int:
+    if isinstance(factor, SupportsIntroduction):
+        telling.about("What he has to do before, once", "introduction")
+        for sentence in factor.introduction(asked.person):
+            telling.say(sentence)
     telling.about(f"[factor:{chosen.section}]: his yes", "approval")
     telling.say(f"He is asked now, and has {asked.seconds:g} seconds. A login asks only after his password.")
     found = await telling.outcome(factor.approved(asked))

@@ -83,6 +83,14 @@ class SupportsApproval(Protocol):
 
 
 @runtime_checkable
+class SupportsIntroduction(Protocol):
+    """A factor for which somebody has to do something on his phone first."""
+
+    def introduction(self, person: Person) -> Sequence[str]:
+        """Sentences that say what: for him, or for whoever helps him, and nobody else."""
+
+
+@runtime_checkable
 class SupportsBoth(Protocol):
     """A factor whose service takes password and code in one, and says nothing about either alone (FreeIPA,
     slapo-otp).  It takes the place of `verify`, and of the directory's own answer."""

@@ -1,20 +1,19 @@
 """Who is being asked now: one prompt for an account, answered once, in whatever process the answer comes."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from enum import Enum
 
 from mailtwist.auth.api import LoginUnavailable
 from mailtwist.auth.factors.api import Asked
 from mailtwist.auth.factors.approve.links import Link, Links, Prompt
 from mailtwist.auth.factors.approve.words import LONGEST_NAME, plain
+from mailtwist.auth.flight import LEASE, Renewing
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.ids import new_id
 from mailtwist.kit.spawn import spawn, started
-from mailtwist.kit.trouble import Trouble
-from mailtwist.kit.within import pause
 from mailtwist.state.api import Volatile
 from mailtwist.state.keys import Keys
 from mailtwist.state.process import keys, volatile
@@ -24,9 +23,6 @@ LATE = Event("approval.late", "{name} says {answer} to login {asked}, from {addr
 
 ID = 26
 """Characters: 130 random bits."""
-
-LEASE, RENEWED = 9.0, 3.0
-"""Seconds for which a prompt outlives its process, and after which it is renewed."""
 
 YES, NO, OVER = b"yes", b"no", b"over"
 
@@ -60,11 +56,11 @@ class Prompts:
         self.under_way += 1
         try:
             prompt = await self._begun(asked, seconds)
-            renewing = spawn(self._renewed(prompt), "keeping a prompt")
+            renewing = Renewing(self._volatile, self._clock, _work(prompt.id), prompt.leader)
             try:
                 yield prompt
             finally:
-                renewing.cancel()
+                renewing.stop()
                 ending = self._volatile.settle(_work(prompt.id), prompt.leader, OVER)
                 spawn(ending, "ending a prompt")
         finally:
@@ -97,13 +93,6 @@ class Prompts:
         told = {"name": prompt.name, "answer": "yes" if yes else "no", "asked": prompt.login}
         (ANSWERED if counts else LATE).log(address=address or "the service that asks", **told)
         return Heard.COUNTS if counts else Heard.TOO_LATE
-
-    async def _renewed(self, prompt: Prompt) -> None:
-        """For ever."""
-        while True:
-            await pause(self._clock, RENEWED)
-            with suppress(Trouble):  # who waits hears of it, if it lasts
-                await self.waits(prompt)
 
     async def _begun(self, asked: Asked, seconds: float) -> Prompt:
         id = new_id(ID)

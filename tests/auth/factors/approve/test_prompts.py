@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from mailtwist.auth.api import LoginUnavailable, Person
 from mailtwist.auth.factors.api import Asked
 from mailtwist.auth.factors.approve.links import Link, Links, Prompt
-from mailtwist.auth.factors.approve.prompts import LEASE, RENEWED, Heard, Prompts
+from mailtwist.auth.factors.approve.prompts import Heard, Prompts
 from mailtwist.config.part import installed
 from mailtwist.kit.clock import SystemClock
 from mailtwist.kit.spawn import started
@@ -163,11 +163,6 @@ async def _nothing() -> None: ...
 
 
 del TwoProcesses
-
-
-class LeaseTests(TestCase):
-    async def test_a_prompt_is_renewed_before_it_is_over(self) -> None:
-        self.assertLess(2 * RENEWED, LEASE)
 
 
 class LinkTests(TestCase):
