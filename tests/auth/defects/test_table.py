@@ -8,6 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 COUNTERS = "tests.auth.defects.test_counters.CounterDefects.test_defect_"
 DEVICES = "tests.auth.defects.test_devices.DeviceDefects.test_defect_"
 INPUT = "tests.auth.defects.test_input.InputDefects.test_defect_"
+ELSEWHERE = "tests.auth.defects.test_elsewhere.ServiceDefects.test_defect_"
+OLD_QUESTION = "tests.auth.defects.test_elsewhere.LegacyDefects.test_defect_"
 LIMITS = "tests.auth.test_limits."
 UNIFORM = "tests.app.test_uniform.UniformTests."
 GUESSING = "tests.process.test_guessing.Guessing."
@@ -78,7 +80,18 @@ DEFECTS: Mapping[int, tuple[str, ...]] = {
     23: (
         INPUT + "23_the_end_of_a_password_is_nobodys_code",
         ARRIVES + "test_the_end_of_a_password_goes_nowhere",
+        ELSEWHERE + "23_no_secret_is_in_a_url_and_no_end_of_a_password_is_sent",
     ),
+    24: (
+        ELSEWHERE + "24_who_has_no_key_cannot_say_yes",
+        ELSEWHERE + "24_an_open_redirect_leads_nowhere",
+        OLD_QUESTION + "24_a_redirect_is_no_yes",
+    ),
+    25: (
+        ELSEWHERE + "25_a_name_is_a_name",
+        OLD_QUESTION + "25_no_name_says_more_than_a_name",
+    ),
+    26: (ELSEWHERE + "26_a_signature_is_for_one_question",),
     27: (
         UNIFORM + "test_where_a_factor_is_required",
         ANSWERS + "test_all_reasons_are_answered_in_the_same_octets_by_each_way",
@@ -115,9 +128,6 @@ DEFECTS: Mapping[int, tuple[str, ...]] = {
 }
 
 NOT_HERE: Mapping[int, str] = {
-    24: "no factor asks another server for its verdict yet; it comes with the first that does",
-    25: "the same: there is no URL that a name or code could be written into",
-    26: "the same: there is no signature",
     **dict.fromkeys(range(38, 43), "about the patch of nginx and its example: there is no nginx"),
 }
 """Why some defects have no test: what they are about does not exist."""
