@@ -18,6 +18,7 @@ SOURCES: Mapping[str, str] = {
 WAYS: Mapping[str, str] = {
     "code": "A fresh code was right ({factor}), it is used up now, and the directory took the password.",
     "device": "The string of device {device} passed again, and the directory took the password in it.",
+    "approved": "The directory took the password alone, and its owner said yes on his phone ({factor}).",
     "app-password": "The app password {device} passed.",
     "password": "No second factor was needed; the directory took the password.",
     "token": "An access token was right; it came in the place of the password, and of the second factor if"
@@ -25,6 +26,7 @@ WAYS: Mapping[str, str] = {
 }
 WAYS_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "code": ("[login] join",),
+    "approved": ("[login] approved",),
     "device": ("[login] remember", "[login] idle"),
     "password": ("[login] factor",),
 }
