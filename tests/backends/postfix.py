@@ -31,6 +31,7 @@ smtpd_client_connection_count_limit = 0
 smtpd_tls_cert_file = {chain}
 smtpd_tls_key_file = {key}
 smtpd_tls_security_level = may
+smtpd_error_sleep_time = 0
 """
 MASTER = """\
 lmtp unix - - n - - lmtp

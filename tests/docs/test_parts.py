@@ -19,6 +19,8 @@ OPERATORS = ROOT / "docs" / "operators"
 INDEX = {"directory": "directories.rst", "factor": "factors.rst"}
 BLOCK = re.compile(r"^( *)(?:\.\. code-block:: ini|.*::)\n\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
 SECRET = re.compile(r"^(?!checker)(\w+) *= *(?:file|env|credential):.*", re.MULTILINE)
+KEY = "whsec_" + "QUJDRA" * 8
+"""A secret that any setting takes."""
 ELSEWHERE = re.compile("there is no section|it is required")
 """The rest of the config is on another page."""
 
@@ -48,7 +50,7 @@ def problems(example: str, folder: Path) -> list[str]:
     """What the reader of configs, and the parts when they are built, say against it."""
     folder.mkdir(exist_ok=True)
     path = folder / "x.ini"
-    path.write_text(SECRET.sub(r"\1 = " + "0123456789abcdef" * 4, example))
+    path.write_text(SECRET.sub(r"\1 = " + KEY, example))
     try:
         assembled = Assembled(load(path))
     except BadConfig as bad:
