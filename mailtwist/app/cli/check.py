@@ -1,12 +1,15 @@
 """`mailtwist check`: a config is read and each of its parts tries itself; nothing is served."""
 
 import os
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from zope.interface import provider
 
 from mailtwist.app.assemble import Assembled, CannotAssemble, PartView
 from mailtwist.app.cli.command import Command
@@ -26,6 +29,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(chosen: Namespace) -> int:
     config = load(chosen.path or chosen.config)
     found: list[Problem] = []
+    globalLogPublisher.addObserver(_warned)
 
     def begin(reactor: Any) -> Deferred[None]:
         return started(_gather(config, found))
@@ -35,10 +39,19 @@ def run(chosen: Namespace) -> int:
     except SystemExit as ended:
         if ended.code:
             raise
+    finally:
+        globalLogPublisher.removeObserver(_warned)
     if found:
         raise BadConfig(found)
     print("ok")
     return 0
+
+
+@provider(ILogObserver)
+def _warned(event: LogEvent) -> None:
+    """What a part warns of while it is tried is no problem, and is told."""
+    if event.get("event_id") and event["log_level"] is LogLevel.warn:
+        print(f"warning: {shown(formatEvent(event), LONGEST)}", file=sys.stderr)
 
 
 async def _gather(config: Config, found: list[Problem]) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from mailtwist.auth.api import AccountUnavailable
 from mailtwist.auth.factors.api import Asked
 from mailtwist.auth.factors.signing import SigningKey
 from mailtwist.auth.factors.web_service import WebService, WebServiceSettings, reached
@@ -19,6 +20,7 @@ from mailtwist.tls.https import LONGEST, Answer, host_of
 
 KIND = "http"
 TYPE = "login.code"
+LONGEST_CLIENT = 100
 
 LEGACY = Event(
     "factor.legacy",
@@ -95,7 +97,7 @@ class Http(WebService):
             "code": code,
             "address": asked.address,
             "protocol": asked.protocol,
-            "client": asked.client,
+            "client": _plain(asked.client),
             "login": asked.login,
             "time": now,
             "nonce": nonce,
@@ -121,6 +123,11 @@ class Http(WebService):
         if not isinstance(told.get("ok"), bool):
             raise self.away('"ok" in its answer is neither true nor false')
         return told["ok"] is True
+
+
+def _plain(client: str) -> str:
+    """What a client calls itself is anybody's: no service shall choke on it, and be away for all."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in client[:LONGEST_CLIENT])
 
 
 _HINTS = {
@@ -162,7 +169,7 @@ class LegacyHttp(WebService):
         facts = {"user": name, "code": code, "key": key, "sign": sign}
         url = _FIELD.sub(lambda found: quote(facts[found[1]], safe=""), self._url)
         if len(url) > LONGEST:
-            raise self.away("the name is too long for a URL")
+            raise AccountUnavailable("factor-away")
         return url
 
 
@@ -172,6 +179,8 @@ def build(settings: Settings, assembly: Assembly) -> WebService:
 
 async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
     """It can be reached, and shows a certificate that is right; nobody's code is asked about."""
+    if settings.legacy_get:
+        LEGACY.log(factor=assembly.name)
     return await reached(settings, assembly)
 
 

@@ -130,7 +130,8 @@ class PrivacyIdea(WebService):
         realm = {"realm": self._realm} if self._realm else {}
         body = urlencode({**facts, **realm, **client}).encode("ascii")
         headers = {"Content-Type": "application/x-www-form-urlencoded", **self._headers()}
-        step("asking {host}: /validate/{what}, user {user}", host=host_of(self._base), what=what, **facts)
+        host, user = host_of(self._base), facts["user"]
+        step("asking {host}: /validate/{what}, user {user}", host=host, what=what, user=user)
         return self._read(await self.answer("POST", f"{self._base}/validate/{what}", headers, body))
 
     def _headers(self) -> dict[str, str]:

@@ -99,8 +99,7 @@ class WebService(Elsewhere):
         self._https = _https(settings, assembly.clock)
 
     async def start(self) -> None:
-        if self._url.plain:
-            PLAIN.log(factor=self._section, host=host_of(self._url))
+        warned_of_plain(self._url, self._section)
 
     async def stop(self) -> None:
         await self._https.stop()
@@ -145,8 +144,14 @@ def _https(settings: WebServiceSettings, clock: Clock) -> Https:
     )
 
 
+def warned_of_plain(url: ServiceUrl, section: str) -> None:
+    if url.plain:
+        PLAIN.log(factor=section, host=host_of(url))
+
+
 async def reached(settings: WebServiceSettings, assembly: Assembly) -> list[tuple[str, str]]:
     """For `check`: what is wrong on the way to the service, which hears of no login."""
+    warned_of_plain(settings.url, assembly.name)
     https = _https(settings, assembly.clock)
     try:
         await https.ask("HEAD", settings.url.without_query)

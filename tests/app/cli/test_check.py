@@ -202,6 +202,19 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(status, 78, err)
         self.assertIn('add "acme_challenge" to its pages', err)
 
+    def test_what_is_allowed_but_unwise_is_told_and_is_no_problem(self) -> None:
+        """The problem here is that nobody listens there."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            place = f"http://127.0.0.1:{free.getsockname()[1]}/?user={{user}}&code={{code}}&sign={{sign}}"
+        legacy = f"type = http\nlegacy_get = yes\nlegacy_key = k\nlegacy_secret = s\nurl = {place}\n"
+        status, _, err = self.check(f"[server]\nstate = s\n[factor:old]\n{legacy}")
+        self.assertEqual(status, 78, err)
+        self.assertEqual(
+            [line.partition(": codes")[0] for line in err.splitlines()[:2]],
+            ["warning: [factor:old] legacy_get", "warning: [factor:old] url"],
+        )
+        self.assertRegex(err.splitlines()[2], r"^x\.ini:8: \[factor:old\] url: .*it refuses connections$")
+
     def test_no_config_is_told(self) -> None:
         status, _, err = self.check("", "check", "none.ini")
         self.assertEqual(

@@ -1,6 +1,7 @@
 """A web service judges the code: whatever it does, a yes is its own, and trouble is nobody's wrong code."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailtwist.auth.api import LoginUnavailable
+from mailtwist.auth.api import AccountUnavailable, LoginUnavailable
 from mailtwist.auth.factors.http import Settings, build, check
 from mailtwist.auth.factors.signing import SigningKey
 from mailtwist.auth.factors.web_service import ServiceUrl
@@ -83,6 +84,13 @@ class AnswerTests(SignedCase, TestCase):
                 "login": "l1",
             },
         )
+
+    async def test_what_a_client_calls_itself_does_no_harm(self) -> None:
+        factor = await self.begin()
+        asked = replace(self.asked(), client="Ph\N{PILE OF POO}n\0e\ud800" + "x" * 500)
+        self.assertIsNotNone(await factor.verify(asked, "271828"))
+        told = self.service.requests[0].object["client"]
+        self.assertEqual((told[:7], len(told)), ("Ph?n?e?", 100))
 
     async def test_no_two_questions_are_the_same(self) -> None:
         factor = await self.begin()
@@ -256,10 +264,13 @@ class LegacyTests(LegacyCase, TestCase):
         self.assertEqual((request.method, request.path, request.body), ("GET", "/check.php", b""))
         self.assertEqual(set(request.query), {"user", "code", "key", "sign"})
 
-    async def test_it_is_warned_of_at_the_start(self) -> None:
+    async def test_it_is_warned_of_at_the_start_and_by_a_check(self) -> None:
         events = heard(self)
         await self.begin()
         self.assertEqual([event["event_id"] for event in events], ["factor.legacy"])
+        self.assertEqual(await check(self.settings(), self.assembly), [])
+        self.assertEqual([event["event_id"] for event in events], ["factor.legacy"] * 2)
+        self.assertEqual((self.service.requests[0].method, self.service.requests[0].query), ("HEAD", {}))
 
     async def test_no_is_a_few_words_and_all_else_is_trouble(self) -> None:
         factor = await self.begin()
@@ -280,8 +291,9 @@ class LegacyTests(LegacyCase, TestCase):
         factor = await self.begin()
         person = type(PERSON)("a9", "é" * 400)
         result = await self.result(factor.verify(self.asked(person), "271828"))
-        self.assertIn("too long", result.value.detail)
+        self.assertIsNotNone(result.check(AccountUnavailable))
         self.assertNotIn("271828", str(result.value))
+        self.assertEqual(self.service.requests, [])
 
 
 class SettingTests(SynchronousTestCase):
