@@ -86,9 +86,7 @@ class Otto:
         more: dict[str, Any] = {f"oath{kind}Token": token}
         text = entry(token, **its, **form, **counter)
         classes = ("inetOrgPerson", "user", f"oath{kind}User")
-        text += _without_uuid(
-            person(self.uid, mail=self.name, objectClass=classes, userPassword=PASSWORD, **more)
-        )
+        text += person(self.uid, mail=self.name, objectClass=classes, userPassword=PASSWORD, **more)
         slapd().change(text, "-a")
         if noted:
             slapd().set_password(self.dn, PASSWORD)
@@ -104,11 +102,6 @@ class Otto:
 
     def changed(self, to: bytes) -> None:
         slapd().set_password(self.dn, to)
-
-
-def _without_uuid(text: str) -> str:
-    """Only slapd itself gives entries their id, while it runs."""
-    return "\n".join(line for line in text.splitlines() if not line.startswith("entryUUID")) + "\n\n"
 
 
 class ConcatCase(TestCase):

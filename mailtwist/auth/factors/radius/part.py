@@ -112,8 +112,9 @@ class Settings(ElsewhereSettings):
         example="192.0.2.10, 192.0.2.11",
     )
     secret: Secret = setting(
-        words="What the servers know this one by: at least 16 octets that nobody can guess.",
-        example="file:/etc/mailtwist/radius.secret",
+        words="What the servers know this one by: at least 16 octets that nobody can guess; better in a file:"
+        " `file:/etc/mailtwist/radius.secret`.",
+        example="what `openssl rand -hex 16` says",
     )
     timeout: Annotated[Duration, AtLeast(0.1), AtMost(30)] = setting(
         Duration(10), words="How long one code may take, with all servers that are asked."
