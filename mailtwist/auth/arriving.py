@@ -200,14 +200,17 @@ class Arriving:
             self._without_code(login, question)
             return ""
         story.how, story.factor = _how(question), proof.kind
-        learned = (kind_of(proof, question.form), question.password, question.cut)
-        device = await self._devices.remember(
-            login.account, login.who.name, login.request, login.mark, *learned
-        )
+        device = await self._remembered(login, question, proof) if proof.lasts else ""
         for factor in self._factors:
             if factor.kind == proof.kind and isinstance(factor, SupportsLearning):
                 spawn(factor.learned(login.account, proof), "noting what a code has taught")
         return device
+
+    async def _remembered(self, login: Login, question: Question, proof: Proof) -> str:
+        learned = (kind_of(proof, question.form), question.password, question.cut)
+        return await self._devices.remember(
+            login.account, login.who.name, login.request, login.mark, *learned
+        )
 
     def _used(self, login: Login, proof: Proof | None) -> None:
         """A recovery code is gone, whatever becomes of the login: its owner should know of a thief who has

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailtwist.state.api import Durable, SessionsEnded
-from mailtwist.state.records import APP_PASSWORD, STALE_AFTER, Device, Network, Touch
+from mailtwist.state.records import APP_PASSWORD, APPROVAL, STALE_AFTER, Device, Network, Touch
 
 DAY = 86400.0
 NOW = 1_800_000_000.0
@@ -55,6 +55,28 @@ class DevicesContract(_TestCase):
         again = await state.remember(second, 8)
         self.assertEqual((again.device.id, again.new), ("d1", False))
         self.assertEqual([device.id for device in await state.devices("ann")], ["d1"])
+
+    async def test_a_password_that_was_approved_learns_networks_and_teaches_none(self) -> None:
+        state = await self.make_durable()
+        await state.remember(a_device("d1"), 8)
+        first = replace(a_device("p1", net="198.51.100.0/24"), kind=APPROVAL, context="strict")
+        self.assertTrue((await state.remember(first, 8)).new)
+        elsewhere = replace(first, id="p2", networks=(Network("203.0.113.0/24", NOW, NOW),))
+        again = await state.remember(elsewhere, 8)
+        self.assertEqual((again.device.id, again.new), ("p1", False))
+        nets = {device.id: {one.net for one in device.networks} for device in await state.devices("ann")}
+        self.assertEqual(nets, {"d1": {"192.0.2.0/24"}, "p1": {"198.51.100.0/24", "203.0.113.0/24"}})
+
+    async def test_one_that_ended_is_another_one_once_it_is_approved_again(self) -> None:
+        state = await self.make_durable()
+        first = replace(a_device("p1"), kind=APPROVAL, expires_at=NOW + DAY)
+        await state.remember(first, 8)
+        await state.revoke("ann", "p1", NOW + 1)
+        again = replace(first, id="p2", created=NOW + 2, last_used=NOW + 2)
+        self.assertTrue((await state.remember(again, 8)).new)
+        shorter = replace(first, id="p3", created=NOW + 100, last_used=NOW + 100, expires_at=NOW + 150)
+        self.assertTrue((await state.remember(shorter, 8)).new)
+        self.assertEqual([device.id for device in await state.devices("ann")], ["p3"])
 
     async def test_an_expired_string_that_comes_back_is_a_new_device(self) -> None:
         state = await self.make_durable()

@@ -114,6 +114,7 @@ class Both(Service):
         super().__init__(clock, domains)
         self.right: set[tuple[str, bytes, str]] = set()
         self.everybody = False
+        self.lasts = True
         self.changed = 0.0
         self.enabled = {"a1"}
         self.pairs: list[tuple[bytes, str]] = []
@@ -131,7 +132,7 @@ class Both(Service):
         await self.answered(asked)
         if not self.everybody and (asked.account, password, code) not in self.right:
             return None
-        return Proof(f"both:{hash((asked.account, code)):x}", NO_STEP, self.kind, password=True)
+        return Proof(f"both:{hash((asked.account, code)):x}", NO_STEP, self.kind, 0, True, self.lasts)
 
     async def still_right(self, asked: Asked, since: float) -> bool:
         await self.answered(asked)

@@ -140,6 +140,14 @@ class ReturningTests(BothCase):
         self.assertEqual(self.directory.asked, [])
         self.assertEqual(len(self.service.pairs), 1)
 
+    def test_where_it_cannot_be_asked_again_each_login_needs_a_code(self) -> None:
+        self.service.lasts = False
+        self.assertEqual(self.accepted(STRING).device, "")
+        self.clock.advance(3600)
+        self.assertEqual(self.refused(STRING), "used-code")
+        self.accepted(PASSWORD + b"@314159")
+        self.assertEqual(self.devices(), [])
+
     def test_it_is_for_its_networks(self) -> None:
         self.accepted(STRING)
         self.clock.advance(3600)
