@@ -36,8 +36,8 @@ class SqlDirectory:
     change counts at once."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
-        make, missing = _KINDS[settings.driver]
-        if words := missing():
+        make, _ = _KINDS[settings.driver]
+        for _, words in _missing(settings):
             raise ValueError(words)
         self._statements = statements(settings)
         self._cost = int(settings.hash_memory), settings.hash_passes
@@ -190,6 +190,12 @@ def _scheme(stored: str) -> str:
         return f"nothing that is known ({useless})"
 
 
+def _missing(settings: Settings) -> list[tuple[str, str]]:
+    """Libraries, and settings; as (setting, sentence)."""
+    _, library = _KINDS[settings.driver]
+    return [("driver", words) for words in (library(),) if words] + settings.missing()
+
+
 def build(settings: Settings, assembly: Assembly) -> SqlDirectory:
     kind = SqlDirectory if settings.people_query is None else ListingSqlDirectory
     return kind(settings, assembly)
@@ -197,9 +203,9 @@ def build(settings: Settings, assembly: Assembly) -> SqlDirectory:
 
 async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
     """What is wrong with the servers, each query, and the rows that can be listed."""
-    make, missing = _KINDS[settings.driver]
-    if words := missing():
-        return [("driver", words)]
+    if missing := _missing(settings):
+        return missing
+    make, _ = _KINDS[settings.driver]
     reader = Reader(assembly.name, assembly.login.default_domain or "")
     return await assembly.threads.run(problems, settings, make(settings), reader)
 

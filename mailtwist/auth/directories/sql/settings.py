@@ -28,6 +28,8 @@ VALUES = {
     "domains_query": (),
     "update_password_query": ("hash", "old", "account", *NAMED),
 }
+OF_SERVERS = ("host", "port", "socket", "database", "user", "password", "tls", "ca")
+OF_FILES = ("file",)
 COMPARED = ("hash", "old")
 
 NEEDS = '{driver} needs "{setting}"'
@@ -164,20 +166,23 @@ class Settings:
         self._look_at_the_update()
 
     def _look_at_the_place(self) -> None:
-        file = self.driver == "sqlite"
         if self.socket and self.host:
             raise ValueError(SOCKET_OR_HOST)
-        needed = ("file",) if file else ("database", "user")
-        for name in needed:
-            if not getattr(self, name):
-                raise ValueError(NEEDS.format(driver=self.driver, setting=name))
-        if not (file or self.host or self.socket):
-            raise ValueError(NEEDS.format(driver=self.driver, setting="host"))
-        for name in (
-            ("host", "port", "socket", "database", "user", "password", "tls", "ca") if file else ("file",)
-        ):
+        for name in OF_SERVERS if self.driver == "sqlite" else OF_FILES:
             if getattr(self, name):
                 raise ValueError(NOT_FOR.format(driver=self.driver, setting=name))
+
+    def missing(self) -> list[tuple[str, str]]:
+        """What has to be said, too; as (setting, sentence)."""
+        if self.driver == "sqlite":
+            needed: dict[str, object] = {"file": self.file}
+        else:
+            needed = {"host": self.host or self.socket, "database": self.database, "user": self.user}
+        return [
+            (name, NEEDS.format(driver=self.driver, setting=name))
+            for name, there in needed.items()
+            if not there
+        ]
 
     def _look_at_the_update(self) -> None:
         update = self.statement("update_password_query")
