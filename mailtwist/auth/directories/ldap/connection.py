@@ -7,7 +7,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -21,6 +21,9 @@ from mailtwist.tls.outbound import CertificateRefused, Towards
 MOST = 4 << 20
 """Octets of all that one question may bring."""
 
+PARTING = 5.0
+"""Seconds that a server has to part politely."""
+
 LONG = 8 * 1024
 """Octets of a message that is taken apart in a thread."""
 
@@ -28,13 +31,14 @@ HUNG_UP = "the server has hung up"
 
 
 class NotAnswered(Exception):
-    """The server is silent, gone, or does not speak LDAP.  `why` is for the log.  `lost`: it has hung up
-    without a word, as servers do with connections that were idle for long."""
+    """There is no answer to this question.  `why` is for the log.  `lost`: the server has hung up, as servers
+    do with connections that were idle for long.  `well`: it is well, and can answer others."""
 
-    def __init__(self, why: str, lost: bool = False) -> None:
+    def __init__(self, why: str, lost: bool = False, well: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.lost = lost
+        self.well = well
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class Connection(Protocol):
         self._until = 0.0
         self._asking = False
         self._towards: Towards | None = None
+        self._parting: IDelayedCall | None = None
+        self._gone = False
         self._failed = NotAnswered("the connection is closed", lost=True)
 
     # -- questions
@@ -121,11 +127,15 @@ class Connection(Protocol):
         if not (self.over or self._asking):
             self.transport.write(messages.unbind(self._number + 1))
             self.transport.loseConnection()
+            self._parting = self.clock.later(PARTING, self.transport.abortConnection)
         self._fail(NotAnswered("the connection is closed"))
 
     def abort(self) -> None:
+        """At once, also after `close`."""
         self._asking = True
         self._fail(NotAnswered("the connection is closed"))
+        if not self._gone and self.transport is not None:
+            self.transport.abortConnection()
 
     # -- Twisted's
     def connectionMade(self) -> None:
@@ -143,7 +153,7 @@ class Connection(Protocol):
         try:
             self._frame()
         except Garbage as garbage:
-            self._fail(NotAnswered(str(garbage)))
+            self._fail(NotAnswered(str(garbage), well=garbage.well))
         if not self._asking:  # a server says something unasked when it is about to hang up
             self._fail(NotAnswered(HUNG_UP, lost=True))
         self._wake()
@@ -153,6 +163,9 @@ class Connection(Protocol):
         self._wake()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._gone = True
+        if self._parting is not None and self._parting.active():
+            self._parting.cancel()
         towards, self._towards = self._towards, None
         if towards is not None and (not self.encrypted or reason.check(SSL.Error)):
             self._fail(NotAnswered(towards.explain(reason)))
@@ -225,7 +238,7 @@ class Connection(Protocol):
 
     def _frame(self) -> None:
         if self._octets > MOST:
-            raise Garbage(f"more than {MOST} octets of answers")
+            raise Garbage(f"more than {MOST} octets of answers", well=True)
         while 0 < (size := messages.size(self._in)) <= len(self._in):
             self._heard.append(bytes(self._in[:size]))
             del self._in[:size]
@@ -242,6 +255,16 @@ class Connection(Protocol):
         if self._asking and self.transport is not None:
             self.transport.abortConnection()
         self._wake()
+
+
+_OF_THE_SERVER = (51, 52)
+
+
+def failed(result: Result, about: str = "") -> NotAnswered:
+    """For a code that means no answer: of the whole server when it is busy or unavailable, or of this
+    question."""
+    words = f"{about}: {described(result)}" if about else described(result)
+    return NotAnswered(words, well=result.code not in _OF_THE_SERVER)
 
 
 _CODES = {

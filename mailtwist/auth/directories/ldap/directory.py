@@ -153,7 +153,7 @@ class LdapDirectory:
     async def _bound(self, connection: Connection, place: str, secret: bytes) -> str:
         result = await connection.bind(place, secret, self._settings.timeout)
         reason = of_bind(result)
-        step("bound as {place}: {reason}", place=place, reason=reason or "the password is right")
+        step("tried a bind as {place}: {reason}", place=place, reason=reason or "the password is right")
         if reason == RIGHT and self._template is not None and self._settings.require_group:
             return await self._looked_at_self(connection, place)
         return reason

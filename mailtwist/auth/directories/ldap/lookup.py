@@ -4,7 +4,7 @@ from typing import Any
 
 from mailtwist.auth.api import AccountUnavailable
 from mailtwist.auth.directories.ldap import dn
-from mailtwist.auth.directories.ldap.connection import Connection, NotAnswered, Search, described
+from mailtwist.auth.directories.ldap.connection import Connection, Search, failed
 from mailtwist.auth.directories.ldap.filters import Filter, both
 from mailtwist.auth.directories.ldap.messages import Entry, Result, Scope
 from mailtwist.auth.directories.ldap.people import Found, Shape
@@ -100,7 +100,11 @@ class Lookup:
         except ValueError as unusable:
             UNUSABLE.log(directory=self._directory, entry=entry.dn, reason=str(unusable))
             raise AccountUnavailable(f"{entry.dn}: {unusable}") from None
-        about: dict[str, Any] = {"account": person.account, "name": person.name, "groups": person.groups}
+        about: dict[str, Any] = {
+            "account": person.account,
+            "name": person.name,
+            "groups": ", ".join(person.groups) or "(none)",
+        }
         step("the account is {account}, known as {name}, in the groups {groups}", **about)
         if not person.enabled:
             step("the entry says that this person may not log in")
@@ -136,7 +140,7 @@ class Lookup:
 
 def successful(result: Result, base: str) -> None:
     if result.code:
-        raise NotAnswered(f"searching below {base}: {described(result)}")
+        raise failed(result, f"searching below {base}")
 
 
 def filled(wanted: Filter, values: dict[str, str]) -> str:

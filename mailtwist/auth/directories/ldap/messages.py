@@ -29,7 +29,12 @@ _POLICY_SAYS = (
 
 
 class Garbage(Exception):
-    """No LDAP; the words are for the log."""
+    """No LDAP, or too much of it; the words are for the log.  `well`: it is the answer to this question that
+    is too big."""
+
+    def __init__(self, words: str, well: bool = False) -> None:
+        super().__init__(words)
+        self.well = well
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ def size(octets: bytes | bytearray) -> int:
         return 0
     whole = 2 + count + int.from_bytes(octets[2 : 2 + count])
     if whole > LARGEST:
-        raise Garbage(f"a message of more than {LARGEST} octets")
+        raise Garbage(f"a message of more than {LARGEST} octets", well=True)
     return whole
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall
 
-from mailtwist.auth.api import LoginUnavailable
+from mailtwist.auth.api import AccountUnavailable, LoginUnavailable
 from mailtwist.auth.directories.ldap.connection import Connection, NotAnswered, described
 from mailtwist.auth.directories.ldap.url import Url
 from mailtwist.kit.clock import Clock
@@ -130,8 +130,10 @@ class Servers:
     async def ask(self, purpose: Purpose, work: Work[T]) -> T:
         """What `work` makes of a connection to the first server that does not fail it: it raises
         `NotAnswered` when the server is of no use.  Connections for searches are the service's; those for
-        binds are whoever's was bound last.  `LoginUnavailable` when all have failed, or are left alone."""
+        binds are whoever's was bound last.  `LoginUnavailable` when all have failed, or are left alone;
+        `AccountUnavailable` when it is this question alone that has no answer."""
         reasons = []
+        kind: type[LoginUnavailable] = LoginUnavailable
         for server in self.all:
             if not server.ready(self._clock.seconds()):
                 reasons.append(f"{server.url} is left alone: {server.reason}")
@@ -140,9 +142,10 @@ class Servers:
             try:
                 return await self._asked(server, purpose, work)
             except NotAnswered as failed:
+                kind = AccountUnavailable if failed.well else kind
                 reasons.append(f"{server.url}: {failed.why}")
                 step("{server}: {reason}", server=server.url, reason=failed.why)
-        raise LoginUnavailable(f"[directory:{self._directory}] {'; '.join(reasons)}")
+        raise kind(f"[directory:{self._directory}] {'; '.join(reasons)}")
 
     async def at(self, server: Server, work: Work[T]) -> T:
         """The same with a new connection to this server alone, whatever is known of it.  `NotAnswered`."""
@@ -158,7 +161,7 @@ class Servers:
         try:
             await within(self._clock, self._manner.seconds, _acquired(turn))
         except TooLate:
-            raise NotAnswered("all connections to it are in use") from None
+            raise NotAnswered("all connections to it are in use", well=True) from None
         try:
             if not server.ready(self._clock.seconds()):  # it has failed others meanwhile
                 raise NotAnswered(server.reason)
@@ -172,16 +175,20 @@ class Servers:
         try:
             answer = await self._worked(server, purpose, work)
         except NotAnswered as failed:
-            if pause := server.failed(failed.why, self._clock.seconds()):
-                self.drop_idle(server)
-                its = {"where": str(server.url), "reason": failed.why, "seconds": round(pause)}
-                DOWN.log(directory=self._directory, **its)
+            if not failed.well:
+                self._leave_alone(server, failed.why)
             raise
         finally:
             server.left(tries)
         if server.answered():
             UP.log(directory=self._directory, where=str(server.url))
         return answer
+
+    def _leave_alone(self, server: Server, reason: str) -> None:
+        if pause := server.failed(reason, self._clock.seconds()):
+            self.drop_idle(server)
+            its = {"where": str(server.url), "reason": reason, "seconds": round(pause)}
+            DOWN.log(directory=self._directory, **its)
 
     async def _worked(self, server: Server, purpose: Purpose, work: Work[T]) -> T:
         """A server may have hung up on connections that were idle: they are no sign of trouble."""
@@ -258,10 +265,11 @@ class Servers:
             self._open.add(connection)
             return connection
         failed: NotConnected | None = None
-        for address in (await self._resolver.addresses(url.host))[:ADDRESSES]:
+        addresses = (await self._resolver.addresses(url.host))[:ADDRESSES]
+        for address in addresses:
             connection = self._made(url)
             try:
-                await connected(connection, address, url.port, seconds)
+                await connected(connection, address, url.port, seconds / len(addresses))
             except NotConnected as error:
                 failed = NotConnected(str(url), f"{address}: {error.why}")
             else:

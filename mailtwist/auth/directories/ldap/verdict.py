@@ -2,7 +2,7 @@
 
 import re
 
-from mailtwist.auth.directories.ldap.connection import NotAnswered, described
+from mailtwist.auth.directories.ldap.connection import failed
 from mailtwist.auth.directories.ldap.messages import Result
 
 RIGHT, WRONG = "", "wrong-password"
@@ -38,4 +38,4 @@ def of_bind(result: Result) -> str:
         return "account-locked"
     if result.code == _UNWILLING and any(words in result.words.lower() for words in _INACTIVE):
         return "disabled"
-    raise NotAnswered(described(result))
+    raise failed(result)

@@ -264,7 +264,7 @@ class WhoMayLogInTests(LdapCase):
         with self.hearing():
             await directory.accepts(await self.found(directory, "ann@example.org"), b"tell-nobody")
         told = "\n".join(self.steps)
-        for words in ("TLS is spoken", "bound as cn=reader", "1 found", f"uid=ann,{PEOPLE}: wrong-password"):
+        for words in ("TLS is spoken", "bound as cn=reader", "1 found", f"bind as uid=ann,{PEOPLE}: wrong"):
             self.assertIn(words, told)
         self.assertNotIn("tell-nobody", told + slapd().log)
 

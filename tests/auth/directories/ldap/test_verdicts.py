@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet import reactor
 
-from mailtwist.auth.api import LoginUnavailable, Person
+from mailtwist.auth.api import AccountUnavailable, LoginUnavailable, Person
 from mailtwist.auth.directories.ldap.directory import LdapDirectory
 from mailtwist.auth.directories.ldap.messages import LARGEST
 from mailtwist.auth.directories.ldap.url import Urls
@@ -108,6 +108,30 @@ class VerdictTests(FakeCase):
             self.bind = [result(BIND, code, "words of the server")]
             reason = await self.trouble(self.made())
             self.assertIn(f"({code}): words of the server", reason)
+
+    async def test_what_is_wrong_with_one_person_is_no_trouble_of_the_server(self) -> None:
+        """Or an account whose entry a server chokes on would keep everybody out."""
+        directory = self.made()
+        ann = await self.found(directory, NAME)
+        for code in (1, 53, 80):
+            self.bind = [result(BIND, code)]
+            with self.assertRaises(AccountUnavailable):
+                await directory.accepts(ann, b"secret")
+        self.bind = [result(BIND, 0)]
+        self.assertTrue(await directory.accepts(ann, b"secret"))
+        self.assertEqual(self.told("ldap.down"), [])
+
+    async def test_a_server_that_is_busy_is_left_alone(self) -> None:
+        for code in (51, 52):
+            directory = self.made()
+            ann = await self.found(directory, NAME)
+            self.bind = [result(BIND, code)]
+            for _ in range(2):
+                with self.assertRaises(LoginUnavailable) as raised:
+                    await directory.accepts(ann, b"secret")
+                self.assertNotIsInstance(raised.exception, AccountUnavailable)
+            self.assertIn("is left alone", raised.exception.reason)
+        self.assertEqual(len(self.told("ldap.down")), 2)
 
     async def test_a_search_that_has_not_succeeded_finds_not_nobody(self) -> None:
         for code in (1, 3, 4, 10, 11, 32, 50, 51, 52, 53):
