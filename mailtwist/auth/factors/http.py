@@ -72,8 +72,6 @@ class Settings(WebServiceSettings):
         if not self.legacy_get:
             if any(secrets) or _FIELD.search(self.url):
                 raise ValueError(ONLY_LEGACY.format(fields=", ".join(_NEEDED)))
-            if self.key is None:
-                raise ValueError(NO_KEY)
         elif not all(secrets) or any(field not in self.url for field in _NEEDED):
             raise ValueError(NO_LEGACY)
 
@@ -174,6 +172,9 @@ class LegacyHttp(WebService):
 
 
 def build(settings: Settings, assembly: Assembly) -> WebService:
+    """A section without a key can be read, as `mailtwist sample` prints it, and is no factor."""
+    if settings.key is None and not settings.legacy_get:
+        raise ValueError(NO_KEY)
     return LegacyHttp(settings, assembly) if settings.legacy_get else Http(settings, assembly)
 
 

@@ -24,7 +24,7 @@ NO_USER = 904
 
 NO_QUERY = "`url` is where privacyIDEA is: the part before /validate, without a question mark"
 NO_TOKEN = "`trigger = triggerchallenge` needs `token`, that of an administrator who may trigger challenges"
-NOT_A_TOKEN = "[factor:{section}] `token` is one line of letters, digits and signs"
+NOT_A_TOKEN = "`token` is one line of letters, digits and signs"
 
 _TRANSACTION = re.compile(r"[0-9A-Za-z]{1,64}")
 _TOKEN = re.compile(r"[!-~]{1,4096}")
@@ -105,7 +105,7 @@ class PrivacyIdea(WebService):
         self._client_address = settings.client_address
         self._token = settings.token
         if self._token is not None and not _TOKEN.fullmatch(self._token.reveal()):
-            raise ValueError(NOT_A_TOKEN.format(section=assembly.name))
+            raise ValueError(NOT_A_TOKEN)
 
     async def right(self, asked: Asked, name: str, code: str) -> bool:
         return self._yes(await self._posted("check", asked, {"user": name, "pass": code}))

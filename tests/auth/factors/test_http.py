@@ -14,6 +14,7 @@ from mailtwist.auth.factors.http import Settings, build, check
 from mailtwist.auth.factors.signing import SigningKey
 from mailtwist.auth.factors.web_service import ServiceUrl
 from mailtwist.config.values import File, Secret
+from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.elsewhere import OTHER, PERSON
 from mailtwist.testing.factor_elsewhere import RemoteFactorContract
 from tests.auth.factors import services
@@ -322,7 +323,6 @@ class SettingTests(SynchronousTestCase):
         url, legacy = ServiceUrl("https://x/"), ServiceUrl("https://x" + QUERY)
         key, secret = SigningKey(KEY), Secret("s")
         for facts, words in (
-            ({"url": url}, "needs `key`"),
             ({"url": legacy, "key": key}, "are for `legacy_get = yes`"),
             ({"url": url, "key": key, "legacy_secret": secret}, "are for"),
             ({"url": legacy, "legacy_get": True, "legacy_key": secret}, "needs `legacy_key` and"),
@@ -332,3 +332,5 @@ class SettingTests(SynchronousTestCase):
             with self.assertRaises(ValueError) as error:
                 Settings(**facts)
             self.assertIn(words, str(error.exception))
+        with self.assertRaisesRegex(ValueError, "needs `key`"):
+            build(Settings(url=url), OnePart(Path()))

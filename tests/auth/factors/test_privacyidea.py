@@ -1,5 +1,6 @@
 """privacyIDEA judges the code, or asks its owner; whatever it says, a yes is that of a token."""
 
+from pathlib import Path
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -12,6 +13,7 @@ from mailtwist.auth.factors.elsewhere import NameForm
 from mailtwist.auth.factors.privacyidea import Settings, build, check
 from mailtwist.auth.factors.web_service import ServiceUrl
 from mailtwist.config.values import Duration, File, Secret
+from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.elsewhere import NOBODY, OTHER, PERSON
 from mailtwist.testing.factor_elsewhere import ApprovalContract, RemoteFactorContract
 from tests.auth.factors import services
@@ -201,3 +203,10 @@ class SettingTests(SynchronousTestCase):
             Settings(url=ServiceUrl("https://x/?a=b"))
         with self.assertRaisesRegex(ValueError, "needs `token`"):
             Settings(url=ServiceUrl("https://x/"), push=True, trigger="triggerchallenge")
+
+    def test_a_token_that_could_be_no_header_is_told(self) -> None:
+        for token in ("a\nb", "a b", "\xe9", ""):
+            folder = Path(self.mktemp())
+            folder.mkdir()
+            with self.assertRaisesRegex(ValueError, "`token` is one line"):
+                build(Settings(url=ServiceUrl("https://x/"), token=Secret(token)), OnePart(folder))
