@@ -11,6 +11,7 @@ from mailtwist.auth.factors.api import Factor, factors_for
 from mailtwist.auth.grammar import Grammars, Split, the_grammars
 from mailtwist.auth.identity import Identities, the_identities
 from mailtwist.auth.policy import Policy, home_domain, the_policy
+from mailtwist.config.domain import DomainSettings, windows_domains
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.problems import shown
 from mailtwist.kit.clock import Clock
@@ -29,6 +30,7 @@ class House:
     grammars: Grammars
     login: LoginSettings
     clock: Clock
+    windows: Mapping[str, str]
 
     @classmethod
     def of(cls, inside: Inside) -> "House":
@@ -41,6 +43,7 @@ class House:
             inside.one(the_grammars),
             inside.login,
             inside.clock,
+            windows_domains(inside.several(DomainSettings)),
         )
 
     def request(self, chosen: Namespace, name: str = "") -> LoginRequest:
@@ -60,9 +63,13 @@ class House:
             telling.say(f"{name} is written as it is known here.")
             return name
         telling.say(f'"{typed}" is {name} here.')
-        if "\\" in chosen.user:
+        before, backslash, _ = chosen.user.partition("\\")
+        ours = self.windows.get(before.upper(), "") if backslash else ""
+        if ours:
+            telling.say(f"{shown(before)} is what Windows calls {ours} ([domain:{ours}] netbios).")
+        elif backslash:
             telling.say("What stands before the backslash is no part of the name.")
-        if "@" not in chosen.user and "@" in name:
+        if "@" not in chosen.user and "@" in name and not ours:
             telling.say(
                 "It was written without a domain, so it has one of the config ([login] default_domain)."
             )
