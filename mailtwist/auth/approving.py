@@ -8,8 +8,9 @@ from mailtwist.auth.factors.api import Proof, SupportsApproval
 from mailtwist.auth.guess import Guess
 from mailtwist.auth.judging import Judge, Question, the_judge
 from mailtwist.auth.login import Login
+from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.places import network_of
-from mailtwist.auth.prompts import UNDER_WAY, Prompts, the_prompts
+from mailtwist.auth.prompts import ENOUGH, UNDER_WAY, Prompts, the_prompts
 from mailtwist.auth.refusals import Refusals, the_refusals
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
@@ -31,8 +32,16 @@ class Approving:
     opened; no place in any line."""
 
     def __init__(
-        self, *, judge: Judge, prompts: Prompts, refusals: Refusals, clock: Clock, quantum: float
+        self,
+        *,
+        judge: Judge,
+        prompts: Prompts,
+        refusals: Refusals,
+        notices: Notices,
+        clock: Clock,
+        quantum: float,
     ) -> None:
+        self._notices = notices
         self._judge = judge
         self._prompts = prompts
         self._refusals = refusals
@@ -51,6 +60,8 @@ class Approving:
         except (LoginRefused, CancelledError) as error:
             elsewhere = isinstance(error, LoginRefused) and error.reason == UNDER_WAY
             guess.wrong(self._not_approved(login, OTHER_PROMPT if elsewhere else None))
+            if isinstance(error, LoginRefused) and error.reason == ENOUGH:
+                self._notices.tell(login.account, "approval-enough", **login.facts())
             raise
         guess.right()
         return proof
@@ -88,6 +99,7 @@ def the_approving(assembly: Assembly) -> Approving:
         judge=assembly.one(the_judge),
         prompts=assembly.one(the_prompts),
         refusals=assembly.one(the_refusals),
+        notices=assembly.one(the_notices),
         clock=assembly.clock,
         quantum=float(assembly.login.quantum),
     )

@@ -46,6 +46,7 @@ KINDS: Mapping[str, int] = {
     "app-password-added": 10,
     "factor-coming": 1,
     "approval-denied": 3,
+    "approval-enough": 1,
 }
 """What people are told of, and in how many mails a day: an attack fills no mailbox."""
 

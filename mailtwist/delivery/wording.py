@@ -149,4 +149,13 @@ WORDINGS: Mapping[str, Wording] = {
         "whoever denies a login of his own begins it again, and approves it then.",
         SOMEBODY_KNOWS,
     ),
+    "approval-enough": Wording(
+        "You are not asked about logins to your mail account for now",
+        (
+            "There were many logins with your password that you did not approve on your phone. Nobody got in"
+            " by them, and you are not asked about more of them for a while.",
+        ),
+        "log in with password@code or an app password, or wait until tomorrow.",
+        SOMEBODY_KNOWS,
+    ),
 }

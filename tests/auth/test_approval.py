@@ -8,6 +8,7 @@ from mailtwist.auth.api import Accepted, LoginRefused, TooManyAttempts
 from mailtwist.auth.decision import Decision
 from mailtwist.config.limits import DAY
 from mailtwist.config.values import Duration
+from mailtwist.kit.spawn import started
 from tests.auth.elsewhere import Phone
 from tests.auth.house import AWAY, HOME, NAME, PASSWORD
 from tests.auth.watching import Gates, Watching
@@ -269,6 +270,9 @@ class BombingTests(ApprovalCase):
         self.assertEqual(reasons, ["not-approved"] * 5 + ["asked-enough"] * 4)
         self.assertEqual(self.asked(), 5)
         self.assertTrue(self.accepted(self.right(), AWAY).device)
+        spool = self.durable.notices(self.clock.now() + 9, self.clock.now() + 10, 100)
+        kinds = [notice.kind for notice in self.successResultOf(started(spool))]
+        self.assertEqual(kinds.count("approval-enough"), 1)
 
     def test_no_more_than_twenty_in_a_day(self) -> None:
         for number in range(60):
