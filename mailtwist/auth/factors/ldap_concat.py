@@ -159,7 +159,7 @@ def _times(found: Mapping[str, tuple[bytes, ...]]) -> list[float]:
 
 def time_of(value: bytes) -> float | None:
     """GeneralizedTime (rfc4517#3.3.13), or what Windows counts since 1601, where 0 says that the password has
-    to be changed first.  None for anything else."""
+    to be changed first; the end of the second, minute or hour that is told.  None for anything else."""
     if _FILETIME.fullmatch(value):
         return int(value) / 1e7 + _WINDOWS_EPOCH if int(value) else float("inf")
     found = _GENERALIZED.fullmatch(value)
@@ -167,9 +167,10 @@ def time_of(value: bytes) -> float | None:
         return None
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
     away = timedelta(hours=int(found[8] or 0), minutes=int(found[9] or 0))
+    unit = 1 if found[6] else 60 if found[5] else 3600
     try:
         there = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
-        return (there + (away if found[7] == b"-" else -away)).timestamp()
+        return (there + (away if found[7] == b"-" else -away)).timestamp() + unit
     except (ValueError, OverflowError):
         return None
 

@@ -172,6 +172,10 @@ class Radius(Elsewhere):
         self.servers = Servers(settings.servers, self._server, Resolver(assembly.clock), assembly.clock)
 
     async def start(self) -> None:
+        self.warn()
+
+    def warn(self) -> None:
+        """Of what is allowed, and unwise."""
         if len(self._settings.secret.reveal_octets()) < LEAST:
             SHORT_SECRET.log(factor=self._section, least=LEAST)
 
@@ -254,6 +258,7 @@ def build(settings: Settings, assembly: Assembly) -> Radius:
 async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
     """Each server says no to a name that nobody has."""
     radius = build(settings, assembly)
+    radius.warn()
     try:
         wrong = await radius.servers.tried(float(settings.failover))
     finally:

@@ -42,7 +42,7 @@ class Asked:
             mask = md5(self.secret + before).digest()
             clear += bytes(a ^ b for a, b in zip(block, mask, strict=True))
             before = block
-        return clear.rstrip(b"\0").decode()
+        return clear.rstrip(b"\0").decode("utf-8", "replace")
 
     @property
     def signed(self) -> bool:
