@@ -54,11 +54,12 @@ _SHORT = 4
 class Story:
     """What becomes known about one attempt on its way; the decision fills it in.
 
-    `how` it got in: "password", "code", "approved", "device", "app-password".  `factor` is the kind of the
-    proof, `device` the id of the device, `source` what is known of the place, `bucket` the limit that stood in the
-    way and `retry` for how many seconds, `rule` the name of the policy's rule, `would_fail` the reason for
-    which it would be refused if a rule that only reports was in force.  `counted`: the failure was charged to
-    somebody's budget; None: nobody has said, then `reasons` does.  The line says so the first time alone.
+    `how` it got in: "password", "code", "approved", "device", "app-password", "token".  `factor` is the kind
+    of the proof, `device` the id of the device, `source` what is known of the place, `bucket` the limit that
+    stood in the way and `retry` for how many seconds, `rule` the name of the policy's rule, `would_fail` the
+    reason for which it would be refused if a rule that only reports was in force.  `counted`: the failure was
+    charged to somebody's budget; None: nobody has said, then `reasons` does.  The line says so the first time
+    alone.
     `least` is how many seconds a refusal takes at least."""
 
     request: LoginRequest
