@@ -63,6 +63,7 @@ class LdapDirectory:
         self._nobody = new_id()
 
     async def start(self) -> None:
+        """Nobody is asked before somebody logs in."""
         for url in open_ones(self._settings):
             CLEAR.log(directory=self._name, where=str(url))
 

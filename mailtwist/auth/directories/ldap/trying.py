@@ -21,6 +21,7 @@ async def tried(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]
         return [("ca", str(error))]
     found = []
     try:
+        await directory.start()
         for server in directory.servers.all:
             found += await _tried(directory, server, settings)
     finally:

@@ -271,6 +271,12 @@ class CheckTests(ServersCase):
         ((setting, words),) = await self.said(user_dn=Template("uid={local}"), **its)
         self.assertEqual(setting, "domains")
 
+    async def test_passwords_in_clear_are_a_warning(self) -> None:
+        how: dict[str, Any] = {"servers": Urls.parse("ldap://192.0.2.1"), "starttls": False, "insecure": True}
+        await self.said(**how, timeout=Duration(0.1))
+        (told,) = self.told("ldap.clear")
+        self.assertEqual(told["where"], "ldap://192.0.2.1")
+
     async def test_a_server_that_stays_silent_is_told(self) -> None:
         frozen = self.another("frozen")
         frozen.program.freeze()
