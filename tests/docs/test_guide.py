@@ -10,7 +10,7 @@ from mailtwist.config.policy import PolicySettings
 from tests.docs.example import ROOT
 
 PIECE = re.compile(r"::\n\n((?:    .*\n|\n)+)")
-PAGES = ("second-factor", "rules", "directories", "limits")
+PAGES = ("second-factor", "rules", "limits")
 
 
 def pieces() -> list[str]:
@@ -21,7 +21,7 @@ def pieces() -> list[str]:
 
 class GuideTests(SynchronousTestCase):
     def test_each_piece_is_a_config(self) -> None:
-        self.assertGreater(len(pieces()), 4)
+        self.assertGreater(len(pieces()), 2)
         for piece in pieces():
             load_text(piece)
 

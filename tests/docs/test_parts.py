@@ -13,12 +13,15 @@ from mailtwist.app.assemble import Assembled, CannotAssemble
 from mailtwist.config.load import load
 from mailtwist.config.part import installed
 from mailtwist.config.problems import BadConfig
+from tests.backends.certificates import authority
 from tests.docs.example import ROOT
 
 OPERATORS = ROOT / "docs" / "operators"
 INDEX = {"directory": "directories.rst", "factor": "factors.rst"}
 BLOCK = re.compile(r"^( *)(?:\.\. code-block:: ini|.*::)\n\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
 SECRET = re.compile(r"^(?!checker)(\w+) *= *(?:file|env|credential):.*", re.MULTILINE)
+FILE = re.compile(r"^(\w+) *= */.*", re.MULTILINE)
+"""Settings that name a file: there is one, of certificates."""
 KEY = "whsec_" + "QUJDRA" * 8
 """A secret that any setting takes."""
 ELSEWHERE = re.compile("there is no section|it is required")
@@ -50,7 +53,8 @@ def problems(example: str, folder: Path) -> list[str]:
     """What the reader of configs, and the parts when they are built, say against it."""
     folder.mkdir(exist_ok=True)
     path = folder / "x.ini"
-    path.write_text(SECRET.sub(r"\1 = " + KEY, example))
+    (folder / "a-file").write_bytes(b"".join(authority().leaf("mail.example.org")))
+    path.write_text(FILE.sub(r"\1 = a-file", SECRET.sub(r"\1 = " + KEY, example)))
     try:
         assembled = Assembled(load(path))
     except BadConfig as bad:
