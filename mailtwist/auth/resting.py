@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from mailtwist.auth.api import AccountUnavailable, LoginUnavailable
 from mailtwist.auth.factors.api import Factor
+from mailtwist.auth.factors.elsewhere import FactorAway
 from mailtwist.auth.turnstile import standing_aside_if_slow
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
@@ -61,13 +62,19 @@ class Rest:
         except AccountUnavailable:
             raise
         except LoginUnavailable as trouble:
-            self._away(trouble.reason, who, certain, me)
+            self._away(self._why(trouble), who, certain, me)
             raise
         finally:
             if self._tried_by is me:
                 self._tried_by = None
         self._back()
         return answer
+
+    def _why(self, trouble: LoginUnavailable) -> str:
+        """Words of anybody else's may have a secret in them."""
+        if isinstance(trouble, FactorAway):
+            return trouble.detail.removeprefix(f"[factor:{self._name}] ")
+        return trouble.reason
 
     def _away(self, reason: str, who: str, certain: bool, me: object) -> None:
         now = self._clock.seconds()

@@ -82,8 +82,11 @@ class Told:
 
     @property
     def transaction(self) -> str:
-        """'' when nobody is being asked."""
+        """'' when nobody is being asked, or by something that wants a code (a text message, say)."""
         found = self.detail.get("transaction_id")
+        challenges = self.detail.get("multi_challenge")
+        if isinstance(challenges, list) and not any(map(_is_push, challenges)):
+            return ""
         return found if isinstance(found, str) and _TRANSACTION.fullmatch(found) else ""
 
     @property
@@ -91,6 +94,10 @@ class Told:
         """A policy says yes, and no token does: "user has no token, accepted due to 'name'"."""
         message = self.detail.get("message")
         return isinstance(message, str) and " due to '" in message
+
+
+def _is_push(challenge: object) -> bool:
+    return isinstance(challenge, dict) and challenge.get("type") == "push"
 
 
 class PrivacyIdea(WebService):

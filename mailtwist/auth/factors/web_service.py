@@ -24,6 +24,7 @@ PLAIN = Event(
 
 NOT_A_URL = '"{text}" is no URL; write "https://2fa.example.org/verify"'
 IN_CLEAR = '"{text}": http:// is for a service on this machine; write https://'
+NOT_ASKED = "there is nobody to be asked at `url`"
 KEY_ALONE = "`certificate_key` is that of `certificate`; write both"
 
 LARGEST = 16 * 1024
@@ -110,7 +111,8 @@ class WebService(Elsewhere):
         try:
             answer = await self._https.ask(method, url, headers, body)
         except NoAnswer as error:
-            raise self.away(error.words) from None
+            told = error.words.startswith(host_of(url)) and "?" not in error.words
+            raise self.away(error.words if told else NOT_ASKED) from None
         except BadCertificate as error:
             raise self.away(f"{error.setting}: {error.words}") from None
         self._told(answer)

@@ -1,5 +1,6 @@
 """A web service judges the code: whatever it does, a yes is its own, and trouble is nobody's wrong code."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -287,6 +288,13 @@ class LegacyTests(LegacyCase, TestCase):
             await self.trouble(factor)
         self.service.breaks = services.says(b" ok\r\n")
         self.assertIsNotNone(await factor.verify(self.asked(), "271828"))
+
+    async def test_no_sentence_has_the_url(self) -> None:
+        """Where it is the host that cannot be, say."""
+        for url in ("https://a..b", "https://*", "https://x" + "y" * 64, "https://[::1"):
+            with contextlib.suppress(ValueError):
+                factor = await self.begin(url=ServiceUrl.parse(url + QUERY))
+                self.assertNotIn("user=", await self.trouble(factor))
 
     async def test_a_name_too_long_for_a_url_is_not_told(self) -> None:
         factor = await self.begin()

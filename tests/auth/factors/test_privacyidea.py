@@ -183,6 +183,21 @@ class PushTests(PrivacyIdeaCase, TestCase):
             self.service.judge = lambda request, whole=whole: whole
             self.assertIn("before anybody was asked", await self.trouble(factor.approved(self.asked())))
 
+    async def test_a_challenge_that_wants_a_code_is_no_prompt(self) -> None:
+        factor = await self.begin(push=True)
+        sms = {"transaction_id": "17", "type": "sms", "client_mode": "interactive"}
+        push = {"transaction_id": "17", "type": "push", "client_mode": "poll"}
+        for challenges, questions in (([sms], 1), ([], 1), (["push"], 1), ([sms, push], 2)):
+            before = len(self.service.requests)
+            self.server.says = "no"
+            detail = {"transaction_id": "17", "multi_challenge": challenges}
+            whole = services.result({"status": True, "value": False}, detail=detail)
+            self.service.judge = lambda request, whole=whole: (
+                whole if request.method == "POST" else self.server(request)
+            )
+            self.assertIsNone(await factor.approved(self.asked()))
+            self.assertEqual(len(self.service.requests) - before, questions)
+
     async def test_a_transaction_that_is_none_is_nobodys_prompt(self) -> None:
         factor = await self.begin(push=True)
         for id in ("../check", "", 7, None, "1" * 65):
