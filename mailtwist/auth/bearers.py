@@ -138,17 +138,13 @@ class Bearers:
         stand_aside()
         bearer = await self._bearer(login.who.name, login.secret)
         owner = await self._owner(login, bearer)
-        reason = "" if bearer else "bad-token"
-        if bearer and owner and not login.who.name:
+        is_his = owner is not None and (not login.who.name or owner.account == login.who.account)
+        if bearer is None or owner is None or not is_his:
+            guess.wrong(self._refusals.wrong_password(login.account, login.secret, "bearer"))
+            raise LoginRefused("others-token" if bearer else "bad-token")
+        if not login.who.name:
             login.who = owner
             await self._known(login)
-            if owner.reason:
-                reason = owner.reason
-        elif bearer and owner and owner.account != login.who.account:
-            reason = "others-token"
-        if bearer is None or reason:
-            guess.wrong(self._refusals.wrong_password(login.account, login.secret, "bearer"))
-            raise LoginRefused(reason)
         return bearer
 
     async def _owner(self, login: Login, bearer: Bearer | None) -> Who | None:

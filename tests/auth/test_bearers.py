@@ -223,6 +223,14 @@ class WhatItCosts(BearerHouse):
         self.issuer.away = False
         self.assertEqual(self.comes(TOKEN).account, "a1")
 
+    def test_a_program_of_somebody_who_is_disabled_costs_nobody_anything(self) -> None:
+        self.build(once=[LimitsSettings(token=Rate(3, 3600), address=Rate(3, 900))])
+        self.people.add(NAME, PASSWORD, "a1", enabled=False)
+        for _ in range(10):
+            for user in (NAME, ""):
+                self.assertEqual(self.fails(TOKEN, user), "disabled")
+        self.assertEqual(self.comes(HERS, ZOE).account, "z1")
+
     def test_a_ban_holds_for_tokens_with_and_without_a_name(self) -> None:
         work = self.durable.ban(Ban("account a1", "by hand", self.clock.now() + 3600))
         self.successResultOf(started(work))

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mailtwist.auth.api import LoginRefused
 from mailtwist.config.part import installed
-from mailtwist.protocols.errors import Malformed
+from mailtwist.protocols.errors import Malformed, Unframed
 
 MAX_LINE = 12288
 """Octets of one base64 line, without CRLF (rfc4954#4)."""
@@ -119,8 +119,14 @@ async def signed_in(
 
 async def refusal_said(credentials: Credentials | Foreign, ask: Callable[[bytes], Awaitable[bytes]]) -> None:
     """The client's answer to it means nothing, whatever it is (rfc7628#3.2.3)."""
-    if isinstance(credentials, Credentials) and credentials.refusal:
+    if not (isinstance(credentials, Credentials) and credentials.refusal):
+        return
+    try:
         await ask(base64.b64encode(credentials.refusal))
+    except Unframed:
+        raise
+    except Malformed:
+        return
 
 
 def decoded(line: bytes) -> bytes:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.auth.api import LoginRefused, LoginUnavailable
 from mailtwist.kit.spawn import started
-from mailtwist.protocols.errors import Malformed
+from mailtwist.protocols.errors import LineTooLong, Malformed
 from mailtwist.protocols.sasl.exchange import Challenge, Credentials, mechanisms, signed_in
 from mailtwist.protocols.sasl.tokens import MOST, REFUSAL
 
@@ -127,6 +127,16 @@ class Refusals(SynchronousTestCase):
         bearer = Credentials(b"u", b"t", bearer=True, refusal=REFUSAL)
         self.assertEqual(self.sign_in(None, bearer), [])
         self.assertEqual(self.sign_in(LoginUnavailable("away"), bearer), [])
+
+    def test_an_answer_that_makes_no_sense_changes_nothing(self) -> None:
+        async def ask(challenge: bytes) -> bytes:
+            raise LineTooLong("Line too long")
+
+        async def refuse(_: object) -> None:
+            raise LoginRefused("any")
+
+        bearer = Credentials(b"u", b"t", bearer=True, refusal=REFUSAL)
+        self.failureResultOf(started(signed_in(bearer, refuse, ask)), LoginRefused)
 
     def test_a_password_is_refused_without_a_word(self) -> None:
         self.assertEqual(self.sign_in(LoginRefused("any"), Credentials(b"u", b"p")), [])
