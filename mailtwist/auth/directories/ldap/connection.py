@@ -24,8 +24,11 @@ MOST = 4 << 20
 PARTING = 5.0
 """Seconds that a server has to part politely."""
 
-LONG = 8 * 1024
-"""Octets of a message that is taken apart in a thread."""
+LONG = 4 * 1024
+"""Octets of messages that are taken apart in a thread: it takes a millisecond and more."""
+
+REFERRALS = 100
+"""Messages that a search may bring beside its entries."""
 
 HUNG_UP = "the server has hung up"
 
@@ -69,7 +72,8 @@ class Connection(Protocol):
         self._threads = threads
         self._number = 0
         self._in = bytearray()
-        self._heard: deque[bytes] = deque()
+        self._heard: list[bytes] = []
+        self._read: deque[Message] = deque()
         self._octets = 0
         self._waits: Deferred[None] | None = None
         self._until = 0.0
@@ -92,9 +96,13 @@ class Connection(Protocol):
         its = (search.base, search.scope, search.wanted, search.attributes, search.limit)
         self._write(messages.search(number, *its, max(1, round(seconds))))
         entries: list[Entry] = []
+        left = search.limit + REFERRALS
         while not isinstance(what := (await self._next()).what, Result):
+            left -= 1
             if what is not None:
                 entries.append(what)
+            if len(entries) > search.limit or not left:
+                raise NotAnswered("more answers than were asked for")
         self._done(what, "searchResDone")
         return entries, what
 
@@ -103,7 +111,7 @@ class Connection(Protocol):
         result = await self._result(messages.start_tls(self._begin(seconds)), "extendedResp")
         if result.code:
             raise NotAnswered(f"the server refuses StartTLS ({described(result)})")
-        if self._in or self._heard:
+        if self._in or self._heard or self._read:
             raise NotAnswered("octets in clear behind the answer to StartTLS")
         await self.secure(towards, seconds)
 
@@ -202,24 +210,30 @@ class Connection(Protocol):
 
     async def _next(self) -> Message:
         """What belongs to the question that was asked."""
-        while not self._heard:
-            await self._more()
-        octets = self._heard.popleft()
-        try:
-            if len(octets) > LONG:
-                message = await self._threads.run(messages.read, octets)
-            else:
-                message = messages.read(octets)
-        except Garbage as garbage:
-            raise NotAnswered(str(garbage)) from None
+        while not self._read:
+            await self._take_apart()
+        message = self._read.popleft()
         if message.number == 0:
             said = message.what
-            raise NotAnswered(
-                f"{HUNG_UP}: {described(said)}" if isinstance(said, Result) else HUNG_UP, lost=True
-            )
+            words = f"{HUNG_UP}: {described(said)}" if isinstance(said, Result) else HUNG_UP
+            raise NotAnswered(words, lost=True)
         if message.number != self._number:
             raise NotAnswered("an answer to another question")
         return message
+
+    async def _take_apart(self) -> None:
+        """All that has come, or comes next."""
+        while not self._heard:
+            await self._more()
+        heard = list(self._heard)
+        self._heard.clear()
+        try:
+            if sum(map(len, heard)) > LONG:
+                self._read.extend(await self._threads.run(messages.read_all, heard))
+            else:
+                self._read.extend(messages.read_all(heard))
+        except Garbage as garbage:
+            raise NotAnswered(str(garbage)) from None
 
     async def _more(self) -> None:
         """Something has happened.  `NotAnswered` when nothing has in time."""

@@ -139,6 +139,10 @@ def read(octets: bytes) -> Message:
         raise Garbage("a message that cannot be understood") from None
 
 
+def read_all(several: Iterable[bytes]) -> list[Message]:
+    return [read(octets) for octets in several]
+
+
 def _understood(kind: str, its: Any, message: Any, rest: bool) -> Entry | Result | None:
     if rest:
         raise ValueError

@@ -7,6 +7,7 @@ from twisted.internet import reactor
 
 from mailtwist.auth.api import AccountUnavailable, LoginUnavailable, Person
 from mailtwist.auth.directories.ldap.directory import LdapDirectory
+from mailtwist.auth.directories.ldap.filters import tlv
 from mailtwist.auth.directories.ldap.messages import LARGEST
 from mailtwist.auth.directories.ldap.url import Urls
 from mailtwist.config.values import Duration, Names
@@ -142,9 +143,7 @@ class VerdictTests(FakeCase):
 
     async def test_referrals_are_not_followed(self) -> None:
         elsewhere = "ldap://192.0.2.1/DC=corp,DC=test"
-        reference = (
-            b"\x73" + bytes([2 + len(elsewhere)]) + b"\x04" + bytes([len(elsewhere)]) + elsewhere.encode()
-        )
+        reference = tlv(0x73, tlv(4, elsewhere.encode()))
         self.search = [reference, entry(ANN, **PERSON), reference, result(SEARCH, 0)]
         directory = self.made()
         ann = await self.found(directory, NAME)
@@ -209,10 +208,14 @@ class GarbageTests(FakeCase):
         self.assertTrue(await directory.accepts(ann, b"secret"))
 
     async def test_an_answer_without_an_end_has_one(self) -> None:
-        self.search = [entry(ANN, description=["x" * 60_000])] * 100
-        with self.assertRaises(LoginUnavailable) as raised:
-            await self.made().find(NAME)
-        self.assertIn("octets of answers", raised.exception.reason)
+        reference = tlv(0x73, tlv(4, b"ldap://192.0.2.1/"))
+        long_one = tlv(0x73, tlv(4, b"ldap://" + b"x" * 900_000))
+        too_many = "more answers than were asked for"
+        for words, answer in (("octets", long_one), (too_many, reference), (too_many, entry(ANN))):
+            self.search = [answer] * 200
+            with self.assertRaises(LoginUnavailable) as raised:
+                await self.made().find(NAME)
+            self.assertIn(words, raised.exception.reason)
 
     async def test_a_person_with_many_groups_is_read_whole(self) -> None:
         groups = [f"CN=Group {number},OU=Groups,DC=corp,DC=test" for number in range(500)]
