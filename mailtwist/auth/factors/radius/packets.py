@@ -1,10 +1,12 @@
 """Questions to a RADIUS server as octets, and which answers are believed.  rfc2865#3"""
 
+import hmac
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from hashlib import md5
 from typing import Any
 
 from mailtwist.config.secret import Secret
@@ -15,6 +17,8 @@ LARGEST = 4096
 """Octets of a packet (rfc2865#3)."""
 
 SMALLEST = 20
+
+FOREIGN = "is not signed with our secret; is it the same on the server?"
 
 REPLY_MESSAGE = 18
 STATUS = 12
@@ -96,20 +100,24 @@ class Question:
         self.identifier = identifier
         self.octets: bytes = packet.RequestPacket()
         self._packet = packet
+        self._secret = secret
 
     def answered(self, datagram: bytes) -> Answer:
         """`NotBelieved`, also for whatever the library makes of hostile octets.  Both signatures are
         compared in constant time; one with MD5 alone can be forged (CVE-2024-3596), so that by HMAC has to be
         there (rfc3579#3.2)."""
-        if not SMALLEST <= len(datagram) <= LARGEST:
+        length = int.from_bytes(datagram[2:4])
+        if not SMALLEST <= length <= len(datagram) <= LARGEST:
             raise NotBelieved("is no RADIUS packet")
+        if not self._signed(datagram[:length]):
+            raise NotBelieved(FOREIGN)
         try:
             reply = self._packet.CreateReply(packet=datagram)
             believed = self._packet.VerifyReply(reply, datagram)
         except Exception as error:
             raise NotBelieved("is no RADIUS packet") from error
         if not believed:
-            raise NotBelieved("is not signed with our secret; is it the same on the server?")
+            raise NotBelieved(FOREIGN)
         if not reply.message_authenticator:
             raise NotBelieved(
                 "has no Message-Authenticator, so anybody may have forged it; the server has to send one"
@@ -120,6 +128,12 @@ class Question:
             raise NotBelieved(f"has the code {reply.code}, which is no answer") from None
         said = b" ".join(reply.get(REPLY_MESSAGE, []))
         return Answer(code, said.decode("utf-8", "replace"))
+
+    def _signed(self, packet: bytes) -> bool:
+        """By MD5.  Only of such is more looked at: who sends many others costs little."""
+        about = packet[:4] + self.octets[4:20] + packet[20:]
+        mark = md5(about + self._secret.reveal_octets(), usedforsecurity=False).digest()
+        return hmac.compare_digest(mark, packet[4:20])
 
     def __repr__(self) -> str:
         return f"<Question {self.identifier}>"

@@ -77,8 +77,8 @@ class Places(tuple[Place, ...]):
 
 
 class Servers:
-    """`made` makes the server at an address and port; names are asked for again and again, and a server is
-    made once for each address that they ever had."""
+    """`made` makes the server at an address and port; names are asked for again and again, and may have other
+    addresses each time."""
 
     def __init__(
         self, places: Sequence[Place], made: Callable[[str, int], Server], names: Resolves, clock: Clock
@@ -121,7 +121,9 @@ class Servers:
         """The servers, and why some have no address."""
         said: list[str] = []
         found = await abreast(*(self._addresses(place, said) for place in self._places))
-        return [self._server(at) for at in dict.fromkeys(at for several in found for at in several)], said
+        there = list(dict.fromkeys(at for several in found for at in several))
+        self._known = {at: one for at, one in self._known.items() if at in there or one.sources}
+        return [self._server(at) for at in there], said
 
     async def _addresses(self, place: Place, said: list[str]) -> list[tuple[str, int]]:
         try:

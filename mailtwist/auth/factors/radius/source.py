@@ -17,7 +17,7 @@ from mailtwist.kit.clock import Clock
 IDENTIFIERS = 256
 """One octet tells the questions of a port apart."""
 
-AT_ONCE = 100
+AT_ONCE = 10
 """Datagrams that are read before others have their turn."""
 
 AGAIN, LONGEST_AGAIN = 1.0, 16.0
@@ -95,7 +95,9 @@ class Source:
             self._failed(error)
 
     def left(self, waiting: "Waiting") -> None:
-        self._waiting.pop(waiting.question.identifier, None)
+        """Its identifier may be another's by now."""
+        if self._waiting.get(waiting.question.identifier) is waiting:
+            del self._waiting[waiting.question.identifier]
 
     def close(self) -> None:
         self._reactor.removeReader(self)

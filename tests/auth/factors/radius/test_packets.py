@@ -124,6 +124,13 @@ class AnswerTests(SynchronousTestCase):
         """Where the chosen prefix of a collision hides (CVE-2024-3596)."""
         self.assertDropped(answer(self.seen, attributes=[(PROXY_STATE, b"x" * 200)]))
 
+    def test_what_is_not_signed_is_not_parsed(self) -> None:
+        """Parsing four kilobytes of attributes takes milliseconds, and somebody may send many."""
+        with patch.object(library().AuthPacket, "CreateReply", side_effect=AssertionError("parsed")) as parse:
+            for raw in (b"\x12\2" * 2000, b"\x50\2" * 2000):
+                self.assertDropped(answer(self.seen, secret=b"another", raw=raw))
+        self.assertEqual(parse.call_count, 0)
+
     def test_a_second_signature_does_not_count(self) -> None:
         good = answer(self.seen, raw=written([(SIGNATURE, b"x" * 16)]))
         self.assertEqual(self.question.answered(good).code, Code.ACCEPT)

@@ -7,9 +7,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.factors.radius import server as server_module
-from mailtwist.auth.factors.radius.packets import Answer, Code, Fact
+from mailtwist.auth.factors.radius.packets import Answer, Code, Fact, Question
 from mailtwist.auth.factors.radius.server import IDLE, REST, SOURCES, Server, Silent
-from mailtwist.auth.factors.radius.source import IDENTIFIERS
+from mailtwist.auth.factors.radius.source import IDENTIFIERS, Source, Waiting
 from mailtwist.config.secret import Secret
 from mailtwist.kit.spawn import started
 from mailtwist.testing.clock import ManualClock
@@ -328,6 +328,22 @@ class ManyTests(ServerCase):
             result = self.ask()
             await self.until(lambda: result.value)
         self.assertEqual(len({one.identifier for one in self.peer.asked}), IDENTIFIERS)
+
+    async def test_who_ends_late_takes_nobodys_identifier(self) -> None:
+        source = Source("127.0.0.1", self.peer.port, self.clock, lambda: None, lambda why: None)
+        self.addCleanup(source.close)
+
+        def asked() -> Waiting:
+            return source.ask(lambda id: Question(id, Secret(SECRET.decode()), FACTS, "271828"))
+
+        first = asked()
+        first.over(Answer(Code.REJECT))
+        others = [asked() for _ in range(IDENTIFIERS)]
+        first.end()
+        self.assertIs(source.full, True)
+        for other in others:
+            other.end()
+        self.assertIs(source.idle, True)
 
     async def test_there_is_an_end(self) -> None:
         self.patch(server_module, "SOURCES", 1)
