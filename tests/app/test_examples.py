@@ -18,6 +18,9 @@ from mailtwist.kit.ids import new_id
 from mailtwist.testing.server import RunningServer, import_path
 from mailtwist.tls.own import self_signed
 from tests.app.clients import read_imaps
+from tests.auth.directories.slapd import READER_PASSWORD, person, slapd
+from tests.backends.shared import dovecot
+from tests.peers.remote import KEY, Service
 from tests.state.redis_server import shared_server
 from tests.tls.acme.pebble import pebble, zones
 
@@ -115,10 +118,50 @@ class Examples(SynchronousTestCase):
     def test_the_gateway_before_two_servers(self) -> None:
         self.works("gateway-two.ini", 4)
 
+    def test_the_gateway_whose_people_are_in_ldap(self) -> None:
+        """With a real slapd, a Dovecot behind, and a service that judges codes: who is right everywhere reads
+        his mail."""
+        ldap, home, codes = slapd(), dovecot(), Service().start()
+        self.addCleanup(codes.stop)
+        name, password = "tap-example", "a pass% w@rd"
+        ldap.change(person(name, mail=f"{name}@example.org", userPassword=password), "-a")
+        home.add(f"{name}@example.org", password)
+        home.put(f"{name}@example.org", [b"Subject: read by the example\r\n\r\n"])
+        server = self.server(
+            "gateway-ldap.ini",
+            ("ldap://ldap1.example.org, ldap://ldap2.example.org", ldap.url),
+            ("ca = /etc/ssl/company-ca.pem", f"ca = {ldap.certificate.root}"),
+            ("file:/etc/mailtwist/ldap-password", READER_PASSWORD),
+            ("https://2fa.example.org", f"https://localhost:{codes.port}"),
+            ("roots = /etc/ssl/company-ca.pem", f"roots = {codes.root}"),
+            ("file:/etc/mailtwist/2fa-key", KEY),
+            ("hosts = mail.inside.example", f"hosts = localhost\nroots = {home.root}"),
+            ("993 implicit", f"{home.ports['imaps']} implicit"),
+            ("587 starttls", f"{home.ports['submission']} starttls"),
+        )
+        self.assertEqual(server.command("check"), "ok\n")
+        codes.knows(f"{name}@example.org", "135791")
+        with server:
+            for secret in (f"{password}@999999", f"no{password}@135791", password):
+                with self.assertRaises(IMAP4.error):
+                    read_imaps(server.port("imaps"), name, secret)
+            codes.knows(f"{name}@example.org", "246802")
+            (mail,) = read_imaps(server.port("imaps"), name.upper(), f"{password}@246802")
+            self.assertIn(b"read by the example", mail)
+            self.assertNotIn(" error ", server.log)
+        self.assertEqual(set(codes.heard(f"{name}@example.org")), {"999999", "135791", "246802"})
+        told = server.command("directory", "test", "people", name, "--password-stdin", typed=f"{password}\n")
+        self.assertIn("Yes: the password is right.", told)
+        self.assertNotIn(password, told)
+        codes.knows(f"{name}@example.org", "357913")
+        told = server.command("factor", "test", "company", name, "--code-stdin", typed="357913\n")
+        self.assertIn("Yes: the code is right; it counts for nothing here.", told)
+        self.assertNotIn("357913", told)
+
     def test_none_is_without_a_test(self) -> None:
         tested = {"laptop.ini", "host.ini", "third-party.ini", "behind-postfix.ini", "several-nodes.ini"}
         tested |= {"acme.ini"}
-        tested |= {"gateway.ini", "gateway-two.ini"}
+        tested |= {"gateway.ini", "gateway-two.ini", "gateway-ldap.ini"}
         self.assertEqual({path.name for path in EXAMPLES.glob("*.ini")}, tested)
 
     def test_the_demo_has_the_laptop(self) -> None:
