@@ -5,7 +5,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mailtwist.config.part import OnlyForOne, SupportsBind, SupportsReload, SupportsStart, SupportsStop
+from mailtwist.config.part import (
+    OnlyForOne,
+    SupportsBind,
+    SupportsLeaving,
+    SupportsReload,
+    SupportsStart,
+    SupportsStop,
+)
 from mailtwist.config.problems import BadConfig, Problem
 from mailtwist.config.problems import CannotAssemble as CannotAssemble
 from mailtwist.delivery.telling import the_telling
@@ -165,6 +172,12 @@ class Assembled:
         except BaseException:
             await self.stop()
             raise
+
+    def leave(self) -> None:
+        """The process begins to end."""
+        for _, part in self._begun:
+            if isinstance(part, SupportsLeaving):
+                part.leave()
 
     async def stop(self) -> None:
         """What had begun has ended, in reverse order; one that fails does not keep the others."""

@@ -71,7 +71,10 @@ class DecisionChecker:
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """A `LoginTicket`.  Cancelling ends the login."""
-        return started(self._login(credentials))
+        deciding = started(self._login(credentials))
+        if isinstance(credentials, MailLogin):
+            credentials.deciding = deciding
+        return deciding
 
     async def _login(self, credentials: Any) -> LoginTicket:
         request = _request(credentials)

@@ -4,6 +4,7 @@ from hmac import compare_digest
 from typing import Any, Protocol
 
 from twisted.cred.credentials import IUsernamePassword
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailtwist.auth.api import LoginRequest
@@ -25,6 +26,8 @@ class MailLogin:
     def __init__(self, request: LoginRequest, holder: Any = None) -> None:
         self.request = request
         self.holder = holder
+        self.deciding: Deferred[Any] | None = None
+        """Until it has a result, the decision is under way."""
 
     @property
     def username(self) -> bytes:
@@ -40,3 +43,11 @@ class MailLogin:
 
     def __repr__(self) -> str:
         return f"<MailLogin {self.request!r}>"
+
+
+def call_off(credentials: object) -> None:
+    """The client has gone: nobody decides about his `MailLogin` any more.  Where that has been decided, or is
+    another's to decide, nothing happens."""
+    deciding = getattr(credentials, "deciding", None)
+    if deciding is not None and not deciding.called:
+        deciding.cancel()

@@ -98,6 +98,14 @@ class SupportsStop(Protocol):
 
 
 @runtime_checkable
+class SupportsLeaving(Protocol):
+    """A built part that lets clients wait for what cannot come any more when the process ends."""
+
+    def leave(self) -> None:
+        """No port is open any more; those who are here have some grace."""
+
+
+@runtime_checkable
 class SupportsBind(Protocol):
     """A built part with ports of its own: bound while the process still may, served when the part starts."""
 

@@ -86,10 +86,18 @@ def _from_here(work: Coroutine[Any, Any, T], waits: object) -> Generator[Any, An
             return result
 
 
-def shield(work: Deferred[Any], undo: Callable[[Any], object]) -> Deferred[Any]:
-    """The result of `work`, which cannot be called off; when nobody waits any more, a late result is undone.
-    A late refusal (`Trouble`, twisted.cred's) is nothing to tell; any other failure is logged."""
-    result: Deferred[Any] = Deferred(lambda waiter: None)
+def shield(
+    work: Deferred[Any], undo: Callable[[Any], object], leave: Callable[[], object] = lambda: None
+) -> Deferred[Any]:
+    """The result of `work`, which cannot be called off; when nobody waits any more, it is told by `leave`,
+    and a late result is undone.  A late refusal (`Trouble`, twisted.cred's) is nothing to tell; any other
+    failure is logged."""
+
+    def left(waiter: Deferred[Any]) -> None:
+        waiter.errback(CancelledError())
+        leave()
+
+    result: Deferred[Any] = Deferred(left)
 
     def done(value: Any) -> None:
         if not result.called:

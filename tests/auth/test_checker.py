@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from mailtwist.auth.api import Accepted, EncryptionRequired, LoginRequest, LoginUnavailable
 from mailtwist.auth.checker import DecisionChecker, LoginTicket, the_checker
-from mailtwist.auth.credentials import MailLogin
+from mailtwist.auth.credentials import MailLogin, call_off
 from mailtwist.auth.history import EVERY
 from mailtwist.state.api import StateAway
 from tests.auth.house import HOME, NAME, PASSWORD, House
@@ -51,6 +51,23 @@ class CheckerTests(House):
             (accepted.account, accepted.password, accepted.device), ("a1", PASSWORD, ticket.device)
         )
         self.assertIsNone(ticket.take())
+
+    def test_who_has_gone_is_not_decided_about(self) -> None:
+        offered = MailLogin(self.request(self.wrong()))
+        waiting = self.checker.requestAvatarId(offered)
+        call_off(offered)
+        self.failureResultOf(waiting, CancelledError)
+
+    def test_what_was_decided_stays_so(self) -> None:
+        """The realm's half may be under way."""
+        offered = MailLogin(self.request(self.right()))
+        opening: Deferred[str] = Deferred()
+        asked = self.checker.requestAvatarId(offered).addCallback(lambda ticket: opening)
+        for known in (offered, UsernamePassword(b"a", b"b"), None):
+            call_off(known)
+        self.assertNoResult(asked)
+        opening.callback("opened")
+        self.assertEqual(self.successResultOf(asked), "opened")
 
     def test_a_refusal_is_what_cred_knows(self) -> None:
         waiting = self.login(self.wrong())

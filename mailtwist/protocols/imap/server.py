@@ -13,7 +13,7 @@ from twisted.mail import imap4
 from twisted.python.failure import Failure
 
 from mailtwist.auth.api import LoginRefused, LoginRequest, LoginUnavailable
-from mailtwist.auth.credentials import MailLogin, Presence
+from mailtwist.auth.credentials import MailLogin, Presence, call_off
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
 from mailtwist.protocols.browsers import no_browser
@@ -61,6 +61,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     account: Any
     mbox: Any
     challengers: Any
+    _offered: object = None
     timeOut: Any
     startedTLS: bool
     canStartTLS: bool
@@ -202,7 +203,9 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     async def log_in(self, credentials: Credentials | Foreign) -> None:
         asked = maybeDeferred(self._ask_portal, credentials)
         try:
-            interface, avatar, logout = await shield(asked, lambda late: late[2]())
+            interface, avatar, logout = await shield(
+                asked, lambda late: late[2](), lambda: call_off(self._offered)
+            )
         except UnhandledCredentials:
             NOBODY_CHECKS.log()
             raise LoginUnavailable("no checker") from None
@@ -227,6 +230,7 @@ class IMAP4Server(TakesTurns, imap4.IMAP4Server):
     def _log_in_by_portal(self, credentials: Any) -> Deferred[Any]:
         if self.portal is None:
             raise UnauthorizedLogin()
+        self._offered = credentials
         asked: Deferred[Any] = self.portal.login(credentials, None, *self.asked_for)
         return asked
 

@@ -13,7 +13,7 @@ from twisted.mail import pop3
 from twisted.python.failure import Failure
 
 from mailtwist.auth.api import LoginRefused, LoginRequest, LoginUnavailable
-from mailtwist.auth.credentials import MailLogin
+from mailtwist.auth.credentials import MailLogin, call_off
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn, started
 from mailtwist.kit.trouble import Trouble
@@ -76,6 +76,7 @@ class POP3Server(TakesTurns, pop3.POP3):
     _dialect: Dialect | None = None
     _adapted: LegacyMaildrop | None = None
     _updated: Deferred[None] | None = None
+    _offered: object = None
     _failed = _bad = 0
 
     def trusted(self, address: str) -> bool:
@@ -257,12 +258,15 @@ class POP3Server(TakesTurns, pop3.POP3):
     # -- login and the end
     async def sign_in(self, credentials: Credentials | Foreign) -> None:
         try:
-            arriving = shield(started(self.arrive(credentials)), self._too_late)
+            arriving = shield(started(self.arrive(credentials)), self._too_late, self._call_off)
             self.mbox, self._onLogout = await arriving
         except LoginRefused:
             self._failed += 1
             raise
         self.setTimeout(self.limits.idle_time)
+
+    def _call_off(self) -> None:
+        call_off(self._offered)
 
     def _too_late(self, arrived: tuple[Any, Any]) -> None:
         mbox, logout = arrived
@@ -324,6 +328,7 @@ class POP3Server(TakesTurns, pop3.POP3):
     def _portal(self, credentials: Any) -> Deferred[Any]:
         if self.portal is None:
             raise UnauthorizedLogin
+        self._offered = credentials
         login: Deferred[Any] = self.portal.login(credentials, None, *self.asked_for)
         return login
 

@@ -8,7 +8,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from mailtwist.auth.api import LoginRefused, LoginRequest, LoginUnavailable
-from mailtwist.auth.credentials import MailLogin
+from mailtwist.auth.credentials import MailLogin, call_off
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
@@ -42,6 +42,7 @@ class SieveServer(TakesTurns):
     takes_tokens = False
     _dialect: Dialect | None = None
     _left: Callable[[], object] | None = None
+    _offered: object = None
     _failed = _bad = 0
 
     def trusted(self, address: str) -> bool:
@@ -171,7 +172,8 @@ class SieveServer(TakesTurns):
     # -- login and the end
     async def sign_in(self, credentials: Credentials | Foreign) -> None:
         try:
-            arriving = shield(started(self._arrive(credentials)), lambda late: late[1]())
+            work = started(self._arrive(credentials))
+            arriving = shield(work, lambda late: late[1](), lambda: call_off(self._offered))
             self.avatar, self._left = await arriving
         except LoginRefused:
             self._failed += 1
@@ -186,6 +188,7 @@ class SieveServer(TakesTurns):
             offered = credentials.credentials
         else:
             offered = MailLogin(self._request(credentials), self)
+        self._offered = offered
         try:
             _, avatar, logout = await self.portal.login(offered, None, *self.asked_for)
         except UnhandledCredentials:

@@ -13,6 +13,7 @@ from twisted.mail import smtp
 from zope.interface import implementer
 
 from mailtwist.auth.api import LoginRefused
+from mailtwist.auth.credentials import call_off
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import shield, started
 from mailtwist.kit.trouble import Trouble
@@ -41,7 +42,7 @@ async def let_in(portal: Any, credentials: Any) -> Any:
     a checker raises is `LoginRefused`.  An avatar that comes when the client has gone is logged out."""
     try:
         login = maybeDeferred(partial(portal.login, credentials, None, *WANTED))
-        return await shield(login, lambda found: found[2]())
+        return await shield(login, lambda found: found[2](), lambda: call_off(credentials))
     except Trouble:
         raise
     except LoginFailed as error:

@@ -50,6 +50,7 @@ class Approve:
     kind = KIND
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
+        settings.must_fit()
         self.longest = float(settings.seconds)
         self._settings = settings
         self._section = assembly.name

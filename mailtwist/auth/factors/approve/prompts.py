@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
 
-from mailtwist.auth.api import LoginUnavailable
+from twisted.internet.defer import CancelledError, Deferred
+
+from mailtwist.auth.api import AccountUnavailable, LoginUnavailable
 from mailtwist.auth.factors.api import Asked
 from mailtwist.auth.factors.approve.links import Link, Links, Prompt
 from mailtwist.auth.factors.approve.words import LONGEST_NAME, plain
@@ -24,6 +26,7 @@ LATE = Event("approval.late", "{name} says {answer} to login {asked}, from {addr
 ID = 26
 """Characters: 130 random bits."""
 
+ENDS = "the server ends"
 YES, NO, OVER = b"yes", b"no", b"over"
 
 
@@ -43,6 +46,8 @@ class Prompts:
         self.shown = False
         """Some site of this process has the page that links lead to."""
         self.under_way = 0
+        self._leaving = False
+        self._hearing: set[Deferred[bytes | None]] = set()
         self._volatile = volatile
         self._clock = clock
         self._hostname = hostname
@@ -51,6 +56,8 @@ class Prompts:
     async def begun(self, asked: Asked, seconds: float, most: int) -> AsyncIterator[Prompt]:
         """A new prompt, which ends with the block.  `LoginUnavailable` when `most` are asked by this
         process."""
+        if self._leaving:
+            raise AccountUnavailable(ENDS)
         if self.under_way >= most:
             raise LoginUnavailable(f"{most} people are being asked already")
         self.under_way += 1
@@ -69,10 +76,25 @@ class Prompts:
     async def heard(self, prompt: Prompt) -> bool:
         """What the person has said, once he has.  `LoginUnavailable` when the state has forgotten that
         anybody was asked."""
-        word = await self._volatile.follow(_work(prompt.id))
+        hearing = started(self._volatile.follow(_work(prompt.id)))
+        self._hearing.add(hearing)
+        try:
+            word = await hearing
+        except CancelledError:
+            if self._leaving:
+                raise AccountUnavailable(ENDS) from None
+            raise
+        finally:
+            self._hearing.discard(hearing)
         if word is None:
             raise LoginUnavailable("what a person would answer got lost")
         return word.startswith(YES)
+
+    def leave(self) -> None:
+        """The process ends, and nobody can answer any more: that is nobody's no."""
+        self._leaving = True
+        for one in list(self._hearing):
+            one.cancel()
 
     async def waits(self, prompt: Prompt) -> bool:
         """The login is still under way.  `StateAway`."""

@@ -97,7 +97,8 @@ class Settings:
     """The owner of an account is asked on his phone, while the login waits; after the password was right."""
 
     by: Literal["ntfy", "webhook"] = setting(
-        words="How people are asked: by a message of `ntfy`, or by a program of yours that gets a `webhook`."
+        words="How people are asked: by a message of `ntfy`, or by a program of yours that gets a `webhook`.",
+        example="ntfy",
     )
     seconds: Annotated[Duration, AtLeast(3), AtMost(120)] = setting(
         Duration(30),
@@ -166,7 +167,8 @@ class Settings:
         " until the person has answered, or in whichever is first (`by = webhook`).",
     )
 
-    def __post_init__(self) -> None:
+    def must_fit(self) -> None:
+        """ValueError says what is missing, or does not belong together."""
         if missing := [name for name in NEEDED[self.by] if getattr(self, name) is None]:
             raise ValueError(MISSING.format(by=self.by, name=missing[0]))
         theirs = [(name, way) for way, names in THEIRS.items() if way != self.by for name in names]

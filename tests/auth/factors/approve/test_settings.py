@@ -60,7 +60,7 @@ class SettingsTests(TestCase):
             (WEBHOOK.replace(f"key = {KEY}", ""), "needs `key`"),
             (NTFY.replace("url = ", "# "), "write `url = https://...`"),
             (WEBHOOK.replace("url = ", "# "), "write `url = https://...`"),
-            ("", 'write "by = ..."'),
+            ("", 'write "by = ntfy"'),
         ):
             self.assertIn(words, await self.said(lines))
 

@@ -1,0 +1,113 @@
+"""A login that waits for its owner's yes, in whole servers: two workers, one page, several ends."""
+
+import re
+import signal
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.peers.programs import needs, program
+from tests.process.asking import URL, Asking, link
+from tests.process.site import eventually
+
+REFUSED = b"a1 NO [AUTHENTICATIONFAILED] Authentication failed."
+
+
+@cache
+def asking() -> Asking:
+    """One for all tests that do it no harm."""
+    return Asking(Path(tempfile.mkdtemp(prefix="mailtwist-asking-")) / "server")
+
+
+@needs("curl")
+class AskingTests(SynchronousTestCase):
+    timeout = 120
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        asking().end()
+
+    def setUp(self) -> None:
+        self.house = asking()
+        self.addCleanup(self.house.healthy)
+
+    def test_yes_lets_it_go_on_whichever_worker_hears_it(self) -> None:
+        for _ in range(2):
+            talker = self.house.begun()
+            message = self.house.phones.message()
+            approve = link(message, "Approve")
+            seen = {self.house.visit(approve)[0] for _ in range(8)}
+            self.assertEqual(seen, {200})
+            self.assertEqual(self.house.visit(approve, "POST")[0], 200)
+            self.assertTrue(self.house.ended(talker).startswith(b"a1 OK "))
+            self.assertEqual({self.house.visit(approve, "POST")[0] for _ in range(6)}, {410})
+            talker.close()
+
+    def test_no_and_nothing_look_the_same(self) -> None:
+        denied, silent = self.house.begun(), self.house.begun()
+        messages = [self.house.phones.message(), self.house.phones.message()]
+        status, page = self.house.visit(link(messages[0], "Deny"), "POST")
+        self.assertEqual(status, 200)
+        self.assertIn("somebody knows your password", page)
+        for talker in (denied, silent):
+            self.assertEqual(self.house.ended(talker), REFUSED)
+            talker.close()
+        self.assertEqual(self.house.visit(link(messages[1], "Approve"), "POST")[0], 410)
+
+    def test_who_has_hung_up_is_let_in_by_nobody(self) -> None:
+        talker = self.house.begun()
+        message = self.house.phones.message()
+        before = self.house.server.log.count(" approval.gone ")
+        talker.close()
+        self.assertTrue(eventually(lambda: self.house.server.log.count(" approval.gone ") > before))
+        self.assertEqual(self.house.visit(link(message, "Approve"), "POST")[0], 410)
+
+    def test_a_person_with_a_browser_presses_a_button(self) -> None:
+        talker = self.house.begun()
+        message = self.house.phones.message()
+        self.assertTrue(message["click"].startswith(f"{URL}/approve?"))
+        page = self.curl(message["click"])
+        self.assertIn("Log in as p", page)
+        forms = re.findall(r'<form method="post" action="([^"]+)"><button>(\w+)</button>', page)
+        self.assertEqual([word for _, word in forms], ["Approve", "Deny"])
+        self.assertIn("Approved", self.curl(f"{URL}/approve{forms[0][0]}", "--data", ""))
+        self.assertTrue(self.house.ended(talker).startswith(b"a1 OK "))
+        talker.close()
+
+    def curl(self, link: str, *more: str) -> str:
+        port = self.house.server.port("site")
+        url = link.replace(URL, f"http://127.0.0.1:{port}")
+        done = subprocess.run([program("curl"), "-sS", *more, url], capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.decode()
+
+    def test_nothing_secret_is_in_the_log(self) -> None:
+        talker = self.house.begun()
+        message = self.house.phones.message()
+        self.house.visit(link(message, "Approve"), "POST")
+        self.house.ended(talker)
+        talker.close()
+        for secret in (message["topic"], link(message, "Approve")[-60:], link(message, "Deny")[-60:]):
+            self.assertNotIn(secret, self.house.server.log)
+
+
+class EndingTests(SynchronousTestCase):
+    timeout = 120
+
+    def test_a_server_that_ends_refuses_nobody_and_forgets_whom_it_asked(self) -> None:
+        house = Asking(Path(self.mktemp()))
+        self.addCleanup(house.end)
+        talker = house.begun()
+        message = house.phones.message()
+        house.server.send(signal.SIGTERM)
+        heard = house.ended(talker)
+        self.assertNotIn(b"AUTHENTICATIONFAILED", heard)
+        self.assertRegex(heard, rb"\A(a1 NO \[UNAVAILABLE\]|\* BYE)")
+        house.server.wait()
+        house.server.start()
+        for method in ("GET", "POST"):
+            self.assertEqual(house.visit(link(message, "Approve"), method)[0], 410)
+        house.healthy()
