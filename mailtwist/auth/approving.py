@@ -49,14 +49,14 @@ class Approving:
         self._quantum = quantum
 
     async def proof(
-        self, login: Login, question: Question, asks: SupportsApproval, entry: Entry, guess: Guess
+        self, login: Login, question: Question, phone: SupportsApproval, entry: Entry, guess: Guess
     ) -> Proof:
         """He has said yes.  `LoginRefused` when not: no, or nothing in time, or he is not to be asked now.
         Whoever hangs up meanwhile has asked him nevertheless."""
         entry.left()
         await guess.held()
         try:
-            proof = await self._asked(login, question, asks)
+            proof = await self._asked(login, question, phone)
         except (LoginRefused, CancelledError) as error:
             elsewhere = isinstance(error, LoginRefused) and error.reason == UNDER_WAY
             guess.wrong(self._not_approved(login, OTHER_PROMPT if elsewhere else None))
@@ -66,17 +66,17 @@ class Approving:
         guess.right()
         return proof
 
-    async def _asked(self, login: Login, question: Question, asks: SupportsApproval) -> Proof:
+    async def _asked(self, login: Login, question: Question, phone: SupportsApproval) -> Proof:
         elapsed = self._clock.seconds() - login.story.begun
         seconds = question.least - elapsed - self._quantum
         proof = None
         if seconds >= SHORTEST:
-            proof = await self._prompts.asked(login.account, lambda: self._says(login, asks, seconds))
+            proof = await self._prompts.asked(login.account, lambda: self._says(login, phone, seconds))
         if proof is None:
             raise LoginRefused("not-approved")
         return proof
 
-    async def _says(self, login: Login, asks: SupportsApproval, seconds: float) -> Proof | None:
+    async def _says(self, login: Login, phone: SupportsApproval, seconds: float) -> Proof | None:
         request = login.request
         ASKING.log(
             account=login.account,
@@ -84,7 +84,7 @@ class Approving:
             address=request.address or "-",
             seconds=round(seconds, 1),
         )
-        return await self._judge.approved(request, login.who, asks, seconds)
+        return await self._judge.approved(request, login.who, phone, seconds)
 
     async def _not_approved(self, login: Login, pause: float | None) -> None:
         if pause is None:

@@ -98,7 +98,7 @@ class Arriving:
         """The same string under another rule, at another door perhaps, is another question."""
         version = self._keys.versions(IDENTITY)[0]
         whose = ""
-        if question.asks is not None:  # its owner is asked about each client by itself
+        if question.form == "approval":  # its owner is asked about each client by itself
             whose = client_of(login.request.address) or new_id()
         return self._keys.mac(IDENTITY, version, "login", login.account, login.secret, question.form, whose)
 
@@ -145,8 +145,8 @@ class Arriving:
                 self._used(login, proof)
                 led.both = proof is not None and proof.password
                 opened = await self._asked(login, question, entry, guess, both=led.both)
-                if question.asks is not None:
-                    proof = await self._approving.proof(login, question, question.asks, entry, guess)
+                if question.form == "approval" and question.phone is not None:
+                    proof = await self._approving.proof(login, question, question.phone, entry, guess)
                 device = await self._kept(login, question, proof)
         except BaseException:
             dropped(opened)
@@ -173,7 +173,7 @@ class Arriving:
         except LoginRefused:
             guess.wrong(self._wrong_password(login, question))
             raise
-        if question.asks is None:
+        if question.form != "approval":
             guess.right()
         return opened
 

@@ -12,7 +12,10 @@ from mailtwist.state.records import Bucket
 NO_LIMIT = 1 << 30
 """Of what is counted and denies nobody."""
 
-OWN_BUDGET = {"device-code": "device_code", "recovery": "recovery", "token": "token", "approval": "approval"}
+APPROVAL = "approval"
+"""As what a password alone is counted where its owner can be asked on his phone."""
+
+OWN_BUDGET = {"device-code": "device_code", "recovery": "recovery", "token": "token", APPROVAL: APPROVAL}
 """Kinds of codes that cannot be guessed, and passwords that lead to a prompt: whoever uses up the budget for
 others does not stop these, nor do these stop others."""
 
@@ -63,7 +66,7 @@ def limits_of(attempt: Attempt, settings: LimitsSettings, now: Conditions) -> Se
         return ()
     if attempt.source is Source.KNOWN:
         now = Conditions(exempt=now.exempt)
-    if _family(attempt):
+    if _family(attempt) not in ("", APPROVAL):
         now = replace(now, halved=False)
     client = client_of(attempt.address)
     limits = [] if now.exempt or not client else _of_address(attempt, client, settings, now)

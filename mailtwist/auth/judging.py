@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginRequest, LoginUnavailable, Source
+from mailtwist.auth.buckets import APPROVAL
 from mailtwist.auth.factors.api import Asked, Factor, Proof, SupportsApproval, SupportsBoth, factors_for
 from mailtwist.auth.grammar import WHOLE, Cut, Grammars, the_grammars
 from mailtwist.auth.guess import Guess
@@ -30,9 +31,6 @@ HERE_WITHIN = 30 * 86400.0
 OWN_BUDGET = ("device-code", "recovery")
 """Kinds of codes that nobody guesses; what could be one is counted as one."""
 
-APPROVAL = "approval"
-"""As what a password alone is counted where its owner is asked on his phone."""
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -46,7 +44,8 @@ class Question:
     kind: str = ""
     cut: Cut = WHOLE
 
-    asks: SupportsApproval | None = None
+    phone: SupportsApproval | None = None
+    """By what its owner is asked, or would be if he was somebody who can."""
     least: float = 0.0
     """Seconds before which nobody is told that it was no way in: those in which its owner could have said yes
     on his phone."""
@@ -102,14 +101,16 @@ class Judge:
     async def _without_code(
         self, rule: Rule, request: LoginRequest, who: Who, factors: Sequence[Factor]
     ) -> Question:
-        """Where somebody could be asked, nobody sees from the time whether he has a phone, or exists."""
+        """Where somebody could be asked, nobody sees whether he has a phone, or exists: not from the time,
+        nor from what is counted, nor from what he hears while nobody can be asked."""
         phones = [factor for factor in factors if isinstance(factor, SupportsApproval)]
         has = [await factor.enrolled(who.account) for factor in phones]
-        asks = next((factor for factor, enrolled in zip(phones, has, strict=True) if enrolled), None)
-        longest = max((factor.longest for factor in phones), default=0.0)
-        form: Form = "codeless" if asks is None else "approval"
-        kind = "" if asks is None else APPROVAL
-        return Question(rule, form, request.secret, "", kind, asks=asks, least=min(request.patience, longest))
+        if not phones:
+            return Question(rule, "codeless", request.secret)
+        phone = next((factor for factor, enrolled in zip(phones, has, strict=True) if enrolled), phones[0])
+        form: Form = "approval" if any(has) else "codeless"
+        least = min(request.patience, max(factor.longest for factor in phones))
+        return Question(rule, form, request.secret, "", APPROVAL, phone=phone, least=least)
 
     async def attempt(self, request: LoginRequest, who: Who, question: Question) -> Attempt:
         """What is charged."""
@@ -126,11 +127,11 @@ class Judge:
     async def proof(self, request: LoginRequest, who: Who, question: Question, guess: Guess) -> Proof | None:
         """What the code proves, and from now on it is used; None where none is needed.  `LoginRefused`, and
         the refusal is noted."""
+        if question.phone is not None:
+            self._rests.of(question.phone).check()
         if question.hopeless:
             guess.wrong(self._refusals.wrong_password(who.account, request.secret, question.form))
             raise LoginRefused(question.hopeless)
-        if question.asks is not None:
-            self._rests.of(question.asks).check()
         if question.form != "coded":
             return None
         guess.judged()
@@ -156,12 +157,18 @@ class Judge:
         )
 
     async def approved(
-        self, request: LoginRequest, who: Who, asks: SupportsApproval, seconds: float
+        self, request: LoginRequest, who: Who, phone: SupportsApproval, seconds: float
     ) -> Proof | None:
-        """He has said yes within so many seconds.  The password was right."""
+        """He has said yes within so many seconds.  The password was right, so he is not told either that
+        others have just found nobody there."""
+        rest = self._rests.of(phone)
+        try:
+            rest.check()
+        except LoginUnavailable:
+            raise LoginRefused("asked-already") from None
         asked = replace(self.asked(request, who), seconds=seconds)
         client = client_of(request.address) or who.account
-        return await self._rests.of(asks).asked(lambda: asks.approved(asked), client, certain=True)
+        return await rest.asked(lambda: phone.approved(asked), client, certain=True)
 
     def still_right(
         self, request: LoginRequest, who: Who, since: float

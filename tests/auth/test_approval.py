@@ -309,6 +309,18 @@ class BombingTests(ApprovalCase):
         self.assertEqual(self.failureResultOf(limited, TooManyAttempts).value.bucket, "approval")
         self.assertTrue(self.accepted(self.right(), "203.98.113.1"))
 
+    def test_nobody_sees_from_a_budget_who_has_a_phone_or_exists(self) -> None:
+        self.directory.add("bob@example.org", PASSWORD, "a2")
+        self.phone.people = lambda account: account == "a1"
+        for user in (NAME, "bob@example.org", "nobody@example.org"):
+            for number in range(20):
+                waiting = self.begin(b"guess %d" % number, f"203.{number}.113.1", user=user)
+                self.clock.advance(600)
+                self.failureResultOf(waiting, LoginRefused)
+            waiting = self.begin(b"guess", "203.99.113.1", user=user)
+            self.clock.advance(2)
+            self.assertEqual(self.failureResultOf(waiting, TooManyAttempts).value.bucket, "approval")
+
     def test_a_password_to_which_nobody_said_yes_is_counted_like_a_wrong_one(self) -> None:
         """Or budgets would tell that it was right."""
         for secret in (PASSWORD, b"wrong"):

@@ -132,6 +132,18 @@ class AwayTests(ApprovalCase):
             self.assertEqual(self.failureResultOf(one, LoginUnavailable).value.reason, "factor-away")
         self.assertEqual((self.asked(), len(self.told("factor.away"))), (asked, 1))
 
+    def test_nobody_sees_then_who_has_a_phone_or_exists(self) -> None:
+        self.phone.people = lambda account: account == "a1"
+        self.phone.state = "away"
+        first = self.begin(PASSWORD)
+        self.directory.add("bob@example.org", PASSWORD, "a2")
+        users = (NAME, "bob@example.org", "nobody@example.org")
+        waiting = [self.begin(PASSWORD, AWAY, user=user) for user in users]
+        self.clock.advance(PATIENCE)
+        self.failureResultOf(first, LoginUnavailable)
+        for one in waiting:
+            self.assertEqual(self.failureResultOf(one, LoginUnavailable).value.reason, "factor-away")
+
     def test_it_is_tried_again_after_a_pause(self) -> None:
         self.phone.state = "away"
         self.away()
