@@ -306,16 +306,3 @@ class SchemasTests(LdapCase):
         windows = {"CORP": "corp.test"}
         for typed in (b"CORP\\ASmith", b"ANN@CORP.TEST", b"Ann.Smith@corp.test", b"asmith@mail.corp.test"):
             self.assertEqual(await directory.find(login_name(typed, "", windows)), ann, typed)
-
-    async def test_an_account_that_has_expired_is_disabled(self) -> None:
-        from mailtwist.auth.directories.ldap.schemas import why_disabled
-
-        for value, disabled in (
-            (b"0", ""),
-            (b"9223372036854775807", ""),
-            (b"1", "accountExpires"),
-            (b"x", ""),
-        ):
-            self.assertEqual(why_disabled({"accountexpires": (value,)}, 1_800_000_000.0), disabled)
-        year_2100 = str(int((4_102_444_800 + 11_644_473_600) * 1e7)).encode()
-        self.assertEqual(why_disabled({"accountexpires": (year_2100,)}, 1_800_000_000.0), "")
