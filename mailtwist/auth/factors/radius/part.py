@@ -16,7 +16,7 @@ from mailtwist.auth.factors.radius.packets import (
     Facts,
     library,
 )
-from mailtwist.auth.factors.radius.server import Server, Silent
+from mailtwist.auth.factors.radius.server import SILENT, Server, Silent
 from mailtwist.auth.factors.radius.servers import Places, Servers
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.problems import shown
@@ -52,6 +52,7 @@ VIRTUAL = (5).to_bytes(4, "big")
 MARGIN = 0.05
 """Seconds before its time is over in which a question ends by itself, and it is known why."""
 
+HINT = "; does it know this machine's address, and this secret?"
 LONG_IDENTIFIER = '"{text}" is too long for a NAS-Identifier: at most 253 octets'
 LONG_PUSH = "a word has at most 128 octets"
 FAILOVER_LATER = (
@@ -263,8 +264,7 @@ async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]
         wrong = await radius.servers.tried(float(settings.failover))
     finally:
         await radius.stop()
-    hint = "; does it know this machine's address, by this secret?"
-    return [("servers", words + hint) for words in wrong]
+    return [("servers", words + (HINT if SILENT in words else "")) for words in wrong]
 
 
 part = Part(Settings, build, check)

@@ -17,6 +17,8 @@ DROPPED = Event(
     "warn",
 )
 
+SILENT = "no answer within"
+
 TOLD = 60.0
 """Seconds before the same server's bad answers are told again."""
 
@@ -113,7 +115,7 @@ class Server:
             answer = await waiting.within(self._left(ends))
         if answer is None:
             waited = self._clock.seconds() - began
-            raise self._silent(f"no answer within {waited:.3g} s{_but(waiting.dropped)}", lives)
+            raise self._silent(f"{SILENT} {waited:.3g} s{_but(waiting.dropped)}", lives)
         return answer
 
     async def _while_probed(
