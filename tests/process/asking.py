@@ -16,7 +16,7 @@ from tests.process.talk import Talker
 PASSWORD = "a pass word"
 URL = "https://mail.example.test"
 SECONDS = 6
-PEOPLE = [f"p{number}@example.test" for number in range(10)]
+PEOPLE = [f"p{number}@example.test" for number in range(12)]
 
 INI = """
 [server]
@@ -47,6 +47,11 @@ seconds = {seconds} s
 type = maildir
 
 [service:imap]
+listen = 127.0.0.1:0
+store = mail
+tls = public
+
+[service:pop3]
 listen = 127.0.0.1:0
 store = mail
 tls = public
@@ -116,6 +121,13 @@ class Asking:
         talker = Talker(self.server.port("imap"))
         assert talker.line().startswith(b"* OK ")
         talker.send(f'a1 LOGIN {next(self._people)} "{PASSWORD}"\r\n'.encode())
+        return talker
+
+    def begun_by_pop3(self) -> Talker:
+        talker = Talker(self.server.port("pop3"))
+        talker.pop3()
+        assert talker.pop3(f"USER {next(self._people)}".encode()).startswith(b"+OK")
+        talker.send(f"PASS {PASSWORD}\r\n".encode())
         return talker
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mailtwist.auth.api import LoginUnavailable, Person
+from mailtwist.auth.api import AccountUnavailable, LoginUnavailable, Person
 from mailtwist.auth.factors.api import NO_STEP
 from mailtwist.config.values import Duration, Hostnames
 from mailtwist.kit.spawn import started
@@ -107,6 +107,16 @@ class AnswerTests(ApproveCase):
         await self.message()
         self.assertEqual((await self.post(self.link(old, "approve"))).status, 410)
         self.assertIsNone(await login)
+
+    async def test_a_process_that_ends_says_no_for_nobody(self) -> None:
+        await self.begin()
+        login = self.login()
+        message = await self.message()
+        self.prompts.leave()
+        await self.assertFailure(login, AccountUnavailable)
+        await self.assertFailure(self.login(), AccountUnavailable)
+        self.assertEqual((await self.post(self.link(message, "approve"))).status, 410)
+        self.assertEqual(len(self.rig.asked), 1)
 
     async def test_a_process_that_begins_again_has_forgotten_its_prompts(self) -> None:
         await self.begin()
