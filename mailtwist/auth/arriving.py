@@ -152,7 +152,7 @@ class Arriving:
             dropped(opened)
             raise
         finally:
-            login.story.counted = guess.counted
+            login.story.counted, login.story.slow = guess.counted, guess.slow
         return login.accepted(question.password, device, opened)
 
     def _charge(self, login: Login, question: Question) -> Callable[[], Awaitable[Admission]]:

@@ -60,7 +60,7 @@ class Story:
     reason for which it would be refused if a rule that only reports was in force.  `counted`: the failure was
     charged to somebody's budget; None: nobody has said, then `reasons` does.  The line says so the first time
     alone.
-    `least` is how many seconds a refusal takes at least."""
+    `least` is how many seconds a refusal takes at least; `slow`: a service elsewhere took its time."""
 
     request: LoginRequest
     begun: float
@@ -77,6 +77,7 @@ class Story:
     would_fail: str = ""
     counted: bool | None = None
     least: float = 0.0
+    slow: bool = False
 
     @property
     def user(self) -> str:

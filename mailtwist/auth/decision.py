@@ -107,7 +107,7 @@ class Decision:
             raise
         except Exception as error:
             trouble = self._told(story, error)
-            judged = isinstance(trouble, LoginRefused) and trouble.reason in JUDGED
+            judged = isinstance(trouble, LoginRefused) and (trouble.reason in JUDGED or story.slow)
             least = 0.0 if isinstance(trouble, TooManyAttempts) else story.least
             await self._release.wait(story.begun, judged=judged, least=least)
             raise trouble from None  # the log has it, without secrets

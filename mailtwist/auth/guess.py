@@ -24,6 +24,8 @@ class Guess:
         self._noting: Coroutine[Any, Any, object] | None = None
         self.counted = False
         """It stands in somebody's budget, and stays there; known at its end."""
+        self.slow = False
+        """A service elsewhere took its time to judge the code."""
 
     def judged(self) -> None:
         """From now on somebody looks at it."""

@@ -16,6 +16,7 @@ from mailtwist.auth.places import client_of, network_of
 from mailtwist.auth.policy import Policy, Rule, home_domain, the_policy
 from mailtwist.auth.refusals import Form, Refusals, the_refusals
 from mailtwist.auth.resting import Rests, the_rests
+from mailtwist.auth.turnstile import MOMENT
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
@@ -136,7 +137,9 @@ class Judge:
             return None
         guess.judged()
         factors = [one for one in factors_for(who.person, self._factors) if one.looks_like(question.code)]
+        begun = self._clock.seconds()
         proof = await self._proof(factors, self.asked(request, who), question)
+        guess.slow = self._clock.seconds() - begun > MOMENT
         if proof is None:
             guess.wrong(self._refusals.wrong_code(who.account, request.secret))
             raise LoginRefused("wrong-either" if any(map(_takes_both, factors)) else "wrong-code")

@@ -31,8 +31,8 @@ class Release:
     async def wait(self, begun: float, *, judged: bool = False, least: float = 0.0) -> None:
         """It is the next multiple of the quantum after the least time that a refusal takes, from `begun` on,
         and no later than `LONGEST`, unless it has taken longer than that by itself.  `judged`: a directory
-        has refused the password.  `least`: so long somebody could have been asked on his phone, and nobody
-        sees whether he was."""
+        has refused the password, or a service elsewhere the code.  `least`: so long somebody could have been
+        asked on his phone, and nobody sees whether he was."""
         now = self._clock.seconds()
         elapsed = now - begun
         if judged and (elapsed >= self._slowest or now >= self._until):

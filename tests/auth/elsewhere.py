@@ -62,6 +62,7 @@ class Codes(Service):
     def __init__(self, clock: Clock, domains: tuple[str, ...] = ()) -> None:
         super().__init__(clock, domains)
         self.right: set[tuple[str, str]] = set()
+        self.wrong_takes = 0.0
 
     def looks_like(self, text: str) -> bool:
         return len(text) == 6 and text.isascii() and text.isdigit()
@@ -69,6 +70,8 @@ class Codes(Service):
     async def verify(self, asked: Asked, code: str) -> Proof | None:
         await self.answered(asked)
         if (asked.account, code) not in self.right:
+            if self.wrong_takes:
+                await self.wait(self.wrong_takes)
             return None
         return Proof(f"service:{hash((asked.account, code, 'key')):x}-mark", NO_STEP, self.kind)
 

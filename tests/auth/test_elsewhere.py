@@ -195,6 +195,19 @@ class AwayTests(ServiceCase):
             self.failureResultOf(one)
         self.assertEqual(self.service.waiting, [])
 
+    def test_a_service_that_takes_its_time_for_wrong_codes_tells_no_right_one(self) -> None:
+        self.service.wrong_takes = 5.25
+        waiting = self.begin(WRONG)
+        self.clock.advance(5.25)
+        self.assertNoResult(waiting)
+        self.clock.advance(0.25)
+        self.assertEqual(self.failureResultOf(waiting, LoginRefused).value.reason, "wrong-code")
+        waiting = self.begin(b"x" + STRING)
+        self.clock.advance(5.49)
+        self.assertNoResult(waiting)
+        self.clock.advance(0.01)
+        self.assertEqual(self.failureResultOf(waiting, LoginRefused).value.reason, "wrong-password")
+
     def test_who_hangs_up_while_it_judges_has_guessed(self) -> None:
         self.service.state = "silent"
         waiting = self.begin(WRONG)
