@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from mailtwist.auth.factors.api import TokenForm
 from mailtwist.auth.tokens import Tokens
+from mailtwist.kit.steps import step
 from mailtwist.state.records import Token
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -56,6 +57,7 @@ class WrittenCodes(Tokens):
         known = [token for token in await self.all(account) if not self.expired(token)]
         hashes = [await self.content(token) for token in known] + [b""] * (MOST - len(known))
         given = _hash(code) if looks_like(code) else b"none"
+        step("compared with the {count} codes that he has", count=len(known))
         right = [at for at, one in enumerate(hashes) if hmac.compare_digest(one, given)]
         return known[right[0]] if right else None
 

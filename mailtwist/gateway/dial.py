@@ -16,6 +16,7 @@ from mailtwist.kit.connecting import NotConnected, connected, connected_to_path
 from mailtwist.kit.events import Event
 from mailtwist.kit.resolver import Resolves
 from mailtwist.kit.spawn import together
+from mailtwist.kit.steps import step
 from mailtwist.kit.trouble import Trouble
 from mailtwist.protocols.client import Call
 from mailtwist.protocols.proxy import ClientTls, Place, header_v1, header_v2
@@ -114,6 +115,7 @@ class Dialled(Call):
         """TLS, and the certificate is right: for STARTTLS, once the server has said yes to it.  `Trouble`."""
         assert self.secure_by is not None
         await self.start_tls(self.secure_by.context(self.host))
+        step("TLS is spoken, and the certificate is one for {host}", host=self.host)
 
     def answered(self) -> None:
         """The server has done its work: somebody was served, or refused for a reason of his own."""
@@ -221,6 +223,7 @@ class Pool:
                 visit.left()
                 self._checks.soon()
                 reasons[host.name] = f"{host.health[kind].where}: {_reason(trouble)}"
+                step("{reason}", reason=reasons[host.name])
             except BaseException:
                 visit.left()
                 raise
@@ -279,6 +282,7 @@ class Pool:
             raise
         call.visit, call.secure_by = visit, self._outbound
         call.ended = partial(_ended, call, host, count, _remembered(call, guest.hops + 1))
+        step("connected to {where} for {kind}", where=_where(host.name, call.way), kind=kind)
         try:
             self._introduce(call, guest)
             if call.way.security == "implicit":

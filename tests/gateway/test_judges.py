@@ -234,6 +234,26 @@ class SubmissionDoorsTests(DoorsCase):
 
 
 @needs("dovecot")
+class TryingTests(SynchronousTestCase):
+    timeout = 300
+
+    def test_each_step_at_the_server_behind_is_told(self) -> None:
+        gateway = whole.before_dovecot()
+        who = gateway.person("tried-behind")
+        command = ("directory", "test", "people", who.address, "--protocol", "pop3", "--password-stdin")
+        told = gateway.server.command(*command, typed=f"{who.password}\n")
+        port = shared.dovecot().ports["pop3s"]
+        for words in (
+            f"connected to localhost:{port} for pop3",
+            "TLS is spoken, and the certificate is one for localhost",
+            f"logging in as {who.address}",
+            "Yes: the password is right.",
+        ):
+            self.assertIn(words, told)
+        self.assertNotIn(who.password, told)
+
+
+@needs("dovecot")
 class SpellingTests(DoorsCase):
     """One account through all its spellings and all doors has one budget, and the server behind hears of no
     guess."""

@@ -123,7 +123,8 @@ async def _code(
     password = _password(telling, factor, asked.person, chosen)
     code = _typed(telling, f"Code of {asked.person.name}: ", chosen).decode("utf-8", "replace").strip()
     if not code:
-        raise CannotTry("no code was typed")
+        ask = "; --ask asks him for his yes" if isinstance(factor, SupportsApproval) else ""
+        raise CannotTry(f"no code was typed{ask}")
     telling.keep(code.encode())
     telling.about(f"[factor:{chosen.section}]: the code", "code")
     _divided(telling, house, asked.person, code)

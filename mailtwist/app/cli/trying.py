@@ -2,9 +2,10 @@
 
 import base64
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from ipaddress import ip_address
 from textwrap import wrap
 from traceback import extract_tb
 from typing import Generic, TypeVar
@@ -136,9 +137,18 @@ def trying_arguments(parser: ArgumentParser, what: str) -> ArgumentParser:
     test.add_argument("section", metavar="NAME", help=f"which one: the section [{what}:NAME]")
     test.add_argument("user", metavar="USER", help="the login name, as a mail program would send it")
     test.add_argument("--protocol", choices=DOORS, default="imap", help="of the login that is meant: imap")
-    test.add_argument("--address", default="", metavar="IP", help="from which it would come, for rules")
+    test.add_argument(
+        "--address", type=_address, default="", metavar="IP", help="from which it would come, for rules"
+    )
     test.add_argument("--json", action="store_true", help="answer in JSON")
     return test
+
+
+def _address(text: str) -> str:
+    try:
+        return text and str(ip_address(text))
+    except ValueError:
+        raise ArgumentTypeError("an IP address") from None
 
 
 async def tried(

@@ -16,6 +16,7 @@ from mailtwist.auth.directories.accounts import account_of
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import Dotted, Duration, Hostnames
+from mailtwist.kit.steps import step
 
 OURSELVES = "mailtwist"
 
@@ -74,6 +75,7 @@ class CredDirectory:
             return None
         asked = maybeDeferred(self._checker.requestAvatarId, UsernamePassword(person.name.encode(), password))
         late = self._clock.later(self._timeout, asked.cancel)
+        step("{words}: the checker is asked about {name}", words=self._words, name=person.name)
         try:
             return await asked
         except (UnauthorizedLogin, LoginDenied):

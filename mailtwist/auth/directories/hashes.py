@@ -49,6 +49,14 @@ def scheme_of(stored: str) -> str:
     return _parts(stored)[0]
 
 
+def told_of(stored: str | None) -> str:
+    """What there is to say about it, without it."""
+    try:
+        return f"the password is kept by the scheme {scheme_of(stored)}" if stored else "there is no password"
+    except UselessHash as error:
+        return str(error)
+
+
 def in_clear(stored: str) -> bytes | None:
     """The password itself, where no hash was made of it."""
     scheme, rest = _parts(stored)

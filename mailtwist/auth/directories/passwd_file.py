@@ -10,6 +10,7 @@ from typing import Annotated
 from twisted.internet.defer import Deferred
 
 from mailtwist.auth.api import Person
+from mailtwist.auth.directories.hashes import told_of
 from mailtwist.auth.directories.passwords import Passwords
 from mailtwist.auth.directories.people_file import PeopleFile, read, seen
 from mailtwist.auth.endings import the_endings
@@ -18,6 +19,7 @@ from mailtwist.config.settings import setting
 from mailtwist.config.values import AtMost, Duration, File
 from mailtwist.kit.events import Event
 from mailtwist.kit.spawn import spawn
+from mailtwist.kit.steps import step
 
 BAD_LINE = Event("passwd_file.bad_line", "{problem}", "warn")
 NOT_READ = Event("passwd_file.not_read", "what was read of {file} before still counts: {error}", "error")
@@ -110,6 +112,7 @@ class PasswdFile:
     async def find(self, name: str) -> Person | None:
         await self._look()
         entry = self._read.people.get(name)
+        step("{file} has {count} people", file=self._files[0], count=len(self._read.people))
         return entry.person if entry else None
 
     async def recipient(self, address: str) -> Person | None:
@@ -131,6 +134,7 @@ class PasswdFile:
         entry = self._read.people.get(person.name)
         here = entry is not None and entry.person.account == person.account and bool(entry.stored)
         stored = entry.stored if entry and here else self._somebodys(person.name)
+        step("{told}", told=told_of(entry.stored if entry and here else None))
         return await self._passwords.is_right(stored, password) and here
 
     def _somebodys(self, name: str) -> str | None:

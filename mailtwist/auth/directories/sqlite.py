@@ -7,7 +7,7 @@ from typing import Annotated
 
 from mailtwist.auth.api import Alias, Person
 from mailtwist.auth.directories import aliases, groups
-from mailtwist.auth.directories.hashes import UselessHash, in_clear, verifier
+from mailtwist.auth.directories.hashes import UselessHash, in_clear, told_of, verifier
 from mailtwist.auth.directories.passwords import Passwords
 from mailtwist.auth.hashed import Hashed
 from mailtwist.config.part import Assembly, Part
@@ -15,6 +15,7 @@ from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost, Duration, Size
 from mailtwist.kit.events import Event
 from mailtwist.kit.ids import new_id
+from mailtwist.kit.steps import step
 from mailtwist.kit.trouble import Trouble
 from mailtwist.state.api import StateAway
 from mailtwist.state.database import Database
@@ -104,6 +105,7 @@ class SqliteDirectory:
     async def accepts(self, person: Person, password: bytes) -> bool:
         account = person.account
         stored = await self._lookups.get(("hash", account), lambda db: _hash(db, account))
+        step("{told}", told=told_of(stored))
         right = bool(password) and await self._passwords.is_right(stored, password)
         if right and stored is not None and self._passwords.outdated(stored):
             await self._made_anew(person, stored, password)
@@ -199,6 +201,7 @@ class SqliteDirectory:
         statement = "UPDATE people SET hash = ? WHERE account = ? AND hash = ?"
         try:
             await self._db.write(lambda db: db.execute(statement, (new, person.account, old)))
+            step("a new hash of it, by argon2id at today's cost, was stored")
         except StateAway as error:
             NOT_MADE_ANEW.log(account=person.account, error=str(error))
 

@@ -10,6 +10,7 @@ from mailtwist.auth.tokens import Seeds
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost
+from mailtwist.kit.steps import step as tell
 from mailtwist.state.records import Token
 
 KIND = "hotp"
@@ -62,6 +63,7 @@ class Hotp:
             step = codes.step_of(code, range(max(used, 0), max(used, 0) + self._ahead + 1))
             if token is not None and step is not None and step <= used + self._ahead:
                 found = Proof(token.id, step, KIND)
+        tell("compared with the next {count} codes of each token of his", count=self._ahead)
         return found
 
     # -- enrolment

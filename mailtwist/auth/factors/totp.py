@@ -9,6 +9,7 @@ from mailtwist.auth.otpauth import LOOKS_LIKE, Issuer
 from mailtwist.auth.tokens import Seeds
 from mailtwist.config.part import Assembly, Part
 from mailtwist.config.settings import setting
+from mailtwist.kit.steps import step as tell
 from mailtwist.state.records import Token
 
 KIND = "totp"
@@ -59,6 +60,7 @@ class Totp:
             step = codes.step_of(code, self._around(token, SKEW))
             if token is not None and step is not None:
                 found = Proof(token.id, step, KIND, step - self._now(token.period))
+        tell("compared with {count} codes of each token of his, those of now and beside", count=2 * SKEW + 1)
         return found
 
     async def learned(self, account: str, proof: Proof) -> None:

@@ -193,6 +193,20 @@ class DirectoryTests(DirectoryCase):
         self.tried_is("token", "does = issuer")
         self.assertEqual((await self.tries("tried", "ann", "--token", typed=("right",)))[0], 75)
 
+    async def test_what_is_done_in_a_thread_and_with_the_hash_is_told(self) -> None:
+        await self.added("ann")
+        for _ in range(2):
+            _, said = await self.tries("people", "ann", typed=(TYPED,))
+            self.assertIn("the password is kept by the scheme ARGON2ID", said)
+        file = self.folder / "people"
+        file.touch(0o600)
+        file.write_text("ann:{PLAIN}secret\n")
+        self.path.write_text(INI + "[directory:old]\ntype = passwd_file\nfile = people\n")
+        _, said = await self.tries("old", "ann", typed=("secret",))
+        self.assertIn("/people has 1 people", said)
+        self.assertIn("kept by the scheme PLAIN", said)
+        self.assertNotIn("{PLAIN}", said)
+
     async def test_trying_is_no_login(self) -> None:
         """Nothing is counted, written to the history, or asked later because of it."""
         from mailtwist.state.process import durable
