@@ -32,5 +32,8 @@ class Way(Protocol):
         """He has been asked; what he has said, if it is known then.  `FactorAway` when it is not known that
         he could be."""
 
+    async def reachable(self) -> None:
+        """It seems that people could be asked; nobody is.  `FactorAway`, `NoAnswer`."""
+
     def introduction(self, person: Person) -> list[str]:
         """Sentences that tell him, or who helps him, what has to be done on his phone."""

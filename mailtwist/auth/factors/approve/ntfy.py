@@ -65,6 +65,11 @@ class Ntfy:
         if told is None or told.get("event") != "message" or told.get("topic") != topic:
             raise FactorAway(NOT_NTFY.format(host=host))
 
+    async def reachable(self) -> None:
+        answer = await self._https.ask("GET", f"{self._server}/v1/health")
+        if (answer.object() or {}).get("healthy") is not True:
+            raise FactorAway(NOT_NTFY.format(host=host_of(self._server)))
+
     def _message(self, question: Question, topic: str) -> dict[str, Any]:
         return {
             "topic": topic,

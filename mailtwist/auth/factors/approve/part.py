@@ -1,7 +1,8 @@
 """A person says yes or no on his phone while the login waits: `[factor:...] type = approve`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError
 
@@ -23,7 +24,10 @@ from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
 from mailtwist.kit.steps import step
 from mailtwist.kit.within import TooLate, within
+from mailtwist.tls.certificates import BadCertificate
 from mailtwist.tls.https import NoAnswer
+
+T = TypeVar("T")
 
 KIND = "approve"
 
@@ -40,6 +44,9 @@ NOT_SHOWN = (
     "people answer by links, but no service of `type = web` shows the page `approve`; write `pages = approve`"
     " there"
 )
+
+REACHED = {"ntfy": "server", "webhook": "webhook"}
+"""The setting that says where the service is."""
 
 WAYS: dict[str, Callable[[Settings, Assembly], Way]] = {"ntfy": Ntfy, "webhook": Webhook}
 
@@ -117,6 +124,20 @@ class Approve:
         step("{name}: {word}", name=prompt.name, word=WORDS[yes])
         return yes
 
+    async def reachable(self) -> None:
+        """`FactorAway` says why nobody can be asked."""
+        await self._said(self._way.reachable(), self.longest)
+
+    async def _said(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        try:
+            return await within(self._clock, seconds, work)
+        except TooLate:
+            raise FactorAway(f"there was no answer in {seconds:g} s") from None
+        except NoAnswer as away:
+            raise FactorAway(away.words) from None
+        except BadCertificate as error:
+            raise FactorAway(f"{error.setting}: {error.words}") from None
+
     async def _ask(self, asked: Asked, prompt: Prompt, seconds: float) -> bool | None:
         """`FactorAway`."""
         question = Question(prompt, asked.person, seconds)
@@ -124,12 +145,7 @@ class Approve:
             base = f"{self._settings.url}{PATH}?"
             approve, deny = (base + self._prompts.link(prompt, yes=yes) for yes in (True, False))
             question = replace(question, approve=approve, deny=deny)
-        try:
-            return await within(self._clock, seconds, self._way.ask(question))
-        except TooLate:
-            raise FactorAway(f"there was no answer in {seconds:g} s") from None
-        except NoAnswer as away:
-            raise FactorAway(away.words) from None
+        return await self._said(self._way.ask(question), seconds)
 
     def introduction(self, person: Person) -> list[str]:
         return self._way.introduction(person)
@@ -146,7 +162,16 @@ async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]
         assembly.parts("service")  # which build the pages that they show
         if not assembly.one(the_prompts).shown:
             found.append(("url", NOT_SHOWN))
-    return found
+    return found or await _reached(settings, assembly)
+
+
+async def _reached(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
+    factor: Approve = assembly.part("factor", assembly.name)
+    try:
+        await factor.reachable()
+    except FactorAway as away:
+        return [(REACHED[settings.by], away.detail)]
+    return []
 
 
 part = Part(Settings, Approve, check)

@@ -2,16 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Annotated, ClassVar, Literal, Self
-from urllib.parse import urlsplit
 
 from mailtwist.auth.factors.signing import SigningKey
+from mailtwist.auth.factors.web_service import ServiceUrl
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost, Duration, File, Hostnames, Secret
 
-NO_URL = '"{text}" is no address of a web server; write "https://host.example.org"'
-NO_TLS = 'what people approve goes over TLS; write "https://", or "http://" and an address of this machine'
+QUERY = '"{text}": a path is added to it, so there can be no "?" in it'
 NO_TOPIC = (
     '"{text}" makes no topic; write "{{account}}" once, and beside it at most {most} letters, digits,'
     ' "-" and "_"'
@@ -32,37 +30,17 @@ LONGEST_TOPIC = 64
 """Characters that ntfy takes."""
 
 
-class WebAddress(str):
-    """https, or http to this machine; without a name, a fragment, or a `/` at the end."""
-
-    kind: ClassVar[str] = "an https address"
+class WebAddress(ServiceUrl):
+    """To which a path can be added."""
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        try:
-            parts = urlsplit(text)
-            host, port = parts.hostname or "", parts.port
-        except ValueError:
-            raise _no_url(text) from None
-        known = parts.scheme in ("https", "http") and host and port != 0
-        if not known or "@" in parts.netloc or "#" in text or not _PRINTABLE.fullmatch(text):
-            raise _no_url(text)
-        if parts.scheme == "http" and not _is_here(host):
-            raise ValueError(NO_TLS)
-        return cls(text.rstrip("/"))
-
-
-def _no_url(text: str) -> ValueError:
-    return ValueError(NO_URL.format(text=text[:100]))
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        found = super().parse(text.rstrip("/"))
+        if "?" in found:
+            raise ValueError(QUERY.format(text=text[:100]))
+        return found
 
 
 class TopicForm(str):
@@ -151,7 +129,7 @@ class Settings:
     priority: Literal["min", "low", "default", "high", "max"] = setting(
         "high", words="How loud the phone is (`by = ntfy`)."
     )
-    webhook: WebAddress | None = setting(
+    webhook: ServiceUrl | None = setting(
         None,
         words="Where a program of yours hears that somebody is to be asked (`by = webhook`).",
         example="https://asks.example.org/login",

@@ -56,6 +56,10 @@ class Webhook:
             raise FactorAway(NOT_TAKEN.format(host=host, status=answer.status))
         return self._decision(answer, id, host) if self._waits else None
 
+    async def reachable(self) -> None:
+        """Whatever it says to who asks nothing."""
+        await self._https.ask("HEAD", self._url)
+
     def _decision(self, answer: Answer, id: str, host: str) -> bool | None:
         """Who only says that the person is asked need not sign that."""
         if answer.status == 202 and not answer.body:

@@ -101,6 +101,8 @@ class NtfyServer(Rig):
 
     def answered(self, request: Any) -> Any:
         request.setHeader("Content-Type", "application/json")
+        if (request.method, request.uri) == (b"GET", b"/v1/health"):
+            return b'{"healthy":true}\n'
         if request.method != b"POST" or request.uri != b"/":
             return self._error(request, 404, 40401, "page not found")
         if self._token and self.headers[-1].get("authorization") != f"Bearer {self._token}":
@@ -153,6 +155,9 @@ class Receiver(Rig):
         self.more: dict[str, Any] = {}
 
     def answered(self, request: Any) -> Any:
+        if request.method == b"HEAD":
+            request.setResponseCode(405)
+            return b""
         self.asked.append(json.loads(self.raw[-1]))
         reactor.callLater(0, self.person, self.asked[-1])
         if isinstance(self.decides, Deferred):

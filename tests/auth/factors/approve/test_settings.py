@@ -10,7 +10,7 @@ from mailtwist.app.cli.check import problems
 from mailtwist.auth.factors.approve.settings import TopicForm, WebAddress
 from mailtwist.config.load import load
 from mailtwist.config.problems import BadConfig
-from tests.auth.factors.approve.rigs import KEY
+from tests.auth.factors.approve.rigs import KEY, ROOT, NtfyServer, Receiver, ended
 
 INI = """
 [server]
@@ -26,17 +26,33 @@ pages = {pages}
 type = approve
 {lines}
 """
-NTFY = "by = ntfy\nserver = https://ntfy.example.org\nurl = https://mail.example.org"
-WEBHOOK = f"by = webhook\nwebhook = https://asks.example.org/x\nkey = {KEY}\nurl = https://mail.example.org"
+NTFY = "by = ntfy\nserver = {server}\nroots = {roots}\nurl = https://mail.example.org"
+WEBHOOK = (
+    f"by = webhook\nwebhook = {{webhook}}/x\nroots = {{roots}}\nkey = {KEY}\nurl = https://mail.example.org"
+)
 
 
 class SettingsTests(TestCase):
+    def setUp(self) -> None:
+        self.ntfy, self.receiver = NtfyServer(), Receiver()
+        for rig in (self.ntfy, self.receiver):
+            rig.begin()
+            self.addCleanup(ended(rig))
+        self.roots = Path(self.mktemp())
+        self.roots.write_bytes(ROOT.pem)
+
+    def filled(self, lines: str) -> str:
+        known = {"server": self.ntfy.url, "webhook": self.receiver.url, "roots": str(self.roots.absolute())}
+        for name, value in known.items():
+            lines = lines.replace(f"{{{name}}}", value)
+        return lines
+
     async def said(self, lines: str, pages: str = "approve") -> str:
         """All problems."""
         folder = Path(self.mktemp())
         folder.mkdir()
         path = folder / "x.ini"
-        path.write_text(INI.format(lines=lines, pages=pages))
+        path.write_text(INI.format(lines=self.filled(lines), pages=pages))
         self.folder = folder
         try:
             config = load(path)
@@ -52,6 +68,20 @@ class SettingsTests(TestCase):
         response = WEBHOOK.replace("url = https://mail.example.org", "answer = response")
         for lines, pages in ((NTFY, "approve"), (WEBHOOK, "health, approve"), (response, "health")):
             self.assertEqual(await self.said(lines, pages), "")
+
+    async def test_a_service_that_is_not_there(self) -> None:
+        await self.ntfy.end()
+        await self.receiver.end()
+        for lines, setting in ((NTFY, "server"), (WEBHOOK, "webhook")):
+            told = await self.said(lines)
+            self.assertIn(f"[factor:phone] {setting}: localhost:", told)
+            self.assertIn("it refuses connections", told)
+
+    async def test_one_that_is_something_else(self) -> None:
+        self.ntfy.state = "confused"
+        self.assertIn("not as ntfy does", await self.said(NTFY))
+        self.assertIn("certificate", await self.said(NTFY.replace("roots = {roots}", "")))
+        self.assertIn("roots", await self.said(NTFY.replace("{roots}", "/nowhere")))
 
     async def test_what_is_missing(self) -> None:
         for lines, words in (
