@@ -102,6 +102,13 @@ class ApprovePage(TestCase):
             self.assertEqual(said.headers["referrer-policy"], "no-referrer")
             self.assertEqual(said.headers["x-frame-options"], "DENY")
 
+    def test_the_page_of_ntfy_may_hear_what_became_of_an_answer(self) -> None:
+        token = self.prompts.link(self.begun(), yes=True)
+        named = "access-control-allow-origin"
+        self.assertNotIn(named, self.ask(token).headers)
+        for _ in range(2):
+            self.assertEqual(self.ask(token, "POST").headers[named], "*")
+
     def test_who_looks_decides_nothing(self) -> None:
         prompt = self.begun()
         for yes in (True, False):

@@ -1,4 +1,4 @@
-"""Who is being asked now: one prompt for an account, answered once, in whatever process the answer comes."""
+"""Who is being asked now: a prompt is answered once, in whatever process the answer comes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -106,7 +106,7 @@ class Prompts:
         mine = (YES if yes else NO) + b" " + new_id().encode()
         work = _work(prompt.id)
         hearing = started(self._volatile.follow(work))  # who comes after the word may not hear it
-        hearing.addErrback(lambda failure: None)
+        hearing.addErrback(lambda failure: failure.trap(CancelledError))
         try:
             await self._volatile.settle(work, prompt.leader, mine)
             counts = await hearing == mine
