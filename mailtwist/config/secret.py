@@ -1,5 +1,6 @@
 """Passwords and keys: in the ini file, or better in a file, the environment, a systemd credential."""
 
+import hmac
 import os
 from pathlib import Path
 from typing import ClassVar, Self
@@ -121,6 +122,17 @@ class Secret:
 
     def __repr__(self) -> str:
         return f"<Secret {self}>"
+
+    def __eq__(self, other: object) -> bool:
+        """The same secret, from the same place."""
+        if not isinstance(other, Secret):
+            return NotImplemented
+        ours, theirs = ((one._value or "").encode("utf-8", "surrogatepass") for one in (self, other))
+        same = hmac.compare_digest(ours, theirs)
+        return same and (self._kind, self._where) == (other._kind, other._where)
+
+    def __hash__(self) -> int:
+        return hash((self._kind, self._where))
 
     def __reduce__(self) -> str:
         raise TypeError("a secret is not pickled")

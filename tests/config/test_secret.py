@@ -73,6 +73,15 @@ class SecretTests(SynchronousTestCase):
         config = load_text("[service:everything]\nlisten = 143\nsecret = hunter2\n", "x.ini", parts)
         self.assertNotIn("hunter2", repr(config))
 
+    def test_the_same_one_is_equal(self) -> None:
+        same = Secret.parse("hunter2"), Secret.parse("inline:hunter2")
+        self.assertEqual(*same)
+        self.assertEqual(hash(same[0]), hash(same[1]))
+        for other in (Secret.parse("hunter3"), Secret.parse("env:hunter2"), Secret.parse(""), "hunter2"):
+            self.assertNotEqual(same[0], other)
+        self.assertEqual(Secret.parse("env:A"), Secret.parse("env:A"))
+        self.assertNotEqual(Secret.parse("env:A"), Secret.parse("env:B"))
+
     def test_references_are_written_back(self) -> None:
         for text in ("file:/a/b", "env:NAME", "credential:name"):
             self.assertEqual(str(Secret.parse(text)), text)
