@@ -37,9 +37,10 @@ class Release:
         elapsed = now - begun
         if judged and (elapsed >= self._slowest or now >= self._until):
             self._slowest, self._until = elapsed, now + LATELY
-        usual = max(self._least, self._slowest) if now < self._until else self._least
-        at = ceil(max(elapsed, usual, least) / self._quantum) * self._quantum
+        slowest = self._slowest if now < self._until else 0.0
         longest = max(LONGEST, least)
+        due = min(longest, max(self._least, slowest, least))
+        at = ceil(max(elapsed, due) / self._quantum) * self._quantum
         if elapsed <= longest:
             at = min(at, longest)
         released: Deferred[None] = Deferred()

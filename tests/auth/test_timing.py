@@ -130,3 +130,7 @@ class SlowDirectoryTests(Released):
     def test_never_longer_than_those_wait_who_ask_for_others(self) -> None:
         self.assertEqual(self.refused_by_it(20, b"x@" + self.code().encode()), 20)
         self.assertEqual(self.released(self.begin(self.wrong())), 8.0)
+
+    def test_who_took_longer_himself_does_not_wait_for_the_slowest_too(self) -> None:
+        self.assertEqual(self.refused_by_it(300, b"x@" + self.code().encode()), 300)
+        self.assertEqual(self.refused_by_it(8.25, b"y@" + self.code().encode()), 8.5)
