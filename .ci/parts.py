@@ -20,8 +20,8 @@ PARTS: tuple[tuple[str, ...], ...] = (
     ("backends", "gateway", "peers"),
     (
         *("app", "auth", "config", "delivery", "docs", "kit", "mail", "process", "protocols", "services"),
-        *("soak", "state", "store", "test_ci", "test_house", "test_imports", "test_wheel", "testing"),
-        *("third_party", "tls", "web"),
+        *("soak", "state", "store", "test_ci", "test_extras", "test_house", "test_imports"),
+        *("test_wheel", "testing", "third_party", "tls", "web"),
     ),
 )
 """What is below tests/, in parts that take about equally long.  What is in none is run with the last."""
