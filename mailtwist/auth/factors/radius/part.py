@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 
 from mailtwist.auth.api import AccountUnavailable
 from mailtwist.auth.factors.api import NO_STEP, Asked, Proof
-from mailtwist.auth.factors.elsewhere import Elsewhere, ElsewhereSettings
+from mailtwist.auth.factors.elsewhere import Elsewhere, ElsewhereSettings, FactorAway
 from mailtwist.auth.factors.radius.packets import (
     LONGEST,
     LONGEST_PASSWORD,
@@ -220,7 +220,8 @@ class Radius(Elsewhere):
 
 
 class RadiusPush(Radius):
-    """And `SupportsApproval`."""
+    """And `SupportsApproval`.  Of a server that is not asked whether it lives nobody knows whose the silence
+    is: the person's trouble, and not all others'."""
 
     def __init__(self, settings: Settings, assembly: Assembly) -> None:
         super().__init__(settings, assembly)
@@ -238,6 +239,10 @@ class RadiusPush(Radius):
         except Unanswered:
             step("{name} has not answered in {seconds:g} s", name=asked.person.name, seconds=seconds)
             return None
+        except FactorAway as away:
+            if self._settings.status_server:
+                raise
+            raise Unanswered(away.detail) from None
         return Proof(f"{self._section}:{new_id()}", NO_STEP, KIND) if answer.code is Code.ACCEPT else None
 
 

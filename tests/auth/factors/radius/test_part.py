@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.api import AccountUnavailable, Person
 from mailtwist.auth.factors.api import SupportsApproval
-from mailtwist.auth.factors.elsewhere import NameForm
+from mailtwist.auth.factors.elsewhere import FactorAway, NameForm
 from mailtwist.auth.factors.radius.part import Identifier, NasAddress, Settings, Word, build, check
 from mailtwist.auth.factors.radius.servers import Places
 from mailtwist.config.secret import Secret
@@ -94,6 +94,16 @@ class PushTests(RadiusCase, ApprovalContract, TestCase):
         factor = await self.make_factor()
         self.assertIsNone(await factor.approved(self.asked(Person("?1", "nobody@example.org"))))
         self.assertEqual(self.questions(), 0)
+
+    async def test_whose_silence_it_is_nobody_knows_of_a_server_that_is_not_asked(self) -> None:
+        """Else whoever leaves his phone alone would keep all others from theirs."""
+        await self.make_factor()
+        await self.says("nothing")
+        for status, trouble in ((True, FactorAway), (False, AccountUnavailable)):
+            self.peer.lives = False
+            factor = await self.made(**{**self.how, "status_server": status})
+            with self.assertRaises(trouble):
+                await factor.approved(self.asked(seconds=0.5))
 
 
 class FactsTests(RadiusCase, TestCase):
