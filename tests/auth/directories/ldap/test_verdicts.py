@@ -94,6 +94,12 @@ class VerdictTests(FakeCase):
             self.assertIs(await directory.accepts(ann, b"secret"), False)
         self.assertEqual(self.told("ldap.refused"), [])
 
+    async def test_a_server_that_lets_everybody_in_lets_nobody_in_who_is_not_here(self) -> None:
+        directory = self.made()
+        for stranger in (Person("?somebody", NAME), Person("somebody-else", NAME)):
+            self.assertIs(await directory.accepts(stranger, b"secret"), False)
+        self.assertEqual([one.kind for one in self.fake.asked].count(BIND), 2)
+
     async def test_389_directory_server_has_words_of_its_own(self) -> None:
         directory = self.made()
         ann = await self.found(directory, NAME)
