@@ -4,13 +4,14 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.peers.programs import needs, program
-from tests.process.asking import URL, Asking, link
+from tests.process.asking import PEOPLE, URL, Asking, link
 from tests.process.site import eventually
 
 REFUSED = b"a1 NO [AUTHENTICATIONFAILED] Authentication failed."
@@ -81,6 +82,23 @@ class AskingTests(SynchronousTestCase):
         self.assertIn("Approved", self.curl(f"{URL}/approve{forms[0][0]}", "--data", ""))
         self.assertTrue(self.house.ended(talker).startswith(b"a1 OK "))
         talker.close()
+
+    def test_a_command_asks_for_real_and_the_servers_page_answers_it(self) -> None:
+        """It tells what has to be done on the phone before."""
+        topics: list[str] = []
+
+        def says_yes() -> None:
+            message = self.house.phones.message()
+            topics.append(message["topic"])
+            self.house.visit(link(message, "Approve"), "POST")
+
+        person = threading.Thread(target=says_yes, daemon=True)
+        person.start()
+        told = self.house.server.command("factor", "test", "phone", PEOPLE[-1], "--ask")
+        person.join(30)
+        self.assertIn("he said yes", " ".join(told.split()))
+        self.assertEqual(len(topics), 1)
+        self.assertIn(topics[0], told)
 
     def curl(self, link: str, *more: str) -> str:
         port = self.house.server.port("site")
