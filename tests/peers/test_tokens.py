@@ -30,11 +30,12 @@ def said(mechanism: str, token: str, user: str = ANN) -> bytes:
     return f"{begin}auth=Bearer {token}\x01\x01".encode()
 
 
-@needs("curl")
-class Tokens(TestCase):
-    """Ann is known to the provider alone; zoe has a password here, and an authenticator."""
+class Hosted(TestCase):
+    """Ann is known to the provider alone; zoe has a password here, and an authenticator.  `more` are lines of
+    the directory's section."""
 
     timeout = 240
+    more = ""
 
     async def setUp(self) -> None:
         folder = Path(self.mktemp()).absolute()
@@ -51,6 +52,7 @@ domains = {DOMAIN}
 roots = {self.provider.certificate.root}
 second_factor = yes
 amr = mfa
+{self.more}
 """
         self.server = RunningServer(folder / "host", whole_host() + directory)
         self.addCleanup(deferToThread, self.server.stop)
@@ -70,6 +72,31 @@ amr = mfa
         context.check_hostname = False
         return context
 
+
+class Ending(Hosted):
+    more = "end_at_expiry = yes\nclock_skew = 0\n"
+
+    def sessions(self) -> None:
+        """One of a token that is over soon, one of another."""
+        soon, later = (self.token(exp=int(time.time()) + seconds) for seconds in (4, 3600))
+        with (
+            Talker(self.server.port("imaps"), tls=True) as first,
+            Talker(self.server.port("imaps"), tls=True) as second,
+        ):
+            for talker, token in ((first, soon), (second, later)):
+                talker.line()
+                answer = talker.imap(b"AUTHENTICATE XOAUTH2 " + base64.b64encode(said("XOAUTH2", token)))
+                self.assertTrue(answer[-1].startswith(b"OK"), answer)
+            self.assertEqual(first.rest(), b"* BYE Your login is over, log in again\r\n")
+            self.assertTrue(second.imap(b"NOOP")[-1].startswith(b"OK"))
+
+    async def test_a_session_ends_with_its_token_and_no_other_does(self) -> None:
+        await deferToThread(self.sessions)
+        await deferToThread(self.server.wait_for, "token-over")
+
+
+@needs("curl")
+class Tokens(Hosted):
     # -- curl
     def curl(self, scheme: str, mechanism: str, token: str, user: str = ANN) -> tuple[int, str]:
         door = {"smtps": "submissions", "smtp": "submission"}.get(scheme, scheme)
