@@ -20,6 +20,7 @@ from mailtwist.auth.directories.sql.api import (
 )
 from mailtwist.auth.directories.sql.queries import Statement
 from mailtwist.auth.directories.sql.settings import PORTS, Settings
+from mailtwist.auth.directories.sql.wire import Wire
 from mailtwist.kit.steps import step
 
 MISSING = "PyMySQL is not installed; driver = mysql needs it: pip install 'mailtwist[sql]'"
@@ -110,6 +111,7 @@ class MysqlConnection:
         self._db = db
         self._place = place
         self._prepared: dict[str, str] = {}
+        self._wire = Wire(db._sock.fileno())  # no other way leads there
 
     def begin(self, seconds: float, reads: bool) -> None:
         """A session as we want it: nothing is locked or written that need not be, nothing takes for ever."""
@@ -147,9 +149,10 @@ class MysqlConnection:
             self._prepare(statement)
 
     def abort(self) -> None:
-        """Its socket has a timeout of its own."""
+        self._wire.cut()
 
     def close(self) -> None:
+        self._wire.close()
         with suppress(Exception):
             self._db.close()
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TypeVar
 
 from twisted.internet.defer import DeferredSemaphore
@@ -39,11 +40,21 @@ class _Job:
     def __init__(self) -> None:
         self.late = False
         self.connection: Connection | None = None
+        self._lock = Lock()
 
     def abort(self) -> None:
-        self.late = True
-        if self.connection is not None:
-            self.connection.abort()
+        """From any thread."""
+        with self._lock:
+            self.late = True
+            if self.connection is not None:
+                self.connection.abort()
+
+    def use(self, connection: Connection | None) -> None:
+        """None: another one is looked for."""
+        with self._lock:
+            self.connection = connection
+            if self.late and connection is not None:
+                connection.abort()
 
 
 class Pool:
@@ -61,10 +72,14 @@ class Pool:
         self._room = DeferredSemaphore(size)
         self._kept: deque[_Kept] = deque()
         self._dead: dict[str, tuple[float, str]] = {}
+        self._jobs: set[_Job] = set()
         self._stopped = False
 
     def stop(self) -> None:
+        """Nobody waits for answers any more."""
         self._stopped = True
+        for job in list(self._jobs):
+            job.abort()
         self._threads.stop()
         while self._kept:
             self._kept.pop().connection.close()
@@ -86,9 +101,13 @@ class Pool:
 
     async def _in_thread(self, job: _Job, work: Callable[[Connection], T], again: bool) -> T:
         alarm = self._clock.later(self._seconds, job.abort)
+        self._jobs.add(job)
         try:
+            if self._stopped:
+                raise DatabaseAway("the directory has ended")
             return await self._threads.run(self._worked, job, work, again)
         finally:
+            self._jobs.discard(job)
             if alarm.active():
                 alarm.cancel()
             self._room.release()
@@ -106,12 +125,12 @@ class Pool:
 
     def _once(self, job: _Job, work: Callable[[Connection], T], fresh: bool) -> T:
         """`job.connection` says whether there was one, and is closed unless it can be used again."""
-        job.connection = None
+        job.use(None)
         now = self._clock.seconds()
         kept = None if fresh else self._trusted(now)
         if kept is None:
             kept = _Kept(self._connected(), now, now)
-        job.connection = kept.connection
+        job.use(kept.connection)
         try:
             answer = work(kept.connection)
         except DatabaseAway as lost:

@@ -1,12 +1,10 @@
 """PostgreSQL, by psycopg."""
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from mailtwist.auth.directories.sql.api import (
@@ -23,6 +21,7 @@ from mailtwist.auth.directories.sql.api import (
 )
 from mailtwist.auth.directories.sql.queries import Statement
 from mailtwist.auth.directories.sql.settings import PORTS, Settings
+from mailtwist.auth.directories.sql.wire import Wire
 from mailtwist.kit.steps import step
 
 MISSING = "psycopg is not installed; driver = postgresql needs it: pip install 'mailtwist[sql]'"
@@ -116,8 +115,7 @@ class PostgresqlConnection:
     def __init__(self, db: Any, place: str) -> None:
         self._db = db
         self._place = place
-        self._open = Lock()
-        self._socket: socket.socket | None = socket.socket(fileno=os.dup(db.fileno()))
+        self._wire = Wire(db.fileno())
 
     def found(self, statement: Statement, values: Values) -> Rows:
         with self._asking():
@@ -135,16 +133,10 @@ class PostgresqlConnection:
             self._db.execute("EXPLAIN " + statement.text, statement.bound(values))
 
     def abort(self) -> None:
-        with self._open:
-            if self._socket is not None:
-                with suppress(OSError):
-                    self._socket.shutdown(socket.SHUT_RDWR)
+        self._wire.cut()
 
     def close(self) -> None:
-        with self._open:
-            if self._socket is not None:
-                self._socket.close()
-            self._socket = None
+        self._wire.close()
         with suppress(Exception):
             self._db.close()
 

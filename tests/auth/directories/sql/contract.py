@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
+from twisted.internet.defer import CancelledError
 
 from mailtwist.auth.api import AccountUnavailable, Directory, LoginUnavailable, Person
 from mailtwist.auth.directories.sql.api import DatabaseAway, QueryFailed
@@ -14,7 +15,7 @@ from mailtwist.config.load import load_text
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.values import Hostname
 from mailtwist.kit.clock import SystemClock
-from mailtwist.kit.spawn import together
+from mailtwist.kit.spawn import started, together
 from mailtwist.kit.steps import steps_heard
 from mailtwist.testing.assembly import OnePart
 from mailtwist.testing.directory import NAME, PASSWORD, DirectoryContract
@@ -330,6 +331,49 @@ class Stocked(DirectoryContract):
         asked = [self.failing(directory.find(NAME)) for _ in range(6)]
         for error in await together(*asked):
             self.assertIsInstance(error, (DatabaseAway, QueryFailed))
+        await self.recovers(directory)
+
+    async def recovers(self, directory: SqlDirectory) -> None:
+        """Its connections are free again, at once or a little later."""
+        for _ in range(20):
+            if await self.outcome(directory.alias("@example.org")) == repr((NAME,)):
+                return
+        self.fail("its connections are not free again")
+
+    async def outcome(self, work: Any) -> str:
+        try:
+            return repr(await work)
+        except LoginUnavailable as error:
+            return type(error).__name__
+
+    async def test_who_is_not_there_costs_what_somebody_costs(self) -> None:
+        """The hash of somebody is made, always the same one."""
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        self.assertIs(await directory.accepts(person, PASSWORD), True)
+        asked: list[tuple[str | None, bytes]] = []
+
+        async def is_right(stored: str | None, password: bytes) -> bool:
+            asked.append((stored, password))
+            return True
+
+        self.patch(directory._passwords, "is_right", is_right)
+        self.put(2, "none@example.org", None)
+        self.put(3, "off@example.org", QUICK, "0")
+        for name in ("nobody@example.org", "none@example.org", "off@example.org"):
+            found = await directory.find(name)
+            stranger = found or Person("?", name)
+            self.assertIs(await directory.accepts(stranger, PASSWORD), False, name)
+        self.assertEqual(asked, [(QUICK, PASSWORD)] * 3)
+
+    async def test_whoever_goes_leaves_nobody_without_a_connection(self) -> None:
+        query = f"SELECT email AS name, {self.slow} AS password FROM people WHERE email = {{name}}"
+        directory = await self.make_directory(user_query=query, timeout="300 ms", connections="1")
+        asked = [started(directory.find(NAME)) for _ in range(3)]
+        for one in reversed(asked):
+            one.addErrback(lambda failure: failure.trap(CancelledError))
+            one.cancel()
+        await self.recovers(directory)
 
     async def failing(self, work: Any) -> Exception:
         try:

@@ -4,7 +4,7 @@ from typing import Any
 
 from mailtwist.auth.api import Directory
 from mailtwist.auth.directories.sql.api import DatabaseAway
-from mailtwist.kit.spawn import together
+from mailtwist.kit.spawn import started, together
 from mailtwist.testing.directory import NAME, PASSWORD
 from tests.auth.directories.sql.better import BetterHashes
 from tests.auth.directories.sql.values import ValuesContract
@@ -118,12 +118,6 @@ class ServedContract(BetterHashes, ValuesContract):
         self.patch(directory._pool, "_dead", {})
         self.assertIs(await directory.accepts(person, PASSWORD), True)
 
-    async def outcome(self, work: Any) -> str:
-        try:
-            return str(await work)
-        except Exception as error:
-            return type(error).__name__
-
     async def test_a_server_that_hangs_is_away(self) -> None:
         directory = await self.make_directory(timeout="500 ms", connections="2")
         person = await self.person(directory)
@@ -136,6 +130,18 @@ class ServedContract(BetterHashes, ValuesContract):
         await self.assembly.stop()
         directory = await self.opened()
         self.assertIs(await directory.accepts(person, PASSWORD), True)
+
+    async def test_a_stop_waits_for_no_server_that_hangs(self) -> None:
+        """For a connection that was asked nothing yet, nor for an answer that never comes."""
+        directory = await self.make_directory(timeout="60 s")
+        person = await self.person(directory)
+        self.server.program.freeze()
+        try:
+            asked = started(self.outcome(directory.accepts(person, PASSWORD)))
+            await directory.stop()
+            self.assertEqual(await asked, "DatabaseAway")
+        finally:
+            self.server.program.thaw()
 
     async def test_the_next_server_is_asked_when_the_first_is_away(self) -> None:
         """And the first is left alone for a while."""
