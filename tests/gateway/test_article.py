@@ -1,13 +1,16 @@
 """The cases of the article that started it all, by name, through the gateway, in front of real servers."""
 
 import base64
+from functools import cache
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.backends import shared
 from tests.gateway import whole
 from tests.peers import test_article
 from tests.peers.host import Person
 from tests.peers.programs import needs
+from tests.peers.remote import Service
 from tests.process.talk import Talker
 
 
@@ -28,6 +31,33 @@ class NamedOnlyTests(test_article.ArticleTests):
     complaint was that nginx could not forward to it."""
 
     whole = staticmethod(whole.before_named_only)
+
+
+class RemoteGateway(whole.Gateway):
+    """Codes are judged by a service elsewhere, passwords by the Dovecot behind."""
+
+    def __init__(self) -> None:
+        self.service = Service().start()
+        super().__init__(shared.dovecot(), more=self.service.factor)
+
+    def end(self) -> None:
+        super().end()
+        self.service.stop()
+
+
+@cache
+def before_dovecot_with_a_service() -> RemoteGateway:
+    gateway = RemoteGateway()
+    whole.until_the_end(gateway)
+    return gateway
+
+
+@needs("dovecot")
+class RemoteServiceTests(test_article.RemoteServiceTests):
+    """A remote 2FA service decides, and a server behind judges the password."""
+
+    whole = staticmethod(before_dovecot_with_a_service)
+    made = staticmethod(RemoteGateway)
 
 
 @needs("dovecot")

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mailtwist.testing.server import RunningServer
 from tests.backends.certificates import certificate
@@ -46,6 +47,11 @@ class Service:
             [sys.executable, str(script), str(self.folder), str(self.port)], self.folder / "output"
         )
 
+    @property
+    def factor(self) -> str:
+        """The section that asks it."""
+        return FACTOR.format(port=self.port, key=KEY, root=self.root)
+
     def start(self, key: str = KEY) -> "Service":
         self._program.begin({"MAILTWIST_KEY": key})
         if not eventually(lambda: answers(self.port)):
@@ -75,8 +81,7 @@ class RemoteHost(Host):
 
     def __init__(self) -> None:
         self.service = Service().start()
-        factor = FACTOR.format(port=self.service.port, key=KEY, root=self.service.root)
-        ini = whole_host().replace("[factor:totp]\n", factor)
+        ini = whole_host().replace("[factor:totp]\n", self.service.factor)
         super().__init__(Path(tempfile.mkdtemp(prefix="mailtwist-remote-")), ini)
 
     def end(self) -> None:
@@ -87,7 +92,7 @@ class RemoteHost(Host):
 class Remote:
     """Somebody whose codes come from the service."""
 
-    def __init__(self, host: RemoteHost, name: str, password: str) -> None:
+    def __init__(self, host: Any, name: str, password: str) -> None:
         self.host = host
         self.address = f"{name}@{host.domain}"
         self.password = password

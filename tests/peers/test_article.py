@@ -1,5 +1,6 @@
 """The cases of the article that started it all, by name, with real programs on every door."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,11 @@ class ArticleTests(Doors):
 class RemoteServiceTests(Doors):
     """A remote 2FA service decides: the fifth row."""
 
+    whole: Callable[[], Any] = staticmethod(remote_host)
+    made: Callable[[], Any] = staticmethod(RemoteHost)
+
     def setUp(self) -> None:
-        self.host = remote_host()
+        self.host = self.whole()
         self.service = self.host.service
 
     def person(self, name: str) -> Remote:
@@ -147,7 +151,7 @@ class RemoteServiceTests(Doors):
         self.assertRefused(self.tried(f"{ann.password} @{code}"))
 
     def test_nobody_is_blamed_when_it_is_away_or_lies_and_what_is_saved_gets_in(self) -> None:
-        host = RemoteHost()
+        host = self.made()
         self.addCleanup(host.end)
         self.ann = ann = Remote(host, "away", PASSWORD)
         self.assertIn_(self.tried(ann.secret))
