@@ -1,6 +1,7 @@
 """A login that waits for its owner's yes, in whole servers: two workers, one page, several ends."""
 
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -30,6 +31,7 @@ class AskingTests(SynchronousTestCase):
     @classmethod
     def tearDownClass(cls) -> None:
         asking().end()
+        shutil.rmtree(asking().server.folder.parent, ignore_errors=True)
 
     def setUp(self) -> None:
         self.house = asking()
