@@ -17,7 +17,7 @@ from mailtwist.auth.audit import Story
 from mailtwist.auth.guess import Guess
 from mailtwist.auth.identity import Identities, Who, the_identities
 from mailtwist.auth.judging import Judge, Question, the_judge
-from mailtwist.auth.limits import Admission, Limits, the_limits
+from mailtwist.auth.limits import Admission, Attempt, Limits, the_limits
 from mailtwist.auth.login import Login
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.places import network_of
@@ -110,21 +110,30 @@ class Bearers:
                 guess.right()
                 await self._must_do(login, bearer)
                 opened = await self._asking.without_password(login.who, login.request)
+                await self._tell(login)
         except BaseException:
             dropped(opened)
             raise
         finally:
             login.story.counted = guess.counted
-        if login.story.source is Source.UNTRUSTED and network_of(login.request.address):
-            network = network_of(login.request.address)
-            self._notices.tell(login.who.subject, "new-network", network=network, **login.facts())
         accepted = login.accepted(b"", "", opened)
         return replace(accepted, until=bearer.expires) if bearer.ends else accepted
 
+    async def _tell(self, login: Login) -> None:
+        """Its owner hears of a network where he had not been lately."""
+        network = network_of(login.request.address)
+        if not login.request.user:
+            login.story.source = (await self._attempt(login)).source
+        if network and login.story.source is Source.UNTRUSTED:
+            self._notices.tell(login.who.subject, "new-network", network=network, **login.facts())
+
+    async def _attempt(self, login: Login) -> Attempt:
+        question = Question(self._rule(login), "bearer", b"", kind=TOKEN)
+        return await self._judge.attempt(login.request, login.who, question)
+
     def _charge(self, login: Login) -> Callable[[], Awaitable[Admission]]:
         async def admitted() -> Admission:
-            question = Question(self._rule(login), "bearer", b"", kind=TOKEN)
-            attempt = await self._judge.attempt(login.request, login.who, question)
+            attempt = await self._attempt(login)
             if not login.who.name:
                 attempt = replace(attempt, account="", source=Source.UNTRUSTED)
             login.story.source = attempt.source

@@ -159,9 +159,9 @@ class WhetherItIsEnough(BearerHouse):
         self.assertEqual(self.fails(token + b"x"), "bad-octets")
 
     def test_the_owner_is_told_of_a_new_network(self) -> None:
-        self.comes(TOKEN, address=AWAY)
-        self.clock.advance(5)
-        self.comes(TOKEN, address=AWAY)
+        for user in (NAME, NAME, "", ""):
+            self.comes(TOKEN, user, address=AWAY)
+            self.clock.advance(5)
         now = self.clock.now()
         notices = self.successResultOf(started(self.durable.notices(now + 1, now + 2, 100)))
         self.assertEqual([one.kind for one in notices], ["new-network"])
