@@ -1,5 +1,6 @@
 """A login that waits for its owner's yes, in whole servers: two workers, one page, several ends."""
 
+import atexit
 import re
 import shutil
 import signal
@@ -21,17 +22,16 @@ REFUSED = b"a1 NO [AUTHENTICATIONFAILED] Authentication failed."
 @cache
 def asking() -> Asking:
     """One for all tests that do it no harm."""
-    return Asking(Path(tempfile.mkdtemp(prefix="mailtwist-asking-")) / "server")
+    folder = Path(tempfile.mkdtemp(prefix="mailtwist-asking-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    house = Asking(folder / "server")
+    atexit.register(house.end)
+    return house
 
 
 @needs("curl")
 class AskingTests(SynchronousTestCase):
     timeout = 120
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        asking().end()
-        shutil.rmtree(asking().server.folder.parent, ignore_errors=True)
 
     def setUp(self) -> None:
         self.house = asking()
