@@ -8,7 +8,7 @@ from mailtwist.auth.directories.passwords import Passwords
 from mailtwist.auth.directories.sql import mysql, postgresql
 from mailtwist.auth.directories.sql.api import Database, NotSayable, Rows, Values
 from mailtwist.auth.directories.sql.checking import problems
-from mailtwist.auth.directories.sql.people import Entry, Reader
+from mailtwist.auth.directories.sql.people import BadRow, Entry, Reader
 from mailtwist.auth.directories.sql.pool import Pool
 from mailtwist.auth.directories.sql.settings import Settings, statements
 from mailtwist.auth.directories.sql.sqlite import Sqlite
@@ -74,7 +74,9 @@ class SqlDirectory:
         owner = address
         if "recipient_query" in self._statements:
             owners = self._read.names(await self._found("recipient_query", _of_address(address)), "name")
-            if len(owners) != 1:
+            if len(owners) > 1:
+                raise BadRow("recipient_query finds several people for one address")
+            if not owners:
                 return None
             owner = owners[0]
         person = await self.find(owner)

@@ -150,6 +150,16 @@ class Stocked(DirectoryContract):
         for address in (NAME, "nobody@example.org", "@example.net"):
             self.assertEqual(await directory.alias(address), ())
 
+    async def test_an_address_of_two_people_is_temporary_trouble(self) -> None:
+        """Mail for it is not sent back."""
+        directory = await self.make_directory()
+        self.put(2, "bob@example.org", QUICK)
+        self.admin("INSERT INTO addresses VALUES ('info@example.org', 1), ('info@example.org', 2)")
+        with self.assertRaises(AccountUnavailable) as trouble:
+            await directory.recipient("info@example.org")
+        self.assertIn("several people", trouble.exception.reason)
+        self.assertTrue(trouble.exception.temporary)
+
     async def test_without_more_queries_the_first_one_says_all(self) -> None:
         nothing = dict.fromkeys(self.queries(), "")
         nothing["user_query"] = "SELECT email AS name, hash AS password FROM people WHERE email = {name}"
