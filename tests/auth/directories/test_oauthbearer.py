@@ -1,24 +1,30 @@
 """Tokens of an identity provider: those that are good open, and nothing else does."""
 
 import json
+import sys
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.api import Person
 from mailtwist.auth.directories.accounts import account_of
+from mailtwist.auth.directories.oauthbearer.directory import check
+from mailtwist.auth.directories.oauthbearer.keys import NO_LIBRARY
 from mailtwist.auth.directories.oauthbearer.settings import Algorithms, Claims, Settings, Url
-from mailtwist.config.values import Duration, Hostnames, Names
+from mailtwist.config.values import Duration, Hostnames, Names, Secret
 from tests.auth.directories.oauth_case import Case
 from tests.auth.directories.oauth_provider import (
     AUDIENCE,
+    CLIENT,
     EC,
     EC384,
     ED,
     NAME,
     OTHER_RSA,
     RSA,
+    SECRET,
     b64,
     jwk,
     signed,
@@ -79,6 +85,27 @@ class Good(Case):
     async def test_sessions_end_with_it_where_that_is_set(self) -> None:
         self.build(end_at_expiry=True)
         self.assertTrue((await self.good(self.provider.token())).ends)
+
+
+class WithoutTheLibrary(Case):
+    def forget_the_library(self) -> None:
+        missing = patch.dict(sys.modules, {"joserfc": None})
+        missing.start()
+        self.addCleanup(missing.stop)
+
+    async def test_it_is_a_clear_problem_of_the_config(self) -> None:
+        self.forget_the_library()
+        self.assertEqual(await check(self.settings(), self.assembly), [("type", NO_LIBRARY)])
+        with self.assertRaises(ValueError) as raised:
+            self.build()
+        self.assertIn("pip install mailtwist[oauth]", str(raised.exception))
+
+    async def test_who_asks_about_each_token_needs_none(self) -> None:
+        self.forget_the_library()
+        its = {"client_id": CLIENT, "client_secret": Secret(SECRET)}
+        self.build(introspection=Url(f"{self.provider.host}/introspect"), **its)
+        self.provider.active["t"] = {"aud": AUDIENCE, "email": NAME, "email_verified": True}
+        await self.good(b"t")
 
 
 class Bad(Case):
