@@ -11,7 +11,8 @@ from twisted.internet.task import react
 from mailtwist.app.assemble import Assembled, PartView
 from mailtwist.app.cli.command import FAILED
 from mailtwist.auth.api import Directory, Person
-from mailtwist.auth.names import BadName, canonical
+from mailtwist.auth.names import BadName, canonical, login_name
+from mailtwist.config.domain import DomainSettings, windows_domains
 from mailtwist.config.load import load
 from mailtwist.config.problems import shown
 from mailtwist.kit.spawn import started
@@ -92,10 +93,20 @@ def canonical_name(inside: Inside, text: str) -> str:
 
 async def person_named(inside: Inside, text: str) -> tuple[Directory, Person]:
     """Whom the server would take a login name for, and where they were found."""
-    name = canonical_name(inside, text)
+    name = _login_name(inside, text)
     directories: dict[str, Directory] = dict(inside.parts("directory"))
     for directory in directories.values():
         person = await directory.find(name)
         if person is not None:
             return directory, person
     raise CannotDo(f'there is nobody called "{name}"')
+
+
+def _login_name(inside: Inside, text: str) -> str:
+    """The canonical form of what somebody types who logs in: also `DOMAIN\\ann`."""
+    windows = windows_domains(inside.several(DomainSettings))
+    try:
+        typed = text.encode("utf-8", "surrogateescape")
+        return login_name(typed, inside.login.default_domain or "", windows)
+    except BadName as bad:
+        raise CannotDo(f'"{shown(text)}" cannot be a name: {bad}') from None
