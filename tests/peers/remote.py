@@ -4,6 +4,7 @@ import atexit
 import base64
 import itertools
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ class Service:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailtwist-2fa-"))
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         (self.port,) = free_ports(1)
         self.root = certificate(self.folder, "service").root
         self._codes, self._heard = self.folder / "codes", self.folder / "heard"
