@@ -172,7 +172,7 @@ class LdapDirectory:
         """The DN of a person that is here; '' for anybody else."""
         if person.account.startswith(NOBODYS):
             return ""
-        if isinstance(person, Found):
+        if isinstance(person, Found) and person.directory == self._name:
             return person.dn
         its = await self.find(person.name)
         if its is None or its.account != person.account:

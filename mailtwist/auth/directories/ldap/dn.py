@@ -1,9 +1,13 @@
 """Distinguished names: values put into them, and read from them.  rfc4514"""
 
 import re
+from collections.abc import Iterator
+
+LONGEST = 8192
+"""Characters; nothing is read of what has more."""
 
 _PLAIN = re.compile(rb"[A-Za-z0-9._@-]")
-_PART = re.compile(r"((?:[^\\,;]|\\[0-9A-Fa-f]{2}|\\.)*)(?:[,;]|\Z)", re.DOTALL)
+_PART = re.compile(r"((?:[^\\,;]++|\\[0-9A-Fa-f]{2}|\\.)*+)(?:[,;]|\Z)", re.DOTALL)
 _ESCAPED = re.compile(r"(?:\\[0-9A-Fa-f]{2})+|\\.", re.DOTALL)
 
 
@@ -17,13 +21,7 @@ def escaped(value: str) -> str:
 def parts(dn: str) -> tuple[tuple[str, str], ...]:
     """The attribute in lower case and the value of each part, from the first on; ('', text) for what is
     none."""
-    found = []
-    at = 0
-    while at < len(dn) and (part := _PART.match(dn, at)):
-        name, equals, value = part[1].partition("=")
-        found.append((name.strip().lower(), _plain(_stripped(value))) if equals else ("", part[1]))
-        at = part.end()
-    return tuple(found)
+    return tuple(_each(dn))
 
 
 def same(one: str, other: str) -> bool:
@@ -37,8 +35,16 @@ def folded(dn: str) -> tuple[tuple[str, str], ...]:
 
 def first_value(dn: str) -> str:
     """`staff` of `cn=staff,ou=groups,...`; '' when it has none."""
-    found = parts(dn)
-    return found[0][1] if found and found[0][0] else ""
+    name, value = next(_each(dn), ("", ""))
+    return value if name else ""
+
+
+def _each(dn: str) -> Iterator[tuple[str, str]]:
+    at = 0
+    while at < len(dn) <= LONGEST and (part := _PART.match(dn, at)):
+        name, equals, value = part[1].partition("=")
+        yield (name.strip().lower(), _plain(_stripped(value))) if equals else ("", part[1])
+        at = part.end()
 
 
 def _stripped(value: str) -> str:

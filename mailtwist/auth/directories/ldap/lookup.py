@@ -51,6 +51,7 @@ class Lookup:
             mail,
             frozenset(settings.domains),
             self.domain,
+            assembly.name,
         )
         self._groups = settings.group_filter or (schema.group_filter and Filter.parse(schema.group_filter))
         self._group_base = settings.group_base or settings.base

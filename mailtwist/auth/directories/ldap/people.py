@@ -9,12 +9,17 @@ from mailtwist.auth.directories.ldap import dn, schemas
 from mailtwist.auth.directories.ldap.messages import Entry
 from mailtwist.auth.names import BadName, canonical
 
+MOST = 2000
+"""Values of one attribute that can be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found(Person):
     """A person with the place of the entry, for the bind that follows."""
 
     dn: str = field(default="", compare=False, repr=False)
+    directory: str = field(default="", compare=False, repr=False)
+    """Its section: the DN means nothing to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Shape:
     mail_attributes: tuple[str, ...]
     domains: frozenset[str]
     domain: str
+    directory: str = ""
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -36,23 +42,32 @@ class Shape:
 
     def person(self, entry: Entry, groups: Iterable[str], now: float) -> Found:
         """ValueError with a sentence when it can be nobody's entry."""
+        names = (*self.login_attribute, *self.mail_attributes)
+        if any(len(entry.attributes.get(one.lower(), ())) > MOST for one in names):
+            raise ValueError(f"an attribute of it has more than {MOST} values")
         account = schemas.identity(entry.attributes, self.id_attribute)
         if not account:
-            raise ValueError(f'it has no {" or ".join(self.id_attribute)}; write another "id_attribute"')
+            raise ValueError(
+                f'it has no {" or ".join(self.id_attribute)}, or several; write another "id_attribute"'
+            )
         name = self._name(entry)
         disabled = schemas.why_disabled(entry.attributes, now)
         its_groups = tuple(dict.fromkeys(filter(None, map(dn.first_value, groups))))
-        return Found(account_of(account), name, self._addresses(entry), not disabled, its_groups, entry.dn)
+        its_addresses = self._addresses(entry)
+        where = (entry.dn, self.directory)
+        return Found(account_of(account), name, its_addresses, not disabled, its_groups, *where)
 
     def _name(self, entry: Entry) -> str:
         for attribute in self.login_attribute:
             for value in schemas.texts(entry.attributes, attribute):
                 try:
-                    return canonical(value, self.domain)
+                    name = canonical(value, self.domain)
                 except BadName:
                     continue
+                if "@" not in value or self._has(name):
+                    return name
         names = " or ".join(self.login_attribute)
-        raise ValueError(f'it has no {names} that can be a login name; write another "login_attribute"')
+        raise ValueError(f'it has no {names} that can be a login name here; write another "login_attribute"')
 
     def _addresses(self, entry: Entry) -> tuple[str, ...]:
         found: dict[str, None] = {}
@@ -61,7 +76,10 @@ class Shape:
                 address = canonical(value)
             except BadName:
                 continue
-            local, at, domain = address.rpartition("@")
-            if local and at and (not self.domains or domain in self.domains):
+            if "@" in address and self._has(address):
                 found[address] = None
         return tuple(found)
+
+    def _has(self, address: str) -> bool:
+        """Whoever knows people of these domains says nothing about others."""
+        return not self.domains or address.rpartition("@")[2] in self.domains

@@ -67,7 +67,14 @@ SCHEMAS: dict[SchemaName, Schema] = {
     ),
 }
 
-STATE = ("userAccountControl", "accountExpires", "nsAccountLock", "pwdAccountLockedTime", "shadowExpire")
+STATE = (
+    "userAccountControl",
+    "accountExpires",
+    "nsAccountLock",
+    "pwdAccountLockedTime",
+    "shadowExpire",
+    "krbPrincipalExpiration",
+)
 """What may say that somebody may not log in."""
 
 _PREFIXED = "proxyaddresses"
@@ -94,26 +101,41 @@ def addresses(found: Attributes, names: tuple[str, ...]) -> list[str]:
 
 
 def identity(found: Attributes, names: tuple[str, ...]) -> str:
-    """The first of these that there is; 16 octets (objectGUID) as Microsoft writes them."""
+    """The first of these that there is; 16 octets (objectGUID) as Microsoft writes them.  '' when it has
+    several values: a server gives them in any order."""
     for name in names:
-        for value in found.get(name.lower(), ()):
-            if name.lower() == "objectguid":
-                return str(UUID(bytes_le=value)) if len(value) == 16 else ""
-            return value.decode("utf-8", "replace").lower()
+        if values := found.get(name.lower(), ()):
+            return _identified(name.lower(), values[0]) if len(values) == 1 else ""
     return ""
+
+
+def _identified(name: str, value: bytes) -> str:
+    """Octets that are no text (objectSid) in hexadecimal: as text many would be the same."""
+    if name == "objectguid":
+        return str(UUID(bytes_le=value)) if len(value) == 16 else ""
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"octets-{value.hex()}"
+    return text.lower() if text.isprintable() else f"octets-{value.hex()}"
 
 
 def why_disabled(found: Attributes, now: float) -> str:
     """What says that this person may not log in; '' when nothing does."""
-    if (_number(found, "userAccountControl") or 0) & _ACCOUNT_DISABLED:
-        return "userAccountControl"
+    if "useraccountcontrol" in found:
+        control = _number(found, "userAccountControl")
+        if control is None or control & _ACCOUNT_DISABLED:
+            return "userAccountControl"
     expires = _number(found, "accountExpires")
     if expires is not None and expires not in _NEVER and _WINDOWS_EPOCH + expires / 1e7 <= now:
         return "accountExpires"
-    if texts(found, "nsAccountLock")[:1] in (["TRUE"], ["true"]):
+    if "true" in (value.lower() for value in texts(found, "nsAccountLock")):
         return "nsAccountLock"
     if _LOCKED_FOR_GOOD in found.get("pwdaccountlockedtime", ()):
         return "pwdAccountLockedTime"
+    today = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%SZ").encode()
+    if any(len(value) == len(today) and value <= today for value in found.get("krbprincipalexpiration", ())):
+        return "krbPrincipalExpiration"
     days = _number(found, "shadowExpire")
     return "shadowExpire" if days is not None and 0 <= days <= now // 86400 else ""
 

@@ -21,6 +21,10 @@ BOTH_WAYS = 'with "user_dn" nobody is searched for: leave out bind_dn, or user_d
 NO_BASE = 'whoever is searched for is searched for below an entry; write "base = ou=people,dc=example,dc=org"'
 BAD_PLACES = '"{setting}" has a place for {{{place}}}, which nobody knows; there are {known}'
 HALF_A_KEY = "key belongs to certificate; write certificate too"
+ONE_FOR_TWO = (
+    "`user_dn = {template}` makes one DN of two people in different `domains`; write {{name}} or {{domain}}"
+    " into it, or one section for each domain"
+)
 NO_DOMAIN_OF_THEIRS = (
     'with "user_dn" everybody who has a password there is somebody here; write "domains = example.org"'
 )
@@ -139,6 +143,7 @@ class Settings:
             raise ValueError(BOTH_WAYS)
         if self.key is not None and self.certificate is None:
             raise ValueError(HALF_A_KEY)
+        _distinct(self.user_dn, self.domains)
         _in_clear(self)
         for name, known in (("people", ()), ("filter", FILTER_PLACES), ("group_filter", GROUP_PLACES)):
             _places(name, getattr(self, name), known)
@@ -173,3 +178,8 @@ def _places(name: str, read: Filter | None, known: tuple[str, ...]) -> None:
         if place not in known:
             there = ", ".join(f"{{{one}}}" for one in known) or "none here"
             raise ValueError(BAD_PLACES.format(setting=name, place=place, known=there))
+
+
+def _distinct(template: Template | None, domains: Hostnames) -> None:
+    if template and len(domains) > 1 and not ("{name}" in template or "{domain}" in template):
+        raise ValueError(ONE_FOR_TWO.format(template=template))

@@ -1,6 +1,7 @@
 """The DN of somebody, made of a login name: `uid={local},ou=people,dc=example,dc=org`.  rfc4514"""
 
 import re
+import unicodedata
 from typing import ClassVar, Self
 
 from mailtwist.auth.directories.ldap.dn import escaped, parts
@@ -38,9 +39,17 @@ class Template(str):
 
     def filled(self, name: str) -> str:
         """For this login name; '' when there can be no such DN: nothing in a name is ever more than a
-        name."""
+        name, or when the server might take it for another spelling of one: it would be two accounts here."""
         local, _, domain = name.rpartition("@") if "@" in name else (name, "", "")
+        if _folded_there(local) or (self.alone and not local.isascii()):
+            return ""
         if self.alone:
             return "" if not domain or set(name) & set(',=+<>;"\\#') else name
         values = {"name": name, "local": local, "domain": domain}
         return _PLACE.sub(lambda found: escaped(values[found[1]]), self)
+
+
+def _folded_there(local: str) -> bool:
+    """What LDAP compares as something else, and we do not: sharp s, final sigma, joiners that are not seen
+    (rfc4518#2.2)."""
+    return local != local.casefold() or any(unicodedata.category(char) == "Cf" for char in local)

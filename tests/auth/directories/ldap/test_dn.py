@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailtwist.auth.directories.ldap.dn import escaped, first_value, parts, same
+from mailtwist.auth.directories.ldap.dn import LONGEST, escaped, first_value, parts, same
 from mailtwist.auth.directories.ldap.template import Template
 
 
@@ -37,6 +37,15 @@ class DnTests(SynchronousTestCase):
     def test_any_text_is_read(self, text: str) -> None:
         parts(text)
 
+    def test_octets_that_could_be_read_in_many_ways_are_read_once(self) -> None:
+        """A regular expression that tries them all needs years for these."""
+        for text in ("\\41" * 2000 + "\\", "cn=" + "\\ab" * 60 + "\\"):
+            self.assertEqual(first_value(text), "")
+            self.assertEqual(parts(text), ())
+
+    def test_what_is_too_long_is_none(self) -> None:
+        self.assertEqual(first_value("cn=" + "a" * LONGEST), "")
+
 
 class TemplateTests(SynchronousTestCase):
     def test_a_name_is_a_value_in_it(self) -> None:
@@ -55,6 +64,18 @@ class TemplateTests(SynchronousTestCase):
             "a+b@example.org",
         ):
             self.assertEqual(template.filled(name), "", name)
+
+    def test_a_spelling_that_the_server_takes_for_another_is_nobodys(self) -> None:
+        """It would be a second account of one person, with factors of its own: none."""
+        template = Template.parse("uid={local},dc=x")
+        self.assertTrue(template.filled("stra\N{LATIN SMALL LETTER A WITH DIAERESIS}sse@example.org"))
+        for name in (
+            "stra\xdfe",
+            "\u03c3\u03bf\u03c6\u03cc\u03c2",
+            "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc",
+        ):
+            self.assertEqual(template.filled(f"{name}@example.org"), "", name)
+        self.assertEqual(Template.parse("{name}").filled("\xe4nn@example.org"), "")
 
     def test_what_is_none_is_refused(self) -> None:
         for text in (

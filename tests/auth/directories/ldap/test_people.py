@@ -1,5 +1,6 @@
 """Who somebody is, in a real slapd: names, addresses, groups, who may log in, and what nobody can type."""
 
+from dataclasses import replace
 from typing import Any
 
 from mailtwist.auth.api import AccountUnavailable, Person
@@ -105,7 +106,7 @@ class NamesTests(LdapCase):
         with self.assertRaises(AccountUnavailable):
             await directory.find("ann@example.org")
         (told,) = self.told("ldap.unusable")
-        self.assertIn('it has no employeeNumber; write another "id_attribute"', told["reason"])
+        self.assertIn('it has no employeeNumber, or several; write another "id_attribute"', told["reason"])
 
     async def test_one_level_is_one_level(self) -> None:
         self.assertIsNone(await self.directory(scope="one").find("ann@example.org"))
@@ -251,6 +252,16 @@ class WhoMayLogInTests(LdapCase):
         directory = self.directory()
         ann = await self.found(directory, "ann@example.org")
         self.assertTrue(await directory.accepts(Person(ann.account, ann.name), PASSWORD))
+
+    async def test_a_dn_of_another_directory_means_nothing(self) -> None:
+        """Whoever has a server of his own could name the entry of anybody here, whose code he knows."""
+        directory = self.directory()
+        ann = await self.found(directory, "ann@example.org")
+        other = replace(
+            await self.found(directory, "bob@example.org"), dn=ann.dn, account="x", directory="theirs"
+        )
+        self.assertFalse(await directory.bound(other, PASSWORD))
+        self.assertEqual(dict(await directory.attributes(other, ("mail",))), {})
 
     async def test_attributes_are_read_of_people_who_are_here(self) -> None:
         directory = self.directory()

@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailtwist.auth.directories.ldap.filters import Filter
 from mailtwist.auth.directories.ldap.messages import Entry
+from mailtwist.auth.directories.ldap.people import MOST as MOST_VALUES
 from mailtwist.auth.directories.ldap.people import Shape
 from mailtwist.auth.directories.ldap.remembered import MOST, Remembered
 from mailtwist.auth.directories.ldap.schemas import SCHEMAS, addresses, identity, why_disabled
@@ -12,7 +13,7 @@ from mailtwist.auth.directories.ldap.settings import Settings, lacking
 from mailtwist.auth.directories.ldap.template import Template
 from mailtwist.auth.directories.ldap.url import Urls
 from mailtwist.config.secret import Secret
-from mailtwist.config.values import File
+from mailtwist.config.values import File, Hostnames
 
 NOW = 1_800_000_000.0
 WINDOWS = 11_644_473_600
@@ -104,11 +105,29 @@ class EntryTests(SynchronousTestCase):
         self.assertEqual(identity({"objectguid": (b"short",)}, ("objectGUID",)), "")
         self.assertEqual(identity({"b": (b"1",)}, ("a", "b")), "1")
 
+    def test_ids_that_are_no_text_are_told_apart(self) -> None:
+        """As text, with octets replaced or in lower case, a thousand people would have one account."""
+        start = bytes.fromhex("010500000000000515000000a065cf7e784b9b5fe77c8770")
+        sids = [start + number.to_bytes(4, "little") for number in range(1000, 3000)]
+        told = {identity({"objectsid": (sid,)}, ("objectSid",)) for sid in sids}
+        self.assertEqual(len(told), 2000)
+        plain = [bytes(start[0:1]) + bytes((number,)) for number in (0x41, 0x61)]
+        self.assertEqual(len({identity({"a": (one,)}, ("a",)) for one in plain}), 2)
+
+    def test_an_id_that_has_two_values_is_none(self) -> None:
+        self.assertEqual(identity({"a": (b"ann", b"bob"), "b": (b"1",)}, ("a", "b")), "")
+
     def test_who_may_not_log_in(self) -> None:
         later, before = (str(int((NOW + WINDOWS + seconds) * 1e7)).encode() for seconds in (60, -60))
         says = {
             ("useraccountcontrol", b"514"): "userAccountControl",
             ("useraccountcontrol", b"66048"): "",
+            ("useraccountcontrol", b"0"): "",
+            ("useraccountcontrol", b"0x202"): "userAccountControl",
+            ("useraccountcontrol", b""): "userAccountControl",
+            ("krbprincipalexpiration", b"20200101000000Z"): "krbPrincipalExpiration",
+            ("krbprincipalexpiration", b"29990101000000Z"): "",
+            ("nsaccountlock", b"True"): "nsAccountLock",
             ("accountexpires", before): "accountExpires",
             ("accountexpires", later): "",
             ("accountexpires", b"0"): "",
@@ -147,6 +166,27 @@ class EntryTests(SynchronousTestCase):
             with self.assertRaisesRegex(ValueError, "write another"):
                 fewer = {name: values for name, values in attributes.items() if name != missing}
                 Shape(*its).person(Entry("cn=a", fewer), [], NOW)
+
+    def test_names_in_domains_of_others_are_passed_over(self) -> None:
+        """Or a server of one domain could say who people of all others are."""
+        schema = SCHEMAS["ad"]
+        its = (schema.id_attribute, schema.login_attribute, schema.mail_attributes, frozenset({"x.test"}))
+        attributes = {
+            "objectguid": (bytes(16),),
+            "userprincipalname": (b"boss@example.org",),
+            "samaccountname": (b"ann",),
+        }
+        ann = Shape(*its, "x.test").person(Entry("cn=a", attributes), [], NOW)
+        self.assertEqual(ann.name, "ann@x.test")
+        del attributes["samaccountname"]
+        with self.assertRaisesRegex(ValueError, "no userPrincipalName or sAMAccountName that can be"):
+            Shape(*its, "x.test").person(Entry("cn=a", attributes), [], NOW)
+
+    def test_more_addresses_than_anybody_has_are_not_read(self) -> None:
+        shape = Shape(("a",), ("uid",), ("mail",), frozenset(), "x.test")
+        attributes = {"a": (b"1",), "uid": (b"ann",), "mail": (b"a@x.test",) * (MOST_VALUES + 1)}
+        with self.assertRaisesRegex(ValueError, "more than 2000 values"):
+            shape.person(Entry("cn=a", attributes), [], NOW)
 
 
 class RememberedTests(SynchronousTestCase):
@@ -191,6 +231,14 @@ class SettingsTests(SynchronousTestCase):
         ):
             with self.assertRaisesRegex(ValueError, f'"{name}" has a place for'):
                 Settings(servers=servers, **{name: Filter.parse(text)})  # type: ignore[arg-type]
+
+    def test_two_people_of_two_domains_have_no_dn_in_common(self) -> None:
+        """Or the password of one opens the account of the other."""
+        servers, domains = Urls.parse("ldaps://a"), Hostnames.parse("a.test, b.test")
+        with self.assertRaisesRegex(ValueError, "one DN of two people"):
+            Settings(servers=servers, user_dn=Template("uid={local},dc=x"), domains=domains)
+        for good in ("uid={name},dc=x", "uid={local},ou={domain},dc=x", "{name}", "{local}@{domain}"):
+            Settings(servers=servers, user_dn=Template(good), domains=domains)
 
     def test_what_is_lacking_is_told(self) -> None:
         servers = Urls.parse("ldaps://a")
