@@ -79,11 +79,11 @@ class Service:
 
 
 class RemoteHost(Host):
-    """Mail and passwords are here; codes are judged by the service."""
+    """Mail and passwords are here; codes are judged by the service.  `server` are more lines of [server]."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: str = "") -> None:
         self.service = Service().start()
-        ini = whole_host().replace("[factor:totp]\n", self.service.factor)
+        ini = whole_host(server).replace("[factor:totp]\n", self.service.factor)
         super().__init__(Path(tempfile.mkdtemp(prefix="mailtwist-remote-")), ini)
 
     def end(self) -> None:

@@ -106,7 +106,7 @@ class SqlDirectory:
 
     # -- mail
     async def domains(self) -> Collection[str]:
-        """By the query; without one, none, and mail for nobody but those who are found."""
+        """By the query; without one, none: then the target says for which domains mail is taken."""
         if "domains_query" not in self._statements:
             return ()
         return self._read.domains(await self._found("domains_query", {}))
