@@ -25,7 +25,10 @@ PARTING = 5.0
 """Seconds that a server has to part politely."""
 
 LONG = 4 * 1024
-"""Octets of messages that are taken apart in a thread: it takes a millisecond and more."""
+"""Octets of messages that are weighed and taken apart in a thread: it takes a millisecond and more."""
+
+HEAVY = 100
+"""Parts of messages that are taken apart in a thread."""
 
 REFERRALS = 100
 """Messages that a search may bring beside its entries."""
@@ -228,12 +231,12 @@ class Connection(Protocol):
         heard = list(self._heard)
         self._heard.clear()
         try:
-            if sum(map(len, heard)) > LONG:
+            if sum(map(len, heard)) > LONG or messages.weighed(heard) > HEAVY:
                 self._read.extend(await self._threads.run(messages.read_all, heard))
             else:
                 self._read.extend(messages.read_all(heard))
         except Garbage as garbage:
-            raise NotAnswered(str(garbage)) from None
+            raise NotAnswered(str(garbage), well=garbage.well) from None
 
     async def _more(self) -> None:
         """Something has happened.  `NotAnswered` when nothing has in time."""

@@ -1,6 +1,6 @@
 """What goes to an LDAP server and what comes back, by the library pyasn1.  rfc4511"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,10 +9,14 @@ from pyasn1.error import PyAsn1Error
 from pyasn1.type import namedtype, tag, univ
 from pyasn1_modules import rfc2251
 
+from mailtwist.auth.directories.ldap import ber
 from mailtwist.auth.directories.ldap.filters import tlv
 
 LARGEST = 1 << 20
 """Octets of one message of a server."""
+
+HEAVIEST = 20_000
+"""Parts of messages that are taken apart at once: a second's work."""
 
 START_TLS = "1.3.6.1.4.1.1466.20037"
 POLICY = "1.3.6.1.4.1.42.2.27.8.5.1"
@@ -129,7 +133,7 @@ def size(octets: bytes | bytearray) -> int:
 
 
 def read(octets: bytes) -> Message:
-    """One whole message.  `Garbage`."""
+    """One whole message, which was weighed.  `Garbage`."""
     try:
         message, rest = decoder.decode(octets, asn1Spec=rfc2251.LDAPMessage())
         operation = message["protocolOp"]
@@ -139,7 +143,22 @@ def read(octets: bytes) -> Message:
         raise Garbage("a message that cannot be understood") from None
 
 
-def read_all(several: Iterable[bytes]) -> list[Message]:
+def weighed(several: Iterable[bytes]) -> int:
+    """The number of their parts, each of which the library needs some ten microseconds for.  `Garbage`."""
+    total = 0
+    for octets in several:
+        try:
+            total += ber.weight(octets)
+        except ValueError:
+            raise Garbage("a message that cannot be understood") from None
+        if total > HEAVIEST:
+            raise Garbage(f"more than {HEAVIEST} parts in its answers", well=True)
+    return total
+
+
+def read_all(several: Sequence[bytes]) -> list[Message]:
+    """`Garbage`, also for too much work."""
+    weighed(several)
     return [read(octets) for octets in several]
 
 

@@ -116,6 +116,39 @@ class TheirsTests(SynchronousTestCase):
             except Garbage:
                 continue
 
+    @given(some.binary(max_size=120))
+    def test_any_octets_have_a_weight_or_are_garbage(self, octets: bytes) -> None:
+        try:
+            self.assertLessEqual(messages.weighed([octets]), len(octets))
+        except Garbage:
+            pass
+
+    def test_the_parts_of_a_message_are_counted(self) -> None:
+        self.assertEqual(messages.weighed([done(0x61, 49), done(0x65, 0)]), 10)
+        self.assertEqual(messages.weighed([done(0x61, 49, b"words", policy(tlv(0x30, tlv(0x81, b"\2"))))]), 9)
+
+    def test_what_ldap_has_not_is_not_taken_apart(self) -> None:
+        """It would take quadratic time, or mean success where nothing is said."""
+        pieces = tlv(0x64, tlv(0x24, b"\4\1a" * 9) + tlv(0x30, b""))
+        for operation in (
+            pieces,
+            b"\x61\x80\0\0",
+            tlv(0x61, b"\x0a\x00\x04\x00\x04\x00"),
+            tlv(0x61, b"\x0a\x05\0\0\0\0\0\x04\x00\x04\x00"),
+            tlv(0x61, b"\x04\x02a"),
+            tlv(0x61, b"\x04\x84\xff\xff\xff\xff"),
+            tlv(0x30, tlv(0x30, tlv(0x30, tlv(0x30, tlv(0x30, tlv(0x30, tlv(0x30, tlv(0x30, b"")))))))),
+        ):
+            with self.assertRaises(Garbage):
+                messages.read_all([tlv(0x30, tlv(2, b"\1") + operation)])
+
+    def test_many_parts_in_few_octets_are_too_much(self) -> None:
+        values = tlv(0x31, b"\4\0" * messages.HEAVIEST)
+        attribute = tlv(0x30, tlv(4, b"mail") + values)
+        heavy = tlv(0x30, tlv(2, b"\1") + tlv(0x64, tlv(4, b"cn=a") + tlv(0x30, attribute)))
+        with self.assertRaisesRegex(Garbage, "parts"):
+            messages.read_all([heavy])
+
     @given(some.data())
     def test_a_message_with_octets_changed_is_one_or_garbage(self, data: some.DataObject) -> None:
         octets = bytearray(done(0x61, 49, b"words", policy(tlv(0x30, tlv(0x81, b"\x02")))))

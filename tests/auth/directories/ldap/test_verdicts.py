@@ -1,11 +1,14 @@
 """What servers say: Active Directory's reasons, codes of trouble, and octets that mean nothing."""
 
 from collections.abc import Sequence
+from threading import current_thread, main_thread
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import reactor
 
 from mailtwist.auth.api import AccountUnavailable, LoginUnavailable, Person
+from mailtwist.auth.directories.ldap import connection, messages
 from mailtwist.auth.directories.ldap.directory import LdapDirectory
 from mailtwist.auth.directories.ldap.filters import tlv
 from mailtwist.auth.directories.ldap.messages import LARGEST
@@ -17,6 +20,7 @@ from tests.auth.directories.ldap.house import LdapCase
 
 ANN = "CN=Ann,OU=People,DC=corp,DC=test"
 NAME = "ann@corp.test"
+NAMED = Names(("userPrincipalName",))
 NESTED = b"1.2.840.113556.1.4.1941"
 AD_WORDS = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data {}, v4563"
 PERSON = {
@@ -229,6 +233,32 @@ class GarbageTests(FakeCase):
         its = {"login_attribute": Names(("userPrincipalName",))}
         directory = self.made(schema="openldap", id_attribute=Names(("objectGUID",)), **its)
         self.assertEqual(len((await self.found(directory, NAME)).groups), 500)
+
+    async def test_small_answers_with_many_parts_are_taken_apart_in_a_thread(self) -> None:
+        """Each part needs some microseconds: the reactor would wait for all."""
+        where: list[bool] = []
+
+        def read_all(several: Sequence[bytes]) -> Any:
+            where.append(current_thread() is main_thread())
+            return messages.read_all(several)
+
+        self.patch(connection, "messages", SimpleNamespace(**{**vars(messages), "read_all": read_all}))
+        groups = ["CN=a"] * 200
+        self.search = [entry(ANN, **{**PERSON, "memberOf": groups}), result(SEARCH, 0)]
+        await self.found(
+            self.made(schema="openldap", id_attribute=Names(("objectGUID",)), login_attribute=NAMED), NAME
+        )
+        self.assertIn(False, where)
+        self.search = [entry(ANN, **PERSON), result(SEARCH, 0)]
+        where.clear()
+        await self.found(self.made(), NAME)
+        self.assertEqual(set(where), {True})
+
+    async def test_answers_without_an_end_have_one(self) -> None:
+        self.search = [tlv(0x79, b"")] * (connection.MESSAGES + 1)
+        with self.assertRaises(AccountUnavailable) as raised:
+            await self.made().find(NAME)
+        self.assertIn("more than", raised.exception.reason)
 
     async def test_who_hangs_after_the_bind_is_waited_for_no_longer_than_said(self) -> None:
         directory = self.made(timeout=Duration(0.2))
