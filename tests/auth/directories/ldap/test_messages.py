@@ -124,8 +124,10 @@ class TheirsTests(SynchronousTestCase):
             pass
 
     def test_the_parts_of_a_message_are_counted(self) -> None:
-        self.assertEqual(messages.weighed([done(0x61, 49), done(0x65, 0)]), 10)
-        self.assertEqual(messages.weighed([done(0x61, 49, b"words", policy(tlv(0x30, tlv(0x81, b"\2"))))]), 9)
+        self.assertEqual(messages.weighed([done(0x61, 49), done(0x65, 0)]), 12)
+        self.assertEqual(
+            messages.weighed([done(0x61, 49, b"words", policy(tlv(0x30, tlv(0x81, b"\2"))))]), 10
+        )
 
     def test_what_ldap_has_not_is_not_taken_apart(self) -> None:
         """It would take quadratic time, or mean success where nothing is said."""

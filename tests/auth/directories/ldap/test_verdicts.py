@@ -255,10 +255,10 @@ class GarbageTests(FakeCase):
         self.assertEqual(set(where), {True})
 
     async def test_answers_without_an_end_have_one(self) -> None:
-        self.search = [tlv(0x79, b"")] * (connection.MESSAGES + 1)
-        with self.assertRaises(AccountUnavailable) as raised:
+        self.search = [tlv(0x73, tlv(4, b"ldap://a"))] * 5000
+        with self.assertRaises(LoginUnavailable) as raised:
             await self.made().find(NAME)
-        self.assertIn("more than", raised.exception.reason)
+        self.assertIn("more answers than", raised.exception.reason)
 
     async def test_who_hangs_after_the_bind_is_waited_for_no_longer_than_said(self) -> None:
         directory = self.made(timeout=Duration(0.2))
