@@ -39,14 +39,26 @@ def makeService(options: Options) -> IService:
     status 78 and all problems on stderr when the config is wrong."""
     try:
         config = load(options["config"])
-        assembled = Assembled(config)
-        assembled.build()
+        assembled = _built(config)
         log = _log(config, options)
     except (BadConfig, CannotAssemble) as problem:
         print(problem, file=sys.stderr)
         raise SystemExit(EX_CONFIG) from None
     ready = options["ready-file"]
     return MailServer(assembled, log, Path(ready).absolute() if ready else None)
+
+
+def _built(config: Config) -> Assembled:
+    """`BadConfig` with the line of the section that cannot be built; `CannotAssemble` when it is not one."""
+    assembled = Assembled(config)
+    try:
+        assembled.build()
+    except CannotAssemble as cannot:
+        section, words = config.blamed(str(cannot))
+        if section is None:
+            raise
+        raise BadConfig([config.problem(section, "", words)]) from None
+    return assembled
 
 
 def _log(config: Config, options: Options) -> Log | None:

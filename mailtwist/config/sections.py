@@ -72,3 +72,11 @@ class Config:
         else:
             lines, title, line = section.lines, section.title, section.line
         return Problem(str(self.path), lines.get(setting, line), title, setting, words)
+
+    def blamed(self, words: str) -> tuple[Section | None, str]:
+        """The section that these words of `CannotAssemble` begin with, and what they say of it."""
+        for section in self.sections:
+            prefix = f"[{section.room}:{section.name}]: "
+            if words.startswith(prefix):
+                return section, words.removeprefix(prefix)
+        return None, words

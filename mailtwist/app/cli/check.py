@@ -81,11 +81,8 @@ async def problems(config: Config, assembled: Assembled) -> list[Problem]:
 
 def _where(config: Config, section: Section, words: str) -> tuple[Section, str]:
     """The section that the words begin with: what stops a part may be another, which it needs."""
-    for named in config.sections:
-        prefix = f"[{named.room}:{named.name}]: "
-        if words.startswith(prefix):
-            return named, words.removeprefix(prefix)
-    return section, words
+    blamed, rest = config.blamed(words)
+    return blamed or section, rest
 
 
 async def _tried(section: Section, assembled: Assembled) -> list[tuple[str, str]]:

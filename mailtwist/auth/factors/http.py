@@ -173,7 +173,7 @@ class LegacyHttp(WebService):
 
 def build(settings: Settings, assembly: Assembly) -> WebService:
     """A section without a key can be read, as `mailtwist sample` prints it, and is no factor."""
-    if settings.key is None and not settings.legacy_get:
+    if _lacks_key(settings):
         raise ValueError(NO_KEY)
     return LegacyHttp(settings, assembly) if settings.legacy_get else Http(settings, assembly)
 
@@ -182,7 +182,12 @@ async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]
     """It can be reached, and shows a certificate that is right; nobody's code is asked about."""
     if settings.legacy_get:
         LEGACY.log(factor=assembly.name)
-    return await reached(settings, assembly)
+    lacking = [("key", NO_KEY)] if _lacks_key(settings) else []
+    return lacking + await reached(settings, assembly)
+
+
+def _lacks_key(settings: Settings) -> bool:
+    return settings.key is None and not settings.legacy_get
 
 
 part = Part(Settings, build, check)
