@@ -15,11 +15,23 @@ from mailtwist.config.problems import shown
 from mailtwist.config.settings import setting
 from mailtwist.config.values import AtLeast, AtMost, Duration, PartName
 from mailtwist.config.words import repeated, split
+from mailtwist.kit.events import Event
 from mailtwist.kit.steps import step
 from mailtwist.kit.within import TooLate, within
 
 T = TypeVar("T")
 KIND = "ldap-concat"
+
+NO_CODE = Event(
+    "ldap_concat.no_code",
+    "[factor:{factor}] the directory takes the same string of {account} twice, so there is no code in it: a"
+    " password has digits at its end, and no token belongs to it; or codes count again and again there"
+    " (`taken_once = no`)",
+    "warn",
+)
+
+SHORTEST = 6
+"""Digits of a code: which of those in the string are the code's alone, nobody here knows."""
 
 NOT_LDAP = "directory = {name}: this directory takes no password and code in one; name one of `type = ldap`"
 NO_ATTRIBUTE = '"{text}" is no attribute; write "pwdChangedTime", or "none"'
@@ -77,6 +89,12 @@ class Settings(CodeSettings):
         " the latest counts, and strings from before are no longer known. For people without any of them,"
         " or with `none`, no string is remembered: each login needs a new code.",
     )
+    taken_once: bool = setting(
+        True,
+        words="The directory takes each code once. A string that was right is tried a second time: who has no"
+        " token there, and a password that ends in digits, would come in with that alone. `no`, where codes"
+        " count again and again: then everybody has to have a token.",
+    )
     timeout: Annotated[Duration, AtLeast(0.1), AtMost(30)] = setting(
         Duration(10), words="How long the directory may take for both."
     )
@@ -113,9 +131,24 @@ class LdapConcat(Coded):
         secret = b"".join(both if self._settings.order == "password code" else both[::-1])
         right = await self._binding.bound(asked.person, secret)
         step("a bind with {order} in one: {word}", order=self._settings.order, word="yes" if right else "no")
-        if not right:
+        if not right or not await self._is_code(asked, secret):
             return None
-        return replace(self.proof(asked, code), password=True, lasts=await self._can_last(asked.person))
+        proof = self.proof(asked, self._surely(code))
+        return replace(proof, password=True, lasts=await self._can_last(asked.person))
+
+    async def _is_code(self, asked: Asked, secret: bytes) -> bool:
+        """What was right once is wrong now."""
+        if not self._settings.taken_once or not await self._binding.bound(asked.person, secret):
+            return True
+        step("the same string is right a second time: there is no code in it")
+        NO_CODE.log(factor=self._section, account=asked.account)
+        return False
+
+    def _surely(self, code: str) -> str:
+        """What belongs to the code however the string is divided, or another division would be a new code."""
+        if not code.isdigit():
+            return code
+        return code[-SHORTEST:] if self._settings.order == "password code" else code[:SHORTEST]
 
     async def _can_last(self, person: Person) -> bool:
         """The code is used; what cannot be read now is no reason to ask for another."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyotp
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from mailtwist.auth.api import Person
@@ -202,11 +203,37 @@ class OtpTests(ConcatCase):
         self.assertIsNone(second)
 
     async def test_the_code_may_come_first(self) -> None:
-        factor = await self.made(order="code password")
+        factor = await self.made(order="code password", taken_once=False)
         asked = await self.about("ann@example.org")
         slapd().set_password(f"uid=ann,{PEOPLE}", b"123456secret")
         self.assertIsNotNone(await factor.verify_both(asked, b"secret", "123456"))
         self.assertIsNone(await factor.verify_both(asked, b"123456", "secret"))
+
+    async def test_a_password_that_ends_in_digits_is_no_second_factor(self) -> None:
+        """Of somebody who has no token there.  A code would be wrong the second time."""
+        factor = await self.made()
+        slapd().change(person("cid", mail="cid@example.org", userPassword=b"summer202611"), "-a")
+        asked = await self.about("cid@example.org")
+        logged: list[LogEvent] = []
+        globalLogPublisher.addObserver(logged.append)
+        self.addCleanup(globalLogPublisher.removeObserver, logged.append)
+        self.assertIsNone(await factor.verify_both(asked, b"summer", "202611"))
+        self.assertIn("ldap_concat.no_code", [one.get("event_id") for one in logged])
+        allowed = await self.made(taken_once=False)
+        self.assertIsNotNone(await allowed.verify_both(asked, b"summer", "202611"))
+
+    async def test_a_string_divided_in_another_way_has_the_same_mark(self) -> None:
+        """`abc@12345678` and `abc12@345678` are one string there, and one code here."""
+        for order, first, second in (
+            ("password code", (b"abc", "12345678"), (b"abc12", "345678")),
+            ("code password", (b"abc", "12345678"), (b"78abc", "123456")),
+        ):
+            factor = await self.made(order=order, taken_once=False)
+            slapd().set_password(f"uid=ann,{PEOPLE}", b"abc12345678" if order[0] == "p" else b"12345678abc")
+            asked = await self.about("ann@example.org")
+            marks = [await factor.verify_both(asked, *one) for one in (first, second)]
+            self.assertEqual(len({one.token for one in marks if one}), 1)
+            self.assertNotIn(None, marks)
 
     async def test_who_has_no_token_there_needs_the_string_for_a_password(self) -> None:
         factor = await self.made()
