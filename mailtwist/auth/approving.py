@@ -10,7 +10,7 @@ from mailtwist.auth.judging import Judge, Question, the_judge
 from mailtwist.auth.login import Login
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.places import network_of
-from mailtwist.auth.prompts import ENOUGH, UNDER_WAY, Prompts, the_prompts
+from mailtwist.auth.prompt_limits import ENOUGH, UNDER_WAY, PromptLimits, the_prompt_limits
 from mailtwist.auth.refusals import Refusals, the_refusals
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
@@ -35,7 +35,7 @@ class Approving:
         self,
         *,
         judge: Judge,
-        prompts: Prompts,
+        prompts: PromptLimits,
         refusals: Refusals,
         notices: Notices,
         clock: Clock,
@@ -97,7 +97,7 @@ def the_approving(assembly: Assembly) -> Approving:
     """For `assembly.one`."""
     return Approving(
         judge=assembly.one(the_judge),
-        prompts=assembly.one(the_prompts),
+        prompts=assembly.one(the_prompt_limits),
         refusals=assembly.one(the_refusals),
         notices=assembly.one(the_notices),
         clock=assembly.clock,

@@ -19,7 +19,7 @@ def build(settings: Settings, assembly: Assembly) -> Any:
 async def check(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]:
     """A sentence for each server that cannot be used, and for what is not there."""
     try:
-        from mailtwist.auth.directories.ldap.trying import tried
+        from mailtwist.auth.directories.ldap.checking import tried
     except ImportError:
         return [("type", NO_LIBRARY)]
     return await tried(settings, assembly)

@@ -30,7 +30,7 @@ LONGEST_PAUSE = 6 * 3600.0
 LEASE_OF_CHARGE = 90.0
 
 
-class Prompts:
+class PromptLimits:
     """One for the process; what processes have in common is in the volatile state.
 
     Whoever is here has shown the right password, so nothing of this may be seen from outside: all that is no
@@ -89,7 +89,7 @@ class Prompts:
         return LoginRefused(reason)
 
 
-def the_prompts(assembly: Assembly) -> Prompts:
+def the_prompt_limits(assembly: Assembly) -> PromptLimits:
     """For `assembly.one`."""
     settings = assembly.settings(LimitsSettings)
-    return Prompts(volatile(assembly), keys(assembly), assembly.clock, settings)
+    return PromptLimits(volatile(assembly), keys(assembly), assembly.clock, settings)

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from mailtwist.auth.api import LoginRefused, LoginUnavailable
 from mailtwist.auth.flight import LEASE
-from mailtwist.auth.prompts import LONGEST_PAUSE, Prompts
+from mailtwist.auth.prompt_limits import LONGEST_PAUSE, PromptLimits
 from mailtwist.config.limits import DAY, MINUTE, LimitsSettings
 from mailtwist.config.rate import Rate
 from mailtwist.kit.spawn import started
@@ -15,24 +15,24 @@ from mailtwist.testing.clock import ManualClock
 from tests.auth.house import House
 
 
-class PromptsTests(House):
+class PromptLimitsTests(House):
     def setUp(self) -> None:
         super().setUp()
         self.one, self.other = (self.prompts() for _ in range(2))
         self.asked: list[Deferred[Any]] = []
 
-    def prompts(self) -> Prompts:
+    def prompts(self) -> PromptLimits:
         settings = LimitsSettings(prompts=Rate(3, 10 * MINUTE), prompts_long=Rate(5, DAY))
-        return Prompts(self.volatile, keys(self.assembly), self.clock, settings)
+        return PromptLimits(self.volatile, keys(self.assembly), self.clock, settings)
 
-    def ask(self, prompts: Prompts, account: str = "a1") -> Deferred[Any]:
+    def ask(self, prompts: PromptLimits, account: str = "a1") -> Deferred[Any]:
         async def asking() -> Any:
             self.asked.append(Deferred())
             return await self.asked[-1]
 
         return started(prompts.asked(account, asking))
 
-    def not_asked(self, prompts: Prompts, account: str = "a1") -> str:
+    def not_asked(self, prompts: PromptLimits, account: str = "a1") -> str:
         return str(self.failureResultOf(self.ask(prompts, account), LoginRefused).value.reason)
 
     def test_one_at_a_time_in_all_processes(self) -> None:
