@@ -8,10 +8,10 @@ from typing import Any
 from mailtwist.app.cli.answer import print_json, print_rows
 from mailtwist.app.cli.command import Command
 from mailtwist.app.cli.groups import change_groups, group_arguments
-from mailtwist.app.cli.importing import MAIL_PROTECTOR, import_arguments, import_files
 from mailtwist.app.cli.inside import CannotDo, Inside, canonical_name, person_named, run_inside
 from mailtwist.app.cli.mail_protector import tell_names
 from mailtwist.app.cli.quotas import change_quota, quota_arguments, store_named
+from mailtwist.app.cli.user_import import MAIL_PROTECTOR, import_arguments, import_files
 from mailtwist.auth.api import Person, SupportsListing, SupportsPeople
 from mailtwist.auth.endings import Endings, the_endings
 from mailtwist.auth.hashed import SupportsHashed

@@ -9,8 +9,8 @@ from typing import cast
 
 from mailtwist.app.cli.answer import print_json
 from mailtwist.app.cli.command import FAILED
-from mailtwist.app.cli.import_files import READERS, Found, Options, Refused
 from mailtwist.app.cli.inside import CannotDo, Inside
+from mailtwist.app.cli.user_import_files import READERS, Found, Options, Refused
 from mailtwist.auth.api import Directory
 from mailtwist.auth.directories.hashes import CLEAR, scheme_of
 from mailtwist.auth.endings import Endings
