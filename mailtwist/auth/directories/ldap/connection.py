@@ -38,13 +38,14 @@ HUNG_UP = "the server has hung up"
 
 class NotAnswered(Exception):
     """There is no answer to this question.  `why` is for the log.  `lost`: the server has hung up, as servers
-    do with connections that were idle for long.  `well`: it is well, and can answer others."""
+    do with connections that were idle for long.  `well`: it is well, and can answer others; `slow`: perhaps."""
 
-    def __init__(self, why: str, lost: bool = False, well: bool = False) -> None:
+    def __init__(self, why: str, lost: bool = False, well: bool = False, slow: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.lost = lost
         self.well = well
+        self.slow = slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ class Connection(Protocol):
         waits: Deferred[None] = Deferred()
         self._waits = waits
         left = max(0.0, self._until - self.clock.seconds())
-        timer = self.clock.later(left, self._fail, NotAnswered("no answer in time"))
+        timer = self.clock.later(left, self._fail, NotAnswered("no answer in time", slow=True))
         try:
             await waits
         finally:

@@ -57,6 +57,7 @@ class Server:
         self.reason = ""
         self.turns = {kind: DeferredSemaphore(connections) for kind in ("search", "bind")}
         self.idle: dict[str, list[tuple[Connection, IDelayedCall]]] = {"search": [], "bind": []}
+        self.heard = float("-inf")
         self._pause = FIRST_PAUSE
         self._until = 0.0
         self._tried = False
@@ -170,16 +171,20 @@ class Servers:
             turn.release()
 
     async def _watched(self, server: Server, purpose: Purpose, work: Work[T]) -> T:
-        """What becomes of it is known to all."""
-        tries = server.enter()
+        """What becomes of it is known to all.  Who waits in vain, while others are answered, waits for what
+        one person alone needs (a bind that is passed on to another server, say)."""
+        tries, began = server.enter(), self._clock.seconds()
         try:
             answer = await self._worked(server, purpose, work)
         except NotAnswered as failed:
+            if failed.slow and server.heard > began:
+                raise NotAnswered(failed.why, well=True) from None
             if not failed.well:
                 self._leave_alone(server, failed.why)
             raise
         finally:
             server.left(tries)
+        server.heard = self._clock.seconds()
         if server.answered():
             UP.log(directory=self._directory, where=str(server.url))
         return answer

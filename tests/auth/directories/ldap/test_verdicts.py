@@ -268,6 +268,20 @@ class GarbageTests(FakeCase):
             await directory.accepts(ann, b"secret")
         self.assertIn("no answer in time", raised.exception.reason)
 
+    async def test_a_slow_bind_of_one_person_is_no_trouble_of_the_others(self) -> None:
+        """Whoever knows his name could keep all others out."""
+        directory = self.made(timeout=Duration(0.3))
+        ann = await self.found(directory, NAME)
+        self.bind = None
+        waiting = started(directory.accepts(ann, b"secret"))
+        while BIND not in [one.kind for one in self.fake.asked]:
+            await self.found(directory, NAME)
+        await self.found(directory, NAME)
+        with self.assertRaises(AccountUnavailable):
+            await waiting
+        self.assertEqual(self.told("ldap.down"), [])
+        await self.found(directory, NAME)
+
     async def test_who_hangs_up_is_not_asked_for_ever(self) -> None:
         directory = self.made()
         ann = await self.found(directory, NAME)
