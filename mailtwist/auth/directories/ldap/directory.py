@@ -10,10 +10,10 @@ from mailtwist.auth.directories.ldap.connection import Connection, Search
 from mailtwist.auth.directories.ldap.dn import escaped
 from mailtwist.auth.directories.ldap.lookup import ANYTHING, Lookup, successful
 from mailtwist.auth.directories.ldap.people import Found
-from mailtwist.auth.directories.ldap.remembered import Remembered
 from mailtwist.auth.directories.ldap.servers import Manner, Servers
 from mailtwist.auth.directories.ldap.settings import Settings, lacking, open_ones
 from mailtwist.auth.directories.ldap.verdict import RIGHT, WRONG, of_bind
+from mailtwist.auth.directories.remembered import Remembered
 from mailtwist.auth.names import is_canonical
 from mailtwist.config.part import Assembly
 from mailtwist.kit.events import Event

@@ -1,6 +1,5 @@
 """People whom an identity provider knows: `[directory:...] type = oauthbearer`.  rfc7628 rfc9068 rfc7662"""
 
-from collections import OrderedDict
 from collections.abc import Collection
 from hashlib import blake2b
 from math import inf
@@ -13,15 +12,13 @@ from mailtwist.auth.directories.oauthbearer.issuer import Issuer
 from mailtwist.auth.directories.oauthbearer.jwt import NotOurs, Object, parsed
 from mailtwist.auth.directories.oauthbearer.keys import missing_library
 from mailtwist.auth.directories.oauthbearer.settings import Settings
+from mailtwist.auth.directories.remembered import Remembered
 from mailtwist.config.part import Assembly, Part
 from mailtwist.kit.steps import step
 from mailtwist.tls.https import Https
 
 LARGEST = 256 * 1024
 """Octets of an answer: some providers show certificates with their keys."""
-
-MOST = 10_000
-"""Answers about tokens that are remembered."""
 
 
 class OAuthBearer:
@@ -41,7 +38,7 @@ class OAuthBearer:
         self._https = Https(assembly.clock, seconds=settings.time, largest=LARGEST, roots=settings.roots)
         self._issuer = Issuer(assembly.name, settings, self._https, assembly.clock)
         self._key = token_bytes(32)
-        self._answers: OrderedDict[bytes, tuple[float, Object]] = OrderedDict()
+        self._answers: Remembered[bytes, Object] = Remembered(assembly.clock.seconds, settings.remembered)
 
     async def stop(self) -> None:
         await self._https.stop()
@@ -92,22 +89,15 @@ class OAuthBearer:
         return said
 
     async def _introspected(self, token: bytes, now: float) -> Object:
+        """Whether it is still good is looked at each time, of an answer that is remembered too."""
         mark = blake2b(token, digest_size=16, key=self._key).digest()
-        until, found = self._answers.get(mark, (0.0, None))
-        if found is None or until <= self._clock.seconds():
-            self._answers.pop(mark, None)
+        found = self._answers.get(mark, None)
+        if found is None:
             found = await self._issuer.introspected(token)
             if found is None:
                 raise NotOurs("its issuer says that it is not good")
-            self._remember(mark, found)
+            self._answers[mark] = found
         return found
-
-    def _remember(self, mark: bytes, found: Object) -> None:
-        """Also not longer than the token is good: that is looked at each time."""
-        if self._settings.remembered:
-            self._answers[mark] = self._clock.seconds() + self._settings.remembered, found
-            if len(self._answers) > MOST:
-                self._answers.popitem(last=False)
 
     async def check(self) -> list[tuple[str, str]]:
         """What is wrong with the settings, found out by asking."""

@@ -6,7 +6,6 @@ from mailtwist.auth.directories.ldap.filters import Filter
 from mailtwist.auth.directories.ldap.messages import Entry
 from mailtwist.auth.directories.ldap.people import MOST as MOST_VALUES
 from mailtwist.auth.directories.ldap.people import Shape
-from mailtwist.auth.directories.ldap.remembered import MOST, Remembered
 from mailtwist.auth.directories.ldap.schemas import SCHEMAS, addresses, identity, why_disabled
 from mailtwist.auth.directories.ldap.servers import FIRST_PAUSE, LONGEST_PAUSE, Server
 from mailtwist.auth.directories.ldap.settings import Settings, lacking
@@ -187,22 +186,6 @@ class EntryTests(SynchronousTestCase):
         attributes = {"a": (b"1",), "uid": (b"ann",), "mail": (b"a@x.test",) * (MOST_VALUES + 1)}
         with self.assertRaisesRegex(ValueError, "more than 2000 values"):
             shape.person(Entry("cn=a", attributes), [], NOW)
-
-
-class RememberedTests(SynchronousTestCase):
-    def test_for_so_long_and_so_many(self) -> None:
-        now = [0.0]
-        some: Remembered[int, str] = Remembered(lambda: now[0], 10)
-        for number in range(MOST + 1):
-            some[number] = "x"
-        self.assertEqual((some.get(0, ""), some.get(1, "")), ("", "x"))
-        now[0] = 10.0
-        self.assertEqual(some.get(1, ""), "")
-
-    def test_nothing_is_when_nothing_is_said(self) -> None:
-        some: Remembered[int, str] = Remembered(lambda: 0.0, 0)
-        some[1] = "x"
-        self.assertEqual(some.get(1, ""), "")
 
 
 class SettingsTests(SynchronousTestCase):
