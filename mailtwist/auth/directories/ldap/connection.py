@@ -38,7 +38,7 @@ HUNG_UP = "the server has hung up"
 
 class NotAnswered(Exception):
     """There is no answer to this question.  `why` is for the log.  `lost`: the server has hung up, as servers
-    do with connections that were idle for long.  `well`: it is well, and can answer others; `slow`: perhaps."""
+    do with connections that were idle for long.  `well`: it can answer others; `slow`: perhaps."""
 
     def __init__(self, why: str, lost: bool = False, well: bool = False, slow: bool = False) -> None:
         super().__init__(why)
