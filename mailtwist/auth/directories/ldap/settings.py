@@ -126,7 +126,9 @@ class Settings:
         Duration(3), words="How long one server may take: to be connected to, and for each answer."
     )
     connections: Annotated[int, AtLeast(1), AtMost(1000)] = setting(
-        16, words="The most connections to one server for searches, and as many for passwords."
+        64,
+        words="The most connections to one server for searches, and as many for passwords. Strangers have 32"
+        " of these at once: with no more, who is slow to be refused keeps all others waiting.",
     )
     remembered: Annotated[Duration, AtMost(3600)] = setting(
         Duration(0),

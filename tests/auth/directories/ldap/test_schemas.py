@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailtwist.auth.asking import STRANGERS
 from mailtwist.auth.directories.ldap.filters import Filter
 from mailtwist.auth.directories.ldap.messages import Entry
 from mailtwist.auth.directories.ldap.people import MOST as MOST_VALUES
@@ -214,6 +215,11 @@ class SettingsTests(SynchronousTestCase):
         ):
             with self.assertRaisesRegex(ValueError, f'"{name}" has a place for'):
                 Settings(servers=servers, **{name: Filter.parse(text)})  # type: ignore[arg-type]
+
+    def test_strangers_leave_connections_for_others(self) -> None:
+        """However slow the server is to refuse them."""
+        settings = Settings(servers=Urls.parse("ldaps://a"), base="dc=x")
+        self.assertGreaterEqual(settings.connections, 2 * STRANGERS)
 
     def test_two_people_of_two_domains_have_no_dn_in_common(self) -> None:
         """Or the password of one opens the account of the other."""
