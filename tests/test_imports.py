@@ -1,4 +1,4 @@
-"""The rules of who imports whom hold, and they bite."""
+"""The rules of who imports whom hold, and they bite; what few need is loaded for them alone."""
 
 import subprocess
 import sys
@@ -11,6 +11,20 @@ from tests.tree import ROOT, copied
 ROOMS = "A room imports only from rooms below it"
 PURE = "Grammar and commands know no Twisted"
 PARTS = "Parts and extensions are found by entry point and imported by nobody"
+
+LIBRARIES = ("joserfc", "lexicon", "psycopg", "pyasn1", "pyasn1_modules", "pymysql", "pyrad")
+"""Of extras."""
+
+EVERY_PART = """
+import sys
+from importlib.metadata import entry_points
+
+for group in entry_points().groups:
+    if group.startswith("mailtwist."):
+        for one in entry_points(group=group):
+            one.load()
+print(*{module.partition(".")[0] for module in sys.modules})
+"""
 
 
 def linted(tree: Path) -> tuple[int, str]:
@@ -51,3 +65,12 @@ class ImportTests(SynchronousTestCase):
         (tree / "mailtwist" / "attic" / "__init__.py").write_text('"""A room that nobody has drawn."""\n')
         code, said = linted(tree)
         self.assertEqual((code, f"{ROOMS} BROKEN" in said), (1, True), said)
+
+    def test_no_library_of_an_extra_is_loaded_before_its_part_is_built(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", EVERY_PART],
+            cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        loaded = set(done.stdout.split())
+        self.assertIn("mailtwist", loaded)
+        self.assertEqual(loaded.intersection(LIBRARIES), set())

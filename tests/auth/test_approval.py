@@ -75,6 +75,8 @@ class ApprovalTests(ApprovalCase):
         self.assertEqual((asked.protocol, asked.client), ("pop3", "Phone"))
         self.assertTrue(asked.login)
         self.assertEqual(asked.seconds, PATIENCE - 0.5)
+        (told,) = self.told("approval.asking")
+        self.assertEqual((told["account"], told["address"], told["seconds"]), ("a1", HOME, PATIENCE - 0.5))
         self.assertNotIn(PASSWORD.decode(), repr(asked))
 
     def test_nobody_is_asked_before_the_directory_has_taken_the_password(self) -> None:
@@ -268,6 +270,7 @@ class BombingTests(ApprovalCase):
             self.clock.advance(PATIENCE)
             reasons.append(self.failureResultOf(waiting, LoginRefused).value.reason)
         self.assertEqual(reasons, ["not-approved"] * 5 + ["asked-enough"] * 4)
+        self.assertEqual({told["reason"] for told in self.told("approval.not_asked")}, {"asked-enough"})
         self.assertEqual(self.asked(), 5)
         self.assertTrue(self.accepted(self.right(), AWAY).device)
         spool = self.durable.notices(self.clock.now() + 9, self.clock.now() + 10, 100)

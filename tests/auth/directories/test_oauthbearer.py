@@ -98,7 +98,7 @@ class WithoutTheLibrary(Case):
         self.assertEqual(await check(self.settings(), self.assembly), [("type", NO_LIBRARY)])
         with self.assertRaises(ValueError) as raised:
             self.build()
-        self.assertIn("pip install mailtwist[oauth]", str(raised.exception))
+        self.assertIn("pip install 'mailtwist[oauth]'", str(raised.exception))
 
     async def test_who_asks_about_each_token_needs_none(self) -> None:
         self.forget_the_library()

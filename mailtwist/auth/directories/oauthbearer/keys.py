@@ -13,7 +13,7 @@ MOST = 100
 TRIED = 10
 """Keys that are tried with a token that names none."""
 
-NO_LIBRARY = "type = oauthbearer needs the library joserfc: pip install mailtwist[oauth]"
+NO_LIBRARY = "type = oauthbearer needs the library joserfc: pip install 'mailtwist[oauth]'"
 
 _RSA_BITS = range(2048, 8193)
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}

@@ -11,7 +11,7 @@ from typing import Any
 
 from mailtwist.config.secret import Secret
 
-NO_LIBRARY = "type = radius needs pyrad: pip install mailtwist[radius]"
+NO_LIBRARY = "type = radius needs pyrad: pip install 'mailtwist[radius]'"
 
 LARGEST = 4096
 """Octets of a packet (rfc2865#3)."""

@@ -74,7 +74,7 @@ class QuestionTests(SynchronousTestCase):
         self.addCleanup(library.cache_clear)
         with patch.dict("sys.modules", {"pyrad.packet": None}):
             error = self.assertRaises(NoLibrary, library)
-        self.assertIn("pip install mailtwist[radius]", str(error))
+        self.assertIn("pip install 'mailtwist[radius]'", str(error))
 
 
 class AnswerTests(SynchronousTestCase):
