@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from getpass import getpass
+from math import inf
 
 from mailtwist.app.cli.answer import moment
 from mailtwist.app.cli.command import Command
@@ -29,8 +30,10 @@ from mailtwist.auth.api import (
     SupportsOpening,
     SupportsPlaces,
 )
+from mailtwist.auth.identity import Who
 
-NO_TOKEN = "the token is not valid, or it is somebody else's"
+NO_TOKEN = "the token is not valid here"
+DISABLED = "the token is valid, and he is disabled."
 EMPTY = "no password was typed, and an empty one is never sent to anybody"
 
 
@@ -64,7 +67,7 @@ async def _tested(inside: Inside, chosen: Namespace) -> int:
     if found.failed:
         return telling.end(CANNOT_SAY, f"{found.reason}.")
     if chosen.token and isinstance(directory, SupportsBearer):
-        return await _token(telling, directory, name, chosen)
+        return await _token(telling, house, directory, name, chosen)
     if found.answer is None:
         return telling.end(NO, f"{NOBODY}.")
     return await _person(telling, house, directory, found.answer, chosen)
@@ -140,7 +143,9 @@ def _verdict(telling: Telling, person: Person, judged: Outcome[bool]) -> int:
 
 
 # -- access tokens
-async def _token(telling: Telling, directory: SupportsBearer, name: str, chosen: Namespace) -> int:
+async def _token(
+    telling: Telling, house: House, directory: SupportsBearer, name: str, chosen: Namespace
+) -> int:
     token = secret_typed(getpass, "Access token: ", chosen.password_stdin)
     if not token:
         raise CannotTry("no token was typed")
@@ -151,18 +156,51 @@ async def _token(telling: Telling, directory: SupportsBearer, name: str, chosen:
         return telling.end(CANNOT_SAY, f"{found.reason}; a login would be told to come again later.")
     if found.answer is None:
         return telling.end(NO, f"{found.reason or NO_TOKEN}.")
-    return _borne(telling, found.answer)
+    return await _borne(telling, house, name, found.answer, chosen)
 
 
-def _borne(telling: Telling, bearer: Bearer) -> int:
-    tell_person(telling, bearer.person)
-    telling.say(f"The token is valid until {moment(bearer.expires)}.")
-    telling.fact(expires=moment(bearer.expires), proves_factor=bearer.factor)
+async def _borne(telling: Telling, house: House, name: str, bearer: Bearer, chosen: Namespace) -> int:
+    """What becomes of a login with it: the first directory that knows its name has it, as with a password."""
+    named = await telling.outcome(house.identities.who(name))
+    owner = await telling.outcome(house.identities.who(bearer.person.name))
+    for one in (named, owner):
+        if one.failed or one.answer is None:
+            return telling.end(CANNOT_SAY, f"{one.reason}; a login would be told to come again later.")
+    assert named.answer is not None
+    assert owner.answer is not None
+    if named.answer.account != owner.answer.account:
+        return telling.end(NO, f"the token is that of {telling.safe(bearer.person.name)}, and not of {name}.")
+    return await _his(telling, house, owner.answer, bearer, chosen)
+
+
+async def _his(telling: Telling, house: House, who: Who, bearer: Bearer, chosen: Namespace) -> int:
+    if not who.reason:
+        telling.say(f"[directory:{who.directory}] has him.")
+        tell_person(telling, who.person)
+    until = moment(bearer.expires) if bearer.expires < inf else "(nobody says)"
+    telling.say(f"The token is valid until {until}.")
+    telling.fact(expires=until, proves_factor=bearer.factor)
     if bearer.factor:
         telling.say("It shows a second factor, and its issuer's word is taken for that: no code is needed.")
     else:
         telling.say("It stands for the password alone.")
-    return telling.end(YES if bearer.person.enabled else NO, _known(bearer.person))
+    ruled = await telling.outcome(house.rule(telling, chosen, who.person))
+    if ruled.failed:
+        return telling.end(CANNOT_SAY, f"{ruled.reason}; a login would be told to come again later.")
+    if wrong := _refused(who, bearer, house.clock.now(), needs_code=bool(ruled.answer)):
+        return telling.end(NO, wrong)
+    return telling.end(YES, "a login with this token gets in.")
+
+
+def _refused(who: Who, bearer: Bearer, now: float, *, needs_code: bool) -> str:
+    """Why a login with it is; in the order of `auth.bearers`."""
+    if bearer.expires <= now:
+        return "the token is over."
+    if who.reason:
+        return "the token is valid, and no directory knows the name." if not who.known else DISABLED
+    if needs_code and not bearer.factor:
+        return "the token is valid, and shows no second factor, which he needs (`second_factor`)."
+    return ""
 
 
 # -- the others

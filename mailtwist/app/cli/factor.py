@@ -124,10 +124,13 @@ async def _code(
     code = _typed(telling, f"Code of {asked.person.name}: ", chosen).decode("utf-8", "replace").strip()
     if not code:
         ask = "; --ask asks him for his yes" if isinstance(factor, SupportsApproval) else ""
-        raise CannotTry(f"no code was typed{ask}")
+        line = (
+            "; the first line is the password, the second the code" if password and chosen.code_stdin else ""
+        )
+        raise CannotTry(f"no code was typed{line}{ask}")
     telling.keep(code.encode())
     telling.about(f"[factor:{chosen.section}]: the code", "code")
-    _divided(telling, house, asked.person, code)
+    _divided(telling, house, asked.person, code, _takers(factor))
     if not factor.looks_like(code):
         return telling.end(NO, "this is no code as this factor has them, so it is never asked about it.")
     telling.say("It looks like a code of this factor.")
@@ -154,16 +157,19 @@ def _typed(telling: Telling, prompt: str, chosen: Namespace) -> bytes:
     return typed
 
 
-def _divided(telling: Telling, house: House, person: Person, code: str) -> None:
+def _takers(factor: Factor) -> str:
+    if isinstance(factor, SupportsBoth):
+        return "both for the directory"
+    return "PASSWORD for the directory, and CODE for the factors"
+
+
+def _divided(telling: Telling, house: House, person: Person, code: str, takers: str) -> None:
     """How the grammar of his domain takes it, shown with words in the place of both."""
     secret = house.written(person, b"PASSWORD", code.encode("utf-8", "replace"))
     form = secret.replace(code.encode("utf-8", "replace"), b"CODE").decode()
     parts = house.split(person, secret)
     if parts is not None and (parts.password, parts.code) == (b"PASSWORD", code):
-        telling.say(
-            f"A mail program sends {form}; a login divides that into PASSWORD, for the directory, and CODE,"
-            " for the factors."
-        )
+        telling.say(f"A mail program sends {form}; a login divides that into PASSWORD and CODE: {takers}.")
     else:
         telling.say(f"A mail program that sends {form} with it would not have it divided there.")
 

@@ -16,6 +16,8 @@ from mailtwist.kit.steps import step
 
 ANN = Person("account-of-ann", "ann@example.org", ("ann@example.org",), True, ("staff",))
 EVE = Person("account-of-eve", "eve@example.org", enabled=False)
+LATER = 32_503_680_000.0
+"""In the year 3000."""
 PASSWORD, CODE = b"p\xc3\xa4ss 'w@rd", "246810"
 OPENED: list["Opened"] = []
 ASKED: list[Any] = []
@@ -91,7 +93,11 @@ class TokenDirectory(OneDirectory):
         step("the token is signed by {token}", token=token.decode())
         if self._does == "issuer":
             raise LoginUnavailable("https://issuer.example/jwks: 503")
-        return Bearer(ANN, True, 1_000_000_000.0) if token == b"right" else None
+        if token == b"eves":
+            return Bearer(EVE, True, LATER)
+        if token == b"over":
+            return Bearer(ANN, True, 1_000_000_000.0)
+        return Bearer(ANN, self._does != "alone", LATER) if token == b"right" else None
 
 
 class OneFactor:

@@ -186,12 +186,27 @@ class DirectoryTests(DirectoryCase):
         self.tried_is("token")
         status, said = await self.tries("tried", "ann", "--token", typed=("right",))
         self.assertEqual(status, 0, said)
-        self.assertIn("valid until 2001-09-09T01:46:40Z", said)
+        self.assertIn("valid until 3000-01-01T00:00:00Z", said)
         self.assertIn("no code is needed", said)
         self.assertIn("signed by (secret)", said)
         self.assertEqual((await self.tries("tried", "ann", "--token", typed=("wrong",)))[0], 1)
         self.tried_is("token", "does = issuer")
         self.assertEqual((await self.tries("tried", "ann", "--token", typed=("right",)))[0], 75)
+
+    async def test_a_token_with_which_a_login_is_refused_is_a_no(self) -> None:
+        self.tried_is("token")
+        for token, name, words in (
+            ("over", "ann", "No: the token is over."),
+            ("eves", "ann", "No: the token is that of eve@example.org, and not of ann@example.org."),
+            ("eves", "eve", "No: the token is valid, and he is disabled."),
+        ):
+            status, said = await self.tries("tried", name, "--token", typed=(token,))
+            self.assertEqual(status, 1, said)
+            self.assertIn(words, said)
+        self.tried_is("token", "does = alone")
+        status, said = await self.tries("tried", "ann", "--token", typed=("right",))
+        self.assertEqual(status, 1, said)
+        self.assertIn("shows no second factor, which he needs", said)
 
     async def test_what_is_done_in_a_thread_and_with_the_hash_is_told(self) -> None:
         await self.added("ann")

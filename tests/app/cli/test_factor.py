@@ -140,7 +140,12 @@ class FactorTests(InsideCase):
             found, said = await self.tries("tried", "ann", typed=typed)
             self.assertEqual(found, status, said)
         stdin = PASSWORD + b"\n" + CODE.encode() + b"\n"
-        self.assertEqual((await self.tries("tried", "ann", "--code-stdin", stdin=stdin))[0], 0)
+        found, said = await self.tries("tried", "ann", "--code-stdin", stdin=stdin)
+        self.assertEqual(found, 0, said)
+        self.assertIn("divides that into PASSWORD and CODE: both for the directory.", said)
+        found, said = await self.tries("tried", "ann", "--code-stdin", stdin=PASSWORD + b"\n")
+        self.assertEqual(found, 75)
+        self.assertIn("no code was typed; the first line is the password, the second the code", said)
 
     async def test_it_is_shown_how_the_domain_writes_codes(self) -> None:
         for lines, words in (
