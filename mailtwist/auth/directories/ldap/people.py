@@ -50,6 +50,8 @@ class Shape:
             raise ValueError(
                 f'it has no {" or ".join(self.id_attribute)}, or several; write another "id_attribute"'
             )
+        if "@" in account and not self._has(account):
+            raise ValueError(f"its account would be {account}: somebody of a domain that is not in `domains`")
         name = self._name(entry)
         disabled = schemas.why_disabled(entry.attributes, now)
         its_groups = tuple(dict.fromkeys(filter(None, map(dn.first_value, groups))))

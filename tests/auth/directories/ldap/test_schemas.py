@@ -182,6 +182,15 @@ class EntryTests(SynchronousTestCase):
         with self.assertRaisesRegex(ValueError, "no userPrincipalName or sAMAccountName that can be"):
             Shape(*its, "x.test").person(Entry("cn=a", attributes), [], NOW)
 
+    def test_accounts_in_domains_of_others_are_nobodys(self) -> None:
+        """They are those of directories whose ids are names."""
+        shape = Shape(("mail",), ("uid",), ("mail",), frozenset({"x.test"}), "x.test")
+        attributes = {"uid": (b"ann",), "mail": (b"ann@x.test",)}
+        self.assertEqual(shape.person(Entry("cn=a", attributes), [], NOW).account, "ann@x.test")
+        attributes["mail"] = (b"Boss@example.org",)
+        with self.assertRaisesRegex(ValueError, "boss@example.org"):
+            shape.person(Entry("cn=a", attributes), [], NOW)
+
     def test_more_addresses_than_anybody_has_are_not_read(self) -> None:
         shape = Shape(("a",), ("uid",), ("mail",), frozenset(), "x.test")
         attributes = {"a": (b"1",), "uid": (b"ann",), "mail": (b"a@x.test",) * (MOST_VALUES + 1)}
