@@ -31,18 +31,18 @@ timeout = 10 s
 
 
 class Company(Gateway):
-    """Its second directory follows the first."""
+    """Its second directory follows the first.  `more` are more sections."""
 
     domain = DOMAIN
 
-    def __init__(self) -> None:
+    def __init__(self, more: str = "") -> None:
         self.first = First()
         self.first.start()
         self.second = Second(self.first)
         self.second.start()
         servers = f"{self.first.url}, {self.second.url}"
         people = _PEOPLE.format(servers=servers, root=self.first.certificate.root)
-        super().__init__(shared.dovecot(), people=people, service="upstream = inside")
+        super().__init__(shared.dovecot(), people=people, service="upstream = inside", more=more)
 
     def admit(self, address: str, password: str) -> None:
         """Dovecot and both directories know it, and its other address `other.NAME@`."""

@@ -1,4 +1,5 @@
-"""A company's gateway, whole: LDAP servers die under load, passwords change there, names are spelled."""
+"""A company's gateway, whole: LDAP servers and a RADIUS server die under load, passwords change, names are
+spelled in four ways."""
 
 import atexit
 import json
@@ -7,6 +8,7 @@ from functools import cache, partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.auth.factors.radius.freeradius import SECRET, FreeRadius
 from tests.backends import shared
 from tests.gateway.company import Company
 from tests.peers.host import Person
@@ -153,6 +155,62 @@ class ServersDieTests(CompanyCase):
         self.assertTrue(eventually(lambda: good(imap_plain, back())), gateway.server.log[-3000:])
         self.assertIn_(self.said(someone.address, f"{someone.password}@{someone.new_code()}"))
         self.assertEqual([way.__name__ for way, one in self.all_at_once() if not good(way, one)], [])
+
+
+@needs("slapd", "dovecot", "ldapmodify", "freeradius")
+class RadiusDiesTests(CompanyCase):
+    """Passwords are judged by LDAP, codes by FreeRADIUS, which is killed while people log in."""
+
+    password = "a pass w@rd of LDAP"
+    clients = 12
+
+    def whole(self) -> Company:
+        self.radius = FreeRadius()
+        self.addCleanup(self.radius.stop)
+        self.radius.start()
+        how = f"servers = 127.0.0.1:{self.radius.port}\nsecret = inline:{SECRET}\ntimeout = 2 s\n"
+        made = Company(f"\n[factor:radius]\n{how}")
+        self.addCleanup(made.end)
+        return made
+
+    def people(self, count: int) -> list[tuple[str, str]]:
+        """Addresses, and strings with the one code that is theirs."""
+        found = [f"many{number}@{self.gateway.domain}" for number in range(count)]
+        for address in found:
+            self.gateway.admit(address, self.password)
+        return [(address, f"{self.password}@{number:06}") for number, address in enumerate(found)]
+
+    def all_at_once(self, people: list[tuple[str, str]]) -> list[tuple[Way, bytes]]:
+        """Each at another door."""
+        calls = [partial(self.knock, DOORS[n % 3], *one) for n, one in enumerate(people)]
+        return [(DOORS[n % 3], said) for n, said in enumerate(at_once(*calls))]
+
+    def test_nobody_hears_that_a_code_is_wrong(self) -> None:
+        ann, (bob, with_code), *others = self.people(2 + self.clients)
+        address, saved = ann
+        self.assertAll(self.said(address, self.password), REFUSED)
+        self.assertAll(self.said(address, f"{self.password}@999999"), REFUSED)
+        self.assertAll(self.said(bob, f"not{with_code}"), REFUSED)
+        self.assertIn_(self.said(address, saved))
+
+        killing = threading.Timer(0.1, self.radius.program.kill)
+        killing.start()
+        heard = self.all_at_once(others[:-3])
+        killing.join()
+        heard += self.all_at_once(others[-3:])
+        self.assertEqual([said for _, said in heard[-3:]], [LATER[door(way)] for way, _ in heard[-3:]])
+        for way, said in heard:
+            self.assertTrue(good(way, said) or said == LATER[door(way)], said)
+        waiting = [one for one, (way, said) in zip(others, heard, strict=True) if not good(way, said)]
+        self.assertIn_(self.said(address, saved))
+        for secret in (f"not{saved}", f"{self.password}@999999", f"{self.password}@000000"):
+            self.assertAll(self.said(bob, secret, AWAY), LATER)
+
+        self.radius.start()
+        back = partial(self.knock, imap_plain, *waiting[0])
+        self.assertTrue(eventually(lambda: good(imap_plain, back())), self.gateway.server.log[-3000:])
+        self.assertEqual([one for one in self.all_at_once(waiting) if not good(*one)], [])
+        self.assertAll(self.said(address, f"{self.password}@999998"), REFUSED)
 
 
 @needs("slapd", "dovecot", "ldapmodify")
