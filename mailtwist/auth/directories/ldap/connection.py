@@ -190,6 +190,11 @@ class Connection(Protocol):
     def _begin(self, seconds: float) -> int:
         """The number of the next question."""
         assert not self._asking, "somebody asks"
+        if self._in or self._heard or self._read:  # behind the last answer
+            self._heard.clear()
+            self._read.clear()
+            self._fail(NotAnswered("an answer to no question", lost=True))
+            self.transport.abortConnection()
         self._asking, self._octets = True, len(self._in)
         self._until = self.clock.seconds() + seconds
         self._number += 1

@@ -210,6 +210,16 @@ class GarbageTests(FakeCase):
                 await directory.accepts(ann, b"secret")
             self.assertIn(words, raised.exception.reason, octets)
 
+    async def test_an_answer_that_came_before_its_question_is_none(self) -> None:
+        """The numbers of questions are no secret."""
+        directory = self.made()
+        ann = await self.found(directory, NAME)
+        self.fake.raw = message(1, result(BIND, 49)) + message(2, result(BIND, 0))
+        self.assertFalse(await directory.accepts(ann, b"secret"))
+        self.fake.raw, self.bind = None, [result(BIND, 49)]
+        self.assertFalse(await directory.accepts(ann, b"secret"))
+        self.assertEqual(self.told("ldap.down"), [])
+
     async def test_a_right_answer_that_comes_in_pieces_is_one(self) -> None:
         directory = self.made()
         ann = await self.found(directory, NAME)
