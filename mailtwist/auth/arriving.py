@@ -19,7 +19,7 @@ from mailtwist.auth.login import Login
 from mailtwist.auth.notices import Notices, the_notices
 from mailtwist.auth.places import client_of, network_of
 from mailtwist.auth.policy import Policy, the_policy
-from mailtwist.auth.refusals import Refusals, the_refusals
+from mailtwist.auth.refusals import EVERYWHERE, Refusals, the_refusals
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
@@ -179,8 +179,7 @@ class Arriving:
 
     async def _wrong_password(self, login: Login, question: Question) -> None:
         if question.form == "approval":
-            network = network_of(login.request.address)
-            await self._refusals.not_approved(login.account, login.secret, network)
+            await self._refusals.not_approved(login.account, login.secret, EVERYWHERE)
         else:
             await self._refusals.wrong_password(login.account, login.secret, question.form)
 

@@ -200,10 +200,9 @@ class Devices:
         device = remembered.device
         facts = _facts(device, request)
         REMEMBERED.log(account=device.account, **facts)
-        if device.kind == APPROVAL:  # he has just been told, and said yes
-            return
-        unknown = {"new_network": facts["network"]} if remembered.networks else {}
-        self._notices.tell(device.account, "new-device", name=name, **facts, **unknown)
+        if device.kind != APPROVAL:  # else he has just been told, and said yes
+            unknown = {"new_network": facts["network"]} if remembered.networks else {}
+            self._notices.tell(device.account, "new-device", name=name, **facts, **unknown)
         for gone in remembered.evicted:
             EVICTED.log(account=gone.account, device=gone.id, other=device.id)
             self._notices.tell(

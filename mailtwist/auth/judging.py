@@ -90,9 +90,9 @@ class Judge:
     async def question(self, request: LoginRequest, who: Who) -> Question:
         """Nothing is asked about the secret yet."""
         rule = self._policy.rule(who.person, request.protocol, request.address, self._clock.now())
-        if not await self._policy.needs_code(rule, who.person):
-            return Question(rule, "plain", request.secret)
         factors = factors_for(who.person, self._factors)
+        if not await self._policy.needs_code(rule, who.person):
+            return Question(rule, "plain", request.secret, least=_least(request, factors))
         domain = home_domain(who.person)
         parts = self._grammars.split(domain, request.secret, lambda text: _takers(factors, text) != [])
         if parts is None:
@@ -110,7 +110,7 @@ class Judge:
             return Question(rule, "codeless", request.secret)
         phone = next((factor for factor, enrolled in zip(phones, has, strict=True) if enrolled), phones[0])
         form: Form = "approval" if any(has) else "codeless"
-        least = min(request.patience, max(factor.longest for factor in phones))
+        least = _least(request, factors)
         return Question(rule, form, request.secret, "", APPROVAL, phone=phone, least=least)
 
     async def attempt(self, request: LoginRequest, who: Who, question: Question) -> Attempt:
@@ -170,8 +170,7 @@ class Judge:
         except LoginUnavailable:
             raise LoginRefused("asked-already") from None
         asked = replace(self.asked(request, who), seconds=seconds)
-        client = client_of(request.address) or who.account
-        return await rest.asked(lambda: phone.approved(asked), client, certain=True)
+        return await rest.asked(lambda: phone.approved(asked), who.account, certain=True)
 
     def still_right(
         self, request: LoginRequest, who: Who, since: float
@@ -228,6 +227,13 @@ class Judge:
         devices = await self._durable.devices(account)
         here = any(device.alive(now) and device.knows(net) for device in devices)
         return Source.KNOWN if here else Source.UNTRUSTED
+
+
+def _least(request: LoginRequest, factors: Sequence[Factor]) -> float:
+    """How long a password alone is not refused where people can be asked: also to who needs no code, or the
+    time would tell who does."""
+    longest = (factor.longest for factor in factors if isinstance(factor, SupportsApproval))
+    return min(request.patience, max(longest, default=0.0))
 
 
 def _takes_both(factor: object) -> bool:

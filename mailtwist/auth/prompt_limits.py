@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from twisted.internet.defer import CancelledError
 
-from mailtwist.auth.api import LoginRefused
+from mailtwist.auth.api import AccountUnavailable, LoginRefused
 from mailtwist.auth.buckets import key_of
 from mailtwist.auth.flight import LEASE, Renewing
 from mailtwist.auth.refusals import ASKED_AGAIN_AFTER
@@ -44,7 +44,8 @@ class PromptLimits:
 
     async def asked(self, account: str, ask: Callable[[], Awaitable[T | None]]) -> T | None:
         """What came of `ask`, which has asked him: None is no yes, and counts.  `LoginRefused` when he is
-        being asked about another login, or was asked too often."""
+        being asked about another login, or was asked too often; `AccountUnavailable` when that has been said
+        of him alone as often: he may have been asked each time."""
         work = self._keys.mac(IDENTITY, self._keys.versions(IDENTITY)[0], "prompt", account)
         leader = await self._volatile.lead(work, LEASE)
         if leader is None:
@@ -64,6 +65,21 @@ class PromptLimits:
         return float(min(LONGEST_PAUSE, ASKED_AGAIN_AFTER * 2 ** min(16, max(0, ceil(spent) - 1))))
 
     async def _charged(self, account: str, ask: Callable[[], Awaitable[T | None]]) -> T | None:
+        lost = await self._volatile.charge(self._lost(account), LEASE_OF_CHARGE)
+        if not isinstance(lost, Charge):
+            raise AccountUnavailable(self._not_asked(account, ENOUGH).reason)
+        try:
+            answer = await self._counted(account, ask)
+        except AccountUnavailable:
+            await self._volatile.keep(lost)
+            raise
+        except BaseException:
+            spawn(self._volatile.refund(lost), "a prompt that did not get lost")
+            raise
+        await self._volatile.refund(lost)
+        return answer
+
+    async def _counted(self, account: str, ask: Callable[[], Awaitable[T | None]]) -> T | None:
         charge = await self._volatile.charge(self._buckets(account), LEASE_OF_CHARGE)
         if not isinstance(charge, Charge):
             raise self._not_asked(account, ENOUGH)
@@ -83,6 +99,11 @@ class PromptLimits:
             Bucket(key_of(name, rate, account), rate.number, rate.seconds)
             for name, rate in self._rates.items()
         ]
+
+    def _lost(self, account: str) -> list[Bucket]:
+        """For a short time only: who was away for an hour is asked again soon after it."""
+        rate = self._rates["prompts"]
+        return [Bucket(key_of("prompts_lost", rate, account), rate.number, rate.seconds)]
 
     def _not_asked(self, account: str, reason: str) -> LoginRefused:
         NOT_ASKED.log(account=account, reason=reason)

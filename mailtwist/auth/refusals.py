@@ -23,6 +23,9 @@ ASKED_AGAIN_AFTER = 300.0
 _ASKED_AGAIN = {"plain": ASKED_AGAIN_AFTER, "bearer": 60.0}
 """A token, too: it may be refused because new keys of its issuer are not known here yet."""
 
+EVERYWHERE = "everywhere"
+"""Of no network alone."""
+
 Form = Literal["coded", "plain", "codeless", "bearer", "approval"]
 """A password with a code, a password where none is needed, a password where one is; an access token; a
 password where its owner is asked on his phone."""
@@ -62,19 +65,23 @@ class Refusals:
         return Standing(stands, True, True)
 
     async def _of_approval(self, account: str, secret: bytes, network: str) -> Standing:
-        """A wrong password, and a right one to which nobody has said yes, differ in nothing but how long it
-        lasts."""
-        counted, here = await together(
+        """A wrong password, and a right one to which nobody has said yes, differ in nothing that is seen: in
+        how long it lasts, and where.  A wrong one is so everywhere, or each network could have the directory
+        asked about it again, for nothing."""
+        counted, *known = await together(
             self._volatile.refused(self._mark("approval", account, secret)),
             self._volatile.refused(self._mark("approval-here", account, secret, network)),
+            self._volatile.refused(self._mark("approval-here", account, secret, EVERYWHERE)),
         )
-        stands = here is not None and not await self._changed(account, here)
-        return Standing(stands, counted is not None, counted is not None or here is not None)
+        ago = min((one for one in known if one is not None), default=None)
+        stands = ago is not None and not await self._changed(account, ago)
+        return Standing(stands, counted is not None, counted is not None or ago is not None)
 
     async def not_approved(
         self, account: str, secret: bytes, network: str, seconds: float = ASKED_AGAIN_AFTER
     ) -> None:
-        """The password was wrong, or nobody has said yes: it is not looked at again for so long."""
+        """The password was wrong (`EVERYWHERE`), or nobody has said yes about this network: it is not looked
+        at again for so long."""
         await together(
             self._volatile.refuse(self._mark("approval", account, secret), KNOWN_FOR),
             self._volatile.refuse(self._mark("approval-here", account, secret, network), seconds),
@@ -99,7 +106,8 @@ class Refusals:
     async def forgive(self, account: str, secret: bytes, form: Form, network: str = "") -> None:
         """It is right."""
         if form == "approval":
-            await self._volatile.forgive(self._mark("approval-here", account, secret, network))
+            for where in (network, EVERYWHERE):
+                await self._volatile.forgive(self._mark("approval-here", account, secret, where))
         for kind in ("coded", "wrong-code") if form == "coded" else (form,):
             await self._volatile.forgive(self._mark(kind, account, secret))
 

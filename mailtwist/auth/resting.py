@@ -24,6 +24,9 @@ BACK = Event("factor.back", "[factor:{factor}] answers again")
 TOGETHER = 60.0
 """Seconds within which trouble adds up."""
 
+ALONE = 3600.0
+"""Seconds for which it is remembered that somebody had trouble while another one had none."""
+
 LONGEST = 60.0
 
 
@@ -31,7 +34,11 @@ class Rest:
     """Of one factor.  It begins when the service did not answer to so many (`directory_troubles`) different
     clients within a minute with no answer between: one alone may be the reason, by a name, say, that the
     service chokes on.  For `directory_pause` nobody asks it then, and after that one at a time tries; each
-    failure doubles the pause, up to a minute."""
+    failure doubles the pause, up to a minute.
+
+    Where one is enough for that (`certain`), it is not as long as the last time it was he alone: while he
+    could not be asked, somebody else could.  He neither begins a rest then, nor makes one longer; else who
+    logs in again and again as somebody who cannot be asked keeps all others out."""
 
     def __init__(self, name: str, clock: Clock, settings: LoginSettings) -> None:
         self._name = name
@@ -42,6 +49,8 @@ class Rest:
         self._resting = False
         self._tried_by: object | None = None
         self._troubles: dict[str, float] = {}
+        self._begun_by = ""
+        self._alone: dict[str, float] = {}
 
     def check(self) -> None:
         """`LoginUnavailable` when nobody may ask it now."""
@@ -67,8 +76,13 @@ class Rest:
         finally:
             if self._tried_by is me:
                 self._tried_by = None
-        self._back()
+        self._back(who)
         return answer
+
+    def _is_alone(self, who: str) -> bool:
+        now = self._clock.seconds()
+        self._alone = {one: then for one, then in self._alone.items() if then > now - ALONE}
+        return who in self._alone or who == self._begun_by
 
     def _why(self, trouble: LoginUnavailable) -> str:
         """Words of anybody else's may have a secret in them."""
@@ -79,23 +93,27 @@ class Rest:
     def _away(self, reason: str, who: str, certain: bool, me: object) -> None:
         now = self._clock.seconds()
         if self._resting:
-            if self._tried_by is me:
-                self._rest(reason, now)
+            if self._tried_by is me and not (certain and self._is_alone(who)):
+                self._rest(reason, now, who)
             return
         self._troubles = {one: then for one, then in self._troubles.items() if then > now - TOGETHER}
         self._troubles[who] = now
-        if certain or len(self._troubles) >= self._most:
-            self._rest(reason, now)
+        if (certain and not self._is_alone(who)) or len(self._troubles) >= self._most:
+            self._rest(reason, now, who)
 
-    def _rest(self, reason: str, now: float) -> None:
+    def _rest(self, reason: str, now: float, who: str) -> None:
         pause, self._pause = self._pause, min(LONGEST, 2 * self._pause)
-        self._resting, self._until = True, now + pause
+        self._resting, self._until, self._begun_by = True, now + pause, who
         self._troubles.clear()
         AWAY.log(factor=self._name, reason=reason, seconds=round(pause, 1))
 
-    def _back(self) -> None:
+    def _back(self, who: str) -> None:
         self._troubles.clear()
+        self._alone.pop(who, None)
         if self._resting:
+            if who != self._begun_by:
+                self._alone[self._begun_by] = self._clock.seconds()
+            self._begun_by = ""
             self._resting, self._tried_by, self._pause = False, None, self._first_pause
             BACK.log(factor=self._name)
 

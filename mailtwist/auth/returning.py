@@ -48,6 +48,7 @@ class Returning:
         if device is None or device.kind != APPROVAL:
             return device
         question = await self._judge.question(login.request, login.who)
+        login.story.least = question.least  # an old password is refused no sooner than a wrong one
         return device if question.form == "approval" else None
 
     async def accepted(self, login: Login, device: Device, entry: Entry | None) -> Accepted:

@@ -90,7 +90,7 @@ class RememberedTests(ApprovalCase):
     def test_a_changed_password_is_an_old_one(self) -> None:
         self.approved()
         self.directory.add(NAME, b"another", "a1")
-        self.assertEqual(self.refused(PASSWORD), "old-password")
+        self.assertEqual(self.denied(PASSWORD), "old-password")
         self.approved(b"another")
 
     def test_other_strings_learn_no_network_from_it(self) -> None:

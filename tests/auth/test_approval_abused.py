@@ -1,0 +1,119 @@
+"""Who wants to shut people out, to lock them, or to see something, by logins that lead to prompts."""
+
+from typing import Any
+
+from mailtwist.auth.api import AccountUnavailable, LoginRefused, LoginUnavailable
+from mailtwist.config.limits import LimitsSettings
+from mailtwist.config.values import Duration
+from mailtwist.kit.spawn import started
+from tests.auth.house import AWAY, HOME, NAME, PASSWORD
+from tests.auth.test_approval import PATIENCE, ApprovalCase
+
+
+class SeenTests(ApprovalCase):
+    def test_an_approved_password_that_is_an_old_one_is_refused_as_late_as_a_wrong_one(self) -> None:
+        self.approved()
+        self.directory.add(NAME, b"another", "a1")
+        self.assertEqual(self.denied(PASSWORD), "old-password")
+
+    def test_nobody_sees_who_needs_a_code_where_some_need_none(self) -> None:
+        """`bob` has codes; `ann` and who does not exist would get in without."""
+        self.build(factor="optional")
+        self.directory.add("bob@example.org", PASSWORD, "a2")
+        self.successResultOf(started(self.durable.set_enrolled("a2", True)))
+        self.phone.people = lambda account: False
+        for user in (NAME, "bob@example.org", "nobody@example.org"):
+            self.denied(b"wrong", user=user)
+        self.accepted(PASSWORD)
+
+
+class BoundedTests(ApprovalCase):
+    def test_a_wrong_password_is_wrong_in_all_networks(self) -> None:
+        """Or a directory that counts locks the account, although it was one guess."""
+        for number in range(10):
+            waiting = self.begin(b"wrong", f"203.{number}.113.1")
+            self.clock.advance(1)
+            waiting.cancel()
+            self.failureResultOf(waiting)
+        self.assertEqual(len(self.directory.asked), 1)
+        self.clock.advance(301)
+        self.denied(b"wrong")
+        self.assertEqual(len(self.directory.asked), 2)
+
+    def test_a_right_one_is_asked_about_in_each(self) -> None:
+        self.denied(PASSWORD)
+        self.approved(PASSWORD, AWAY)
+
+    def test_a_prompt_of_which_nobody_knows_whether_he_saw_it_is_not_sent_without_end(self) -> None:
+        """A RADIUS server, say, that does not answer while people look at their phones."""
+        asked = []
+
+        async def lost(asking: Any) -> None:
+            asked.append(asking)
+            raise AccountUnavailable("silent")
+
+        self.phone.answered = lost  # type: ignore[method-assign]
+        for number in range(12):
+            waiting = self.begin(PASSWORD, f"203.{number}.113.1")
+            self.clock.advance(PATIENCE)
+            self.failureResultOf(waiting, LoginUnavailable)
+        self.assertEqual(len(asked), LimitsSettings().prompts.number)
+        self.clock.advance(1200)
+        self.phone.answered = type(self.phone).answered.__get__(self.phone)  # type: ignore[method-assign]
+        self.approved()
+
+    def test_what_an_approval_takes_the_place_of_is_told(self) -> None:
+        self.build(enrolled=True, devices=1)
+        string = self.right()
+        gone = self.accepted(string).device
+        self.approved(PASSWORD)
+        (told,) = self.told("device.evicted")
+        self.assertEqual(told["device"], gone)
+
+
+class ShutOutTests(ApprovalCase):
+    """`eve` is somebody about whom the service has nothing but an error."""
+
+    def build(self, **how: Any) -> None:
+        super().build(**{"approved": Duration(0), **how})
+        self.directory.add("eve@example.org", PASSWORD, "eve")
+        answered = self.phone.answered
+
+        async def about_eve(asked: Any) -> None:
+            if asked.account == "eve":
+                raise LoginUnavailable("an error")
+            await answered(asked)
+
+        self.phone.answered = about_eve  # type: ignore[method-assign]
+        self.phone.says = "yes"
+
+    def eve_comes(self) -> None:
+        waiting = self.begin(PASSWORD, AWAY, user="eve@example.org")
+        self.clock.advance(PATIENCE)
+        self.failureResultOf(waiting, LoginUnavailable)
+
+    def test_one_person_who_cannot_be_asked_keeps_others_out_once(self) -> None:
+        for _ in range(10):
+            self.eve_comes()
+            self.accepted(PASSWORD, HOME)
+        self.assertEqual(len(self.told("factor.away")), 1)
+
+    def test_and_not_longer_by_coming_more_often(self) -> None:
+        waiting = [self.begin(PASSWORD, AWAY, user="eve@example.org")]
+        for _ in range(60):
+            self.clock.advance(0.25)
+            waiting.append(self.begin(PASSWORD, AWAY, user="eve@example.org"))
+        self.accepted(PASSWORD, HOME)
+        for one in waiting:
+            one.addErrback(lambda failure: failure.trap(LoginRefused, LoginUnavailable))
+        self.clock.advance(2 * PATIENCE)
+
+    def test_but_when_nobody_can_be_asked_all_hear_it(self) -> None:
+        self.eve_comes()
+        self.accepted(PASSWORD, HOME)
+        self.phone.state = "away"
+        for _ in range(3):
+            waiting = self.begin(PASSWORD, HOME)
+            self.clock.advance(PATIENCE)
+            self.failureResultOf(waiting, LoginUnavailable)
+        self.assertEqual(len(self.told("factor.away")), 2)
