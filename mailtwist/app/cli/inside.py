@@ -14,7 +14,7 @@ from mailtwist.auth.api import Directory, Person
 from mailtwist.auth.names import BadName, canonical, login_name
 from mailtwist.config.domain import DomainSettings, windows_domains
 from mailtwist.config.load import load
-from mailtwist.config.problems import shown
+from mailtwist.config.problems import BadConfig, CannotAssemble, shown
 from mailtwist.kit.spawn import started
 from mailtwist.kit.trouble import Trouble
 
@@ -40,15 +40,16 @@ Work = Callable[[Inside, Namespace], Awaitable[int]]
 
 
 def run_inside(work: Work, chosen: Namespace) -> int:
-    """The exit status that `work` returns, in a reactor of its own."""
+    """The exit status that `work` returns, in a reactor of its own.  `BadConfig` and `CannotAssemble` when
+    the parts of a config cannot be built."""
     assembled = Assembled(load(chosen.config))
-    ended: list[int | BrokenPipeError] = []
+    ended: list[int | Exception] = []
 
     async def run() -> None:
         try:
             ended.append(await status_of(work, assembled, chosen))
-        except BrokenPipeError as unread:  # `mailtwist history ann | head`
-            ended.append(unread)
+        except (BrokenPipeError, BadConfig, CannotAssemble) as error:  # `mailtwist history ann | head`
+            ended.append(error)
 
     def begin(reactor: Any) -> Deferred[None]:
         return started(run())
@@ -58,14 +59,15 @@ def run_inside(work: Work, chosen: Namespace) -> int:
     except SystemExit as end:
         if end.code:
             raise
-    if isinstance(ended[0], BrokenPipeError):
+    if isinstance(ended[0], Exception):
         raise ended[0]
     return ended[0]
 
 
 async def status_of(work: Work, assembled: Assembled, chosen: Namespace) -> int:
     """What `work` returns, or FAILED when it cannot be done, which is told on stderr.  What began ends.
-    BrokenPipeError says that nobody reads the answer any more."""
+    BrokenPipeError says that nobody reads the answer any more; `BadConfig` has the line of a section that
+    cannot be built."""
     status = FAILED
     try:
         return await work(Inside(assembled), chosen)
@@ -75,12 +77,19 @@ async def status_of(work: Work, assembled: Assembled, chosen: Namespace) -> int:
         words = trouble.detail or trouble.public
     except BrokenPipeError:
         raise
+    except CannotAssemble as cannot:
+        raise _with_its_line(assembled, cannot) from None
     except OSError as error:
         words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     finally:
         await assembled.stop()
     print(f"mailtwist: {words}", file=sys.stderr)
     return status
+
+
+def _with_its_line(assembled: Assembled, cannot: CannotAssemble) -> Exception:
+    section, words = assembled.config.blamed(str(cannot))
+    return cannot if section is None else BadConfig([assembled.config.problem(section, "", words)])
 
 
 def canonical_name(inside: Inside, text: str) -> str:

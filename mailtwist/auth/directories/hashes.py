@@ -19,6 +19,11 @@ LONGEST = 4096
 CLEAR = ("PLAIN", "CLEAR", "CLEARTEXT")
 """What is no hash: the password follows."""
 
+TOO_WEAK = (
+    "the scheme {{{scheme}}} is too weak; make a new hash, or let `weak_hashes = yes` (type = sqlite, sql)"
+    " take it until its owner has logged in"
+)
+
 _SCHEME = re.compile(r"\{([A-Za-z0-9-]{1,32})(?:\.([A-Za-z0-9]{1,8}))?\}")
 
 
@@ -29,7 +34,7 @@ def verifier(stored: str, weak: bool = False) -> Verify:
     nothing."""
     scheme, rest = _parts(stored)
     if scheme in WEAK and not weak:
-        raise UselessHash(f"the scheme {{{scheme}}} is too weak; make a new hash")
+        raise UselessHash(TOO_WEAK.format(scheme=scheme))
     make = SCHEMES.get(scheme) or WEAK.get(scheme)
     if make is None:
         raise UselessHash(

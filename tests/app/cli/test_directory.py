@@ -11,6 +11,7 @@ from mailtwist.app.cli.user import work as user_work
 from mailtwist.config.load import load
 from tests.app.cli.inside import INI, InsideCase
 from tests.app.cli.parts_to_try import ASKED, OPENED, PASSWORD, parts
+from tests.app.cli.words import ran
 
 TYPED = PASSWORD.decode()
 
@@ -207,6 +208,14 @@ class DirectoryTests(DirectoryCase):
         status, said = await self.tries("tried", "ann", "--token", typed=("right",))
         self.assertEqual(status, 1, said)
         self.assertIn("shows no second factor, which he needs", said)
+
+    def test_parts_that_cannot_be_built_are_told_with_their_line(self) -> None:
+        """In a process of its own: nothing but the sentence is printed."""
+        self.path.write_text(INI + "[factor:both]\ntype = ldap_concat\ndirectory = people\n")
+        for words in (("directory", "test", "people", "ann", "--find"), ("factor", "test", "both", "ann")):
+            done = ran(self.folder, "--config", "x.ini", *words)
+            self.assertEqual((done.returncode, done.stdout), (78, ""), done.stderr)
+            self.assertRegex(done.stderr, r"\Ax\.ini:13: \[factor:both\] [^\n]*ldap[^\n]*\n\Z")
 
     async def test_what_is_done_in_a_thread_and_with_the_hash_is_told(self) -> None:
         await self.added("ann")
