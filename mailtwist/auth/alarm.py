@@ -37,6 +37,10 @@ class Alarm:
     def failed(self) -> None:
         self._failures += 1
 
+    def forgiven(self) -> None:
+        """What was said to have failed has not."""
+        self._failures -= 1
+
     @property
     def sounds(self) -> bool:
         """As of a few seconds ago; nothing is waited for."""
@@ -56,7 +60,7 @@ class Alarm:
     async def _compare(self, ago: float) -> None:
         usual = await self._volatile.spent(THIS_WEEK, WEEK) * MINUTE / WEEK
         most = max(float(self._settings.alarm_least), usual * self._settings.alarm)
-        failures, self._failures = self._failures, 0
+        failures, self._failures = max(0, self._failures), min(0, self._failures)
         if failures:
             learned = max(1, min(failures, int(most * min(ago, MINUTE) / MINUTE)))
             await self._count(failures, learned)

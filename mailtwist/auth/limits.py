@@ -155,13 +155,12 @@ class Limits:
     async def held(self, attempt: Attempt, paid: Paid | None, client: str) -> None:
         async with self._settling(attempt, paid, client):
             if paid is not None:
-                await self._volatile.keep(paid.charge)
+                await together(self._volatile.keep(paid.charge), self._noted(attempt))
 
     async def settled_late(self, attempt: Attempt, paid: Paid | None, client: str, failed: bool) -> None:
         async with self._settling(attempt, paid, client):
-            if paid is not None and failed:
-                await self._noted(attempt)
-            elif paid is not None:
+            if paid is not None and not failed:
+                self._alarm.forgiven()
                 given = await self._volatile.charge(paid.back, LEASE)
                 if isinstance(given, Charge):
                     await self._volatile.keep(given)

@@ -26,6 +26,35 @@ class SeenTests(ApprovalCase):
             self.denied(b"wrong", user=user)
         self.accepted(PASSWORD)
 
+    def test_a_password_is_hot_as_soon_whether_or_not_it_was_right_once(self) -> None:
+        """Tried for nine who do not exist and for one who does, it may not tell at once by what it costs then
+        that somebody is asked about it."""
+        for exists in (True, False):
+            self.build()
+            for number in range(9):
+                guess = self.begin(PASSWORD, f"203.{number}.113.1", user=f"nobody{number}@example.org")
+                guess.addErrback(lambda failure: None)
+            user = NAME if exists else "nobody@example.org"
+            self.begin(PASSWORD, AWAY, user=user).addErrback(lambda failure: None)
+            self.assertEqual(self.asked(), exists)
+            self.assertEqual(len(self.told("limits.hot")), 1)
+            self.events.clear()
+            self.clock.advance(PATIENCE)
+
+    def test_nor_does_an_alarm_tell_it(self) -> None:
+        for secret, says in ((PASSWORD, "nothing"), (b"wrong", "nothing"), (PASSWORD, "yes")):
+            self.build()
+            self.phone.says = says
+            for number in range(60):
+                guess = self.begin(b"guess", f"203.{number}.113.1", user=f"nobody{number}@example.org")
+                guess.addErrback(lambda failure: None)
+            self.begin(secret).addErrback(lambda failure: None)
+            self.clock.advance(5)
+            self.begin(b"guess", "203.99.113.1", user="nobody@example.org").addErrback(lambda failure: None)
+            self.assertEqual(len(self.told("limits.alarm")), says == "nothing", (secret, says))
+            self.events.clear()
+            self.clock.advance(PATIENCE)
+
 
 class BoundedTests(ApprovalCase):
     def test_a_wrong_password_is_wrong_in_all_networks(self) -> None:
