@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from mailtwist.auth.api import Directory, LoginUnavailable, Person
+from twisted.internet.defer import DeferredSemaphore
+
+from mailtwist.auth.api import AccountUnavailable, Directory, LoginUnavailable, Person
 from mailtwist.auth.directories.binding import SupportsBinding
 from mailtwist.auth.factors.api import Asked, Proof
 from mailtwist.auth.factors.elsewhere import Coded, CodeSettings
@@ -41,6 +43,10 @@ NOT_READ = "when a password was changed cannot be read ({why}); mend it, or writ
 TOGETHER = 30.0
 """Seconds in which parallel connections of one client come with the same string, whatever is known of the
 password."""
+
+STRANGERS = 32
+"""Strings that are tried at once: nobody is known yet.  The directory has more connections (64), for those
+whose passwords it judges; a server that is slow to refuse would keep them waiting."""
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}")
 _FILETIME = re.compile(rb"0|[0-9]{17,19}")
@@ -109,6 +115,7 @@ class LdapConcat(Coded):
         super().__init__(settings, assembly)
         directory: Any = assembly.part("directory", settings.directory)
         self._settings = settings
+        self._turns = DeferredSemaphore(STRANGERS)
         self._directory: Directory = directory
         if not isinstance(directory, SupportsBinding):
             raise ValueError(NOT_LDAP.format(name=settings.directory))
@@ -121,7 +128,22 @@ class LdapConcat(Coded):
     async def verify_both(self, asked: Asked, password: bytes, code: str) -> Proof | None:
         if not password or not self.looks_like(code):
             return None
-        return await self._in_time(asked, self._verified(asked, password, code))
+        begun = self._clock.seconds()
+        await self._turn(asked)
+        try:
+            waited = self._clock.seconds() - begun
+            return await self._in_time(asked, self._verified(asked, password, code), waited)
+        finally:
+            self._turns.release()
+
+    async def _turn(self, asked: Asked) -> None:
+        async def acquired() -> None:
+            await self._turns.acquire()
+
+        try:
+            await within(self._clock, min(float(self._settings.timeout), asked.seconds) / 2, acquired())
+        except TooLate:
+            raise AccountUnavailable("many strings wait for the directory") from None
 
     async def still_right(self, asked: Asked, since: float) -> bool:
         return await self._in_time(asked, self._still_right(asked, since))
@@ -177,8 +199,8 @@ class LdapConcat(Coded):
         step("{names}: {told}", names=self._settings.changed, told="told" if times else "not told")
         return max(times, default=None)
 
-    async def _in_time(self, asked: Asked, work: Coroutine[Any, Any, T]) -> T:
-        seconds = min(float(self._settings.timeout), asked.seconds)
+    async def _in_time(self, asked: Asked, work: Coroutine[Any, Any, T], waited: float = 0.0) -> T:
+        seconds = min(float(self._settings.timeout), asked.seconds) - waited
         try:
             return await within(self._clock, seconds, work)
         except TooLate:

@@ -1,24 +1,28 @@
 """Password and code in one bind, against slapd with its overlay otp."""
 
 from base64 import b32encode
+from collections.abc import Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pyotp
+from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import Person
+from mailtwist.auth.api import AccountUnavailable, LoginUnavailable, Person
 from mailtwist.auth.directories.ldap.directory import LdapDirectory
 from mailtwist.auth.directories.ldap.template import Template
 from mailtwist.auth.factors.api import Asked, SupportsBoth
-from mailtwist.auth.factors.ldap_concat import Attributes, LdapConcat, Settings, check, time_of
+from mailtwist.auth.factors.ldap_concat import STRANGERS, Attributes, LdapConcat, Settings, check, time_of
 from mailtwist.config.login import LoginSettings
 from mailtwist.config.values import Duration, File, Hostname, Hostnames
 from mailtwist.kit.clock import SystemClock
+from mailtwist.kit.spawn import started
 from mailtwist.testing.assembly import OnePart
+from mailtwist.testing.clock import ManualClock
 from mailtwist.testing.elsewhere import OTHER, PERSON
 from mailtwist.testing.factor_elsewhere import BothContract
 from tests.auth.directories.ldap.house import settings as ldap_settings
@@ -117,7 +121,7 @@ class ConcatCase(TestCase):
         parts: dict[str, dict[str, Any]] = {"directory": {}}
         self.assembly = OnePart(folder, clock=SystemClock(), login=login, name="both", parts=parts)
         self.addCleanup(self.assembly.stop)
-        one = {"servers": ldap_settings().servers.parse(slapd().url), "ca": File(slapd().certificate.root)}
+        one = {"servers": ldap_settings().servers.parse(slapd().url), "roots": File(slapd().certificate.root)}
         its = ldap_settings(**{**one, **(ldap or {})})
         self.directory = parts["directory"]["people"] = LdapDirectory(its, self.assembly)
         self.addCleanup(self.directory.stop)
@@ -324,6 +328,46 @@ class TimesTests(TestCase):
             *(b"20260102030405z", b"20260102030405+9", b"00000101000000+0100", b"\xb2" * 14 + b"Z", b"never"),
         ):
             self.assertIsNone(time_of(value), value)
+
+
+class SlowPeople:
+    """A directory that refuses nobody soon."""
+
+    def __init__(self) -> None:
+        self.asked: list[Deferred[bool]] = []
+
+    async def bound(self, person: Person, secret: bytes) -> bool:
+        self.asked.append(Deferred())
+        return await self.asked[-1]
+
+    async def attributes(self, person: Person, names: Sequence[str]) -> dict[str, tuple[bytes, ...]]:
+        return {}
+
+
+class StrangersTests(TestCase):
+    def test_strangers_leave_connections_for_others(self) -> None:
+        people, clock = SlowPeople(), ManualClock()
+        its = {"directory": {"people": people}}
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        assembly = OnePart(folder, clock=clock, name="both", parts=its)
+        self.addCleanup(assembly.stop)
+        factor = LdapConcat(Settings(directory="people"), assembly)
+        tried = [
+            started(factor.verify_both(Asked(Person("a", "a")), b"secret", f"{number:06}"))
+            for number in range(STRANGERS + 2)
+        ]
+        self.assertEqual(len(people.asked), STRANGERS)
+        people.asked[0].callback(False)
+        self.assertIsNone(self.successResultOf(tried[0]))
+        self.assertEqual(len(people.asked), STRANGERS + 1)
+        clock.advance(10)
+        self.failureResultOf(tried[-1], AccountUnavailable)
+        for one in tried[1:-1]:
+            self.failureResultOf(one, LoginUnavailable)
+        again = started(factor.verify_both(Asked(Person("a", "a")), b"secret", "123456"))
+        people.asked[-1].callback(False)
+        self.assertIsNone(self.successResultOf(again))
 
 
 class SettingsTests(ConcatCase):
