@@ -60,6 +60,11 @@ class Passwords:
             self._remember(mark)
         return right
 
+    async def made_for_nobody(self, stored: str | None, password: bytes) -> None:
+        """As long as `is_right` takes, for a name that nobody has.  Nothing is remembered: a second question
+        that is answered sooner would tell that the password is somebody's."""
+        await self._in_thread(lambda: self._verified(stored or self._nobodys(), password))
+
     def outdated(self, stored: str) -> bool:
         """It was made at another cost than is asked for today, or not by us."""
         try:

@@ -113,6 +113,8 @@ USELESS = (
     ("$argon2id$", "no hash of argon2"),
     ("$argon2id$v=19$m=8388608,t=1,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaA", "cost"),
     ("$argon2id$v=19$m=64,t=100000,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaA", "cost"),
+    ("$argon2id$v=19$m=524288,t=1,p=65$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaA", "cost"),
+    ("$7$56..../....salt$" + "\u00e9" * 43, "no whole hash"),
     ("$y$jMT$abcdefgh$IUWJt2doU4Kf6E/JP1UkAT3S5O3Q7SSA8SJirXIlEu9", "cost"),
     ("$y$j9zz$abcdefgh$IUWJt2doU4Kf6E/JP1UkAT3S5O3Q7SSA8SJirXIlEu9", "cost"),
 )

@@ -8,17 +8,17 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from mailtwist.auth.directories.schemes.api import UselessHash, Verify
 
 MOST_MEMORY, MOST_PASSES = 4 << 20, 100  # in KiB; more is a slip
+MOST_LANES = 64  # each is a thread while the hash is made
 
 _HASH = re.compile(r"\$argon2(?:i|d|id)\$[!-9;-~]{1,380}")
-_COSTS = re.compile(r"[$,]([mt])=([0-9]{1,20})")
+_COSTS = re.compile(r"[$,]([mtp])=([0-9]{1,20})")
 
 
 def argon2(rest: str) -> Verify:
     """As its reference program writes it."""
     if not _HASH.fullmatch(rest):
         raise UselessHash("this is no hash of argon2")
-    memory, passes = costs(rest)
-    if memory > MOST_MEMORY or passes > MOST_PASSES:
+    if not _is_bearable(**_numbers(rest)):
         raise UselessHash("the hash of argon2 has a cost that cannot be meant")
 
     def verify(password: bytes) -> bool:
@@ -39,5 +39,14 @@ def django(rest: str) -> Verify:
 
 def costs(rest: str) -> tuple[int, int]:
     """Memory in KiB, and passes."""
-    found = {name: int(value) for name, value in _COSTS.findall(rest)}
+    found = _numbers(rest)
     return found.get("m", 0), found.get("t", 0)
+
+
+def _is_bearable(m: int = 0, t: int = 0, p: int = 0) -> bool:
+    """A cost that can be meant: memory, passes, lanes."""
+    return m <= MOST_MEMORY and t <= MOST_PASSES and p <= MOST_LANES
+
+
+def _numbers(rest: str) -> dict[str, int]:
+    return {name: int(value) for name, value in _COSTS.findall(rest)}

@@ -17,7 +17,9 @@ _CRYPT = re.compile(
 )
 """Whole ones of SHA-256, SHA-512, bcrypt and yescrypt, whose costs can be meant.  No DES, which sees eight
 letters."""
-_SCRYPT = re.compile(r"\$7\$([./0-9A-Za-z])([./0-9A-Za-z]{5})([./0-9A-Za-z]{5})[./0-9A-Za-z]{0,86}\$.{43}")
+_SCRYPT = re.compile(
+    r"\$7\$([./0-9A-Za-z])([./0-9A-Za-z]{5})([./0-9A-Za-z]{5})[./0-9A-Za-z]{0,86}\$[./0-9A-Za-z]{43}"
+)
 _MD5 = re.compile(r"\$1\$[!-#%-9;-~]{0,8}\$[./0-9A-Za-z]{22}")
 _DIGITS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _QUICK = {

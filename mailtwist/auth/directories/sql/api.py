@@ -1,6 +1,6 @@
 """What a database is to a directory: connections that are asked in threads, and what goes wrong with them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,9 @@ MOST_ROWS = 200_000
 """Of an answer; whoever has more people lists them elsewhere."""
 
 Values = Mapping[str, str]
+
+Kept = Callable[[], bool]
+"""Whether what was changed is now what it was changed to; asked before that counts."""
 
 
 class DatabaseAway(LoginUnavailable):
@@ -44,8 +47,9 @@ class Connection(Protocol):
 
     def found(self, statement: Statement, values: Values) -> Rows: ...
 
-    def changed(self, statement: Statement, values: Values) -> int:
-        """How many rows; `QueryFailed` when that would be more than one, and nothing is changed then."""
+    def changed(self, statement: Statement, values: Values, kept: Kept) -> int:
+        """How many rows; `QueryFailed` when that would be more than one, or one that is not `kept` as it was
+        given, and nothing is changed then."""
 
     def tried(self, statement: Statement, values: Values) -> None:
         """It could be done; nothing is."""
@@ -83,10 +87,14 @@ def checked(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> Rows:
     return Rows(tuple(name.lower() for name in columns), rows)
 
 
-def only_one(count: int) -> int:
-    """`QueryFailed` for more rows than one account can have."""
+def only_one(count: int, kept: Kept) -> int:
+    """`QueryFailed` for more rows than one account can have, and for one that is not as it should be."""
     if count > 1:
         raise failed(f"it would change {count} rows for one account, so nothing was changed")
+    if count == 1 and not kept():
+        raise failed(
+            "what it stores does not come back whole, so nothing was changed; is a column too short?"
+        )
     return max(count, 0)
 
 

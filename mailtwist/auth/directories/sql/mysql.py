@@ -8,6 +8,7 @@ from typing import Any
 
 from mailtwist.auth.directories.sql.api import (
     Connection,
+    Kept,
     NotSayable,
     QueryFailed,
     Rows,
@@ -22,7 +23,11 @@ from mailtwist.auth.directories.sql.queries import Statement
 from mailtwist.auth.directories.sql.settings import PORTS, Settings
 from mailtwist.auth.directories.sql.wire import Wire
 from mailtwist.kit.steps import step
+from mailtwist.kit.trouble import Trouble
 
+OLDEST = (1, 2)
+"""Older ones go on without TLS where a server says that it has none."""
+TOO_OLD = "PyMySQL is older than 1.2, and would go without TLS; pip install 'mailtwist[sql]'"
 MISSING = "PyMySQL is not installed; driver = mysql needs it: pip install 'mailtwist[sql]'"
 
 NONE: Values = {}
@@ -36,7 +41,11 @@ _MIXED = (1267, 1270, 1271)
 
 def missing() -> str:
     """A sentence; '' when all is there."""
-    return "" if find_spec("pymysql") else MISSING
+    if not find_spec("pymysql"):
+        return MISSING
+    import pymysql
+
+    return TOO_OLD if pymysql.VERSION[:2] < OLDEST else ""
 
 
 class Mysql:
@@ -67,13 +76,15 @@ class Mysql:
             )
         except (pymysql.Error, OSError) as error:
             raise away(place, _words(error)) from None
+        except Exception as error:
+            raise away(place, _no_mysql(error)) from None
         connection = MysqlConnection(db, place)
         try:
             connection.begin(self._seconds, settings.update_password_query is None)
         except Exception:
             connection.close()
             raise
-        roots = settings.ca or "the system's authorities"
+        roots = settings.roots or "the system's authorities"
         step(
             "connected to {kind} at {place} as {user}, {tls}",
             kind=db.get_server_info(),
@@ -87,7 +98,7 @@ class Mysql:
         if not self._settings.verified(place):
             clear = {} if self._settings.socket else {b"mysql_clear_password": NoClearPassword}
             return {"ssl_disabled": True, "auth_plugin_map": clear}
-        context = ssl.create_default_context(cafile=self._settings.ca)
+        context = ssl.create_default_context(cafile=self._settings.roots)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return {"ssl": context}
 
@@ -123,6 +134,7 @@ class MysqlConnection:
         with self._asking():
             self._said("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             self._said(f"SET SESSION TRANSACTION {access}")
+            self._said("SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')")
             self._said(f"SET SESSION {longest}, SESSION innodb_lock_wait_timeout = {max(1, int(seconds))}")
 
     def found(self, statement: Statement, values: Values) -> Rows:
@@ -132,11 +144,11 @@ class MysqlConnection:
                 raise failed("it finds nothing, it does something")
             return checked(cursor.fetchall(), [one[0] for one in cursor.description])
 
-    def changed(self, statement: Statement, values: Values) -> int:
+    def changed(self, statement: Statement, values: Values, kept: Kept) -> int:
         with self._asking(values):
             self._db.begin()
             try:
-                count = only_one(self._executed(statement, values).rowcount)
+                count = only_one(self._executed(statement, values).rowcount, kept)
                 self._db.commit()
                 return count
             except BaseException:
@@ -195,6 +207,10 @@ class MysqlConnection:
             raise away(self._place, error) from None
         except UnicodeEncodeError:
             raise NotSayable from None
+        except (Trouble, NotSayable):
+            raise
+        except Exception as error:
+            raise away(self._place, _no_mysql(error)) from None
 
     def _trouble(self, error: Any, mixed: Sequence[int]) -> Exception:
         import pymysql
@@ -215,6 +231,11 @@ def _variable(number: int) -> str:
 
 def _literal(value: str) -> str:
     return f"_utf8mb4 X'{value.encode().hex()}'"
+
+
+def _no_mysql(error: Exception) -> str:
+    """The driver did not understand it, and what follows could be anything."""
+    return f"it answers what no MySQL server does ({type(error).__name__})"
 
 
 def _words(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from mailtwist.auth.api import Person
 from mailtwist.auth.directories.hashes import UselessHash, in_the_same_form, scheme_of, weaker
 from mailtwist.auth.directories.passwords import Passwords
 from mailtwist.auth.directories.sql import mysql, postgresql
-from mailtwist.auth.directories.sql.api import Database, NotSayable, Rows, Values
+from mailtwist.auth.directories.sql.api import Connection, Database, NotSayable, Rows, Values
 from mailtwist.auth.directories.sql.checking import problems
 from mailtwist.auth.directories.sql.people import BadRow, Entry, Reader
 from mailtwist.auth.directories.sql.pool import Pool
@@ -90,7 +90,7 @@ class SqlDirectory:
         here = entry is not None and entry.person.account == person.account and entry.person.enabled
         if entry is None or not here or not entry.stored:
             step("there is no password for this account")
-            await self._passwords.is_right(self._strangers.hash_for(person.name), password)
+            await self._passwords.made_for_nobody(self._strangers.hash_for(person.name), password)
             return False
         right = await self._is_right(entry, password)
         if right:
@@ -154,9 +154,14 @@ class SqlDirectory:
         if update is None or not weaker(entry.stored, *self._cost):
             return
         new = in_the_same_form(await self._passwords.hashed(password), entry.stored)
-        values = {"hash": new, "old": entry.stored, "account": entry.key, **_of_name(entry.person.name)}
+        name = _of_name(entry.person.name)
+        values = {"hash": new, "old": entry.stored, "account": entry.key, **name}
+
+        def work(connection: Connection) -> int:
+            return connection.changed(update, values, lambda: self._has(connection, name, new))
+
         try:
-            done = await self._pool.ask(lambda connection: connection.changed(update, values), again=False)
+            done = await self._pool.ask(work, again=False)
         except (Trouble, NotSayable) as error:
             NOT_MADE_ANEW.log(account=entry.person.account, error=str(error))
             step("a better hash was not stored: {error}", error=error)
@@ -165,6 +170,11 @@ class SqlDirectory:
             self._strangers.forget(entry.stored)
             MADE_ANEW.log(account=entry.person.account)
         step("a better hash was stored" if done else "the hash was changed meanwhile, and stays as it is")
+
+    def _has(self, connection: Connection, name: Values, stored: str) -> bool:
+        """In a thread: a column may be too short for it."""
+        entry = self._read.entry(connection.found(self._statements["user_query"], name))
+        return entry is not None and entry.stored == stored
 
 
 class ListingSqlDirectory(SqlDirectory):

@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from twisted.internet.defer import DeferredSemaphore
 
-from mailtwist.auth.directories.sql.api import Connection, Database, DatabaseAway
+from mailtwist.auth.directories.sql.api import Connection, Database, DatabaseAway, NotSayable
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.spawn import shield, started
 from mailtwist.kit.steps import step
 from mailtwist.kit.threads import Threads
+from mailtwist.kit.trouble import Trouble
 from mailtwist.kit.within import TooLate, within
 
 T = TypeVar("T")
@@ -136,8 +137,11 @@ class Pool:
         except DatabaseAway as lost:
             kept.connection.close()
             raise (self._late() if job.late else lost) from None
-        except BaseException:
+        except (Trouble, NotSayable):
             self._keep(kept, job)
+            raise
+        except BaseException:  # a driver that did not see it coming has perhaps not read an answer to its end
+            kept.connection.close()
             raise
         self._keep(kept, job)
         return answer

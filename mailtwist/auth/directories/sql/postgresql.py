@@ -9,6 +9,7 @@ from typing import Any
 
 from mailtwist.auth.directories.sql.api import (
     Connection,
+    Kept,
     NotSayable,
     QueryFailed,
     Rows,
@@ -96,7 +97,7 @@ class Postgresql:
         }
 
     def _roots(self) -> str:
-        named = self._settings.ca or os.environ.get("SSL_CERT_FILE")
+        named = self._settings.roots or os.environ.get("SSL_CERT_FILE")
         return str(named or next((one for one in _ROOTS if Path(one).exists()), "system"))
 
 
@@ -124,9 +125,9 @@ class PostgresqlConnection:
                 raise failed("it finds nothing, it does something")
             return checked(cursor.fetchall(), [one.name for one in cursor.description])
 
-    def changed(self, statement: Statement, values: Values) -> int:
+    def changed(self, statement: Statement, values: Values, kept: Kept) -> int:
         with self._asking(), self._db.transaction():
-            return only_one(self._db.execute(statement.text, statement.bound(values)).rowcount)
+            return only_one(self._db.execute(statement.text, statement.bound(values)).rowcount, kept)
 
     def tried(self, statement: Statement, values: Values) -> None:
         with self._asking():
@@ -153,6 +154,8 @@ class PostgresqlConnection:
             raise self._trouble(error, state) from None
         except UnicodeEncodeError:
             raise NotSayable from None
+        except UnicodeDecodeError:
+            raise refused("somebody's row has text in it that is not UTF-8") from None
 
     def _trouble(self, error: Any, state: str) -> Exception:
         """Its first line: what follows may quote a row, with a hash in it."""

@@ -28,7 +28,7 @@ VALUES = {
     "domains_query": (),
     "update_password_query": ("hash", "old", "account", *NAMED),
 }
-OF_SERVERS = ("host", "port", "socket", "database", "user", "password", "tls", "ca")
+OF_SERVERS = ("host", "port", "socket", "database", "user", "password", "tls", "roots")
 OF_FILES = ("file",)
 COMPARED = ("hash", "old")
 
@@ -101,7 +101,7 @@ class Settings:
         words="`verify`: with TLS, and a certificate for the name in `host`. By default only a socket or this"
         " machine goes without.",
     )
-    ca: File | None = setting(
+    roots: File | None = setting(
         None, words="The authorities that its certificate may be from; by default those of the system."
     )
     file: File | None = setting(

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from mailtwist.auth.directories.sql.api import (
     MOST_ROWS,
     Connection,
+    Kept,
     NotSayable,
     QueryFailed,
     Rows,
@@ -54,6 +55,7 @@ class SqliteConnection:
         self._seconds = seconds
         self._until = 0.0
         self._open = threading.Lock()
+        db.text_factory = _text
         db.set_progress_handler(self._is_late, LOOK_EVERY)
 
     def found(self, statement: Statement, values: Values) -> Rows:
@@ -61,11 +63,11 @@ class SqliteConnection:
             cursor = self._db.execute(statement.text, statement.bound(values))
             return checked(cursor.fetchmany(MOST_ROWS + 1), [one[0] for one in cursor.description or ()])
 
-    def changed(self, statement: Statement, values: Values) -> int:
+    def changed(self, statement: Statement, values: Values, kept: Kept) -> int:
         with self._asking():
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                count = only_one(self._db.execute(statement.text, statement.bound(values)).rowcount)
+                count = only_one(self._db.execute(statement.text, statement.bound(values)).rowcount, kept)
                 self._db.execute("COMMIT")
                 return count
             finally:
@@ -104,3 +106,11 @@ class SqliteConnection:
             raise failed(error) from None
         except UnicodeEncodeError:
             raise NotSayable from None
+
+
+def _text(octets: bytes) -> str | bytes:
+    """What is not UTF-8 stays as it is: that is trouble with one row, and not with the file."""
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets

@@ -72,6 +72,20 @@ class BetterHashes(Stocked):
         self.assertIn("2 rows for one account", told[1]["error"])
         self.assertNotIn("argon2", repr([one["error"] for one in told]))
 
+    async def test_a_hash_that_does_not_come_back_whole_is_not_stored(self) -> None:
+        """In a column that is too short, say: nobody could log in any more."""
+        directory = await self.make_directory(
+            update_password_query="UPDATE people SET hash = lower({hash})"
+            " WHERE id = {account} AND hash = {old}"
+        )
+        self.admin(f"UPDATE people SET hash = '{HELLO}'")
+        person = await self.person(directory)
+        with self.hearing() as told:
+            self.assertIs(await directory.accepts(person, b"Hello world!"), True)
+        self.assertEqual(self.stored(), HELLO)
+        self.assertIn("does not come back whole", told[-1])
+        self.assertIs(await directory.accepts(person, b"Hello world!"), True)
+
     async def test_without_such_a_query_nothing_is_written(self) -> None:
         directory = await self.make_directory(
             update_password_query="",

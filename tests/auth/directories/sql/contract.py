@@ -363,11 +363,11 @@ class Stocked(DirectoryContract):
         self.assertIs(await directory.accepts(person, PASSWORD), True)
         asked: list[tuple[str | None, bytes]] = []
 
-        async def is_right(stored: str | None, password: bytes) -> bool:
+        def verified(stored: str, password: bytes) -> bool:
             asked.append((stored, password))
             return True
 
-        self.patch(directory._passwords, "is_right", is_right)
+        self.patch(directory._passwords, "_verified", verified)
         self.put(2, "none@example.org", None)
         self.put(3, "off@example.org", QUICK, "0")
         for name in ("nobody@example.org", "none@example.org", "off@example.org"):
@@ -375,6 +375,24 @@ class Stocked(DirectoryContract):
             stranger = found or Person("?", name)
             self.assertIs(await directory.accepts(stranger, PASSWORD), False, name)
         self.assertEqual(asked, [(QUICK, PASSWORD)] * 3)
+
+    async def test_a_strangers_password_is_not_remembered(self) -> None:
+        """A second try that is over sooner would tell whoever guesses that it is somebody's."""
+        directory = await self.make_directory(update_password_query="")
+        person = await self.person(directory)
+        self.patch(directory._passwords, "_remembered", 3600.0)
+        self.assertIs(await directory.accepts(person, b"wrong"), False)
+        made: list[bytes] = []
+        verified = directory._passwords._verified
+        self.patch(
+            directory._passwords, "_verified", lambda hash, word: made.append(word) or verified(hash, word)
+        )
+        for word in (PASSWORD, PASSWORD):
+            self.assertIs(await directory.accepts(Person("?", "nobody@example.org"), word), False)
+        self.assertIs(await directory.accepts(person, PASSWORD), True)
+        self.assertIs(await directory.accepts(person, PASSWORD), True)
+        self.assertIs(await directory.accepts(Person("?", "nobody@example.org"), PASSWORD), False)
+        self.assertEqual(made, [PASSWORD] * 4)
 
     async def test_whoever_goes_leaves_nobody_without_a_connection(self) -> None:
         query = f"SELECT email AS name, {self.slow} AS password FROM people WHERE email = {{name}}"

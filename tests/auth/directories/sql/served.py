@@ -11,7 +11,7 @@ from tests.auth.directories.sql.values import ValuesContract
 from tests.peers.programs import free_ports
 from tests.tls.made import Authority
 
-LOCAL = "driver", "host", "port", "tls", "ca"
+LOCAL = "driver", "host", "port", "tls", "roots"
 
 
 class ServedContract(BetterHashes, ValuesContract):
@@ -30,7 +30,7 @@ class ServedContract(BetterHashes, ValuesContract):
         raise NotImplementedError
 
     def connection(self) -> str:
-        return self.place(host="127.0.0.1", tls="verify", ca=str(self.server.certificate.root))
+        return self.place(host="127.0.0.1", tls="verify", roots=str(self.server.certificate.root))
 
     def place(self, **said: str) -> str:
         its = {"driver": self.driver, "database": self.database, "user": self.user}
@@ -58,7 +58,7 @@ class ServedContract(BetterHashes, ValuesContract):
 
     async def test_another_name_is_refused(self) -> None:
         self.stock()
-        directory = await self.at(host="127.0.0.2", tls="verify", ca=str(self.server.certificate.root))
+        directory = await self.at(host="127.0.0.2", tls="verify", roots=str(self.server.certificate.root))
         await self.refused(directory)
 
     async def refused(self, directory: Any) -> None:
@@ -74,7 +74,7 @@ class ServedContract(BetterHashes, ValuesContract):
         other = Authority("Somebody else").pem
         file = self.server.folder / "other.pem"
         file.write_bytes(other)
-        await self.refused(await self.at(host="127.0.0.1", tls="verify", ca=str(file)))
+        await self.refused(await self.at(host="127.0.0.1", tls="verify", roots=str(file)))
         await self.refused(await self.at(host="localhost", tls="verify"))
 
     async def test_this_machine_goes_without_tls(self) -> None:

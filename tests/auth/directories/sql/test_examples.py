@@ -65,7 +65,7 @@ class ExampleTests(TestCase):
         return directory
 
     async def served(self, server: Any, driver: str, database: str) -> Any:
-        where = {"host": "127.0.0.1", "port": str(server.port), "ca": str(server.certificate.root)}
+        where = {"host": "127.0.0.1", "port": str(server.port), "roots": str(server.certificate.root)}
         secret = f"inline:{PASSWORD}"
         return await self.opened(
             example(driver, tls="verify", database=database, user=USER, password=secret, **where)
@@ -111,7 +111,12 @@ class ExampleTests(TestCase):
         server = postgresql()
         server.admin("DROP DATABASE IF EXISTS postfix", f"CREATE DATABASE postfix OWNER {USER}")
         server.admin(*self.statements(POSTFIXADMIN), database="postfix", user=USER)
-        where = {"port": str(server.port), "ca": "", "database": "postfix", "password": f"inline:{PASSWORD}"}
+        where = {
+            "port": str(server.port),
+            "roots": "",
+            "database": "postfix",
+            "password": f"inline:{PASSWORD}",
+        }
         ini = example("mysql", **where, host="127.0.0.1").replace("driver = mysql", "driver = postgresql")
         await self.has_postfixadmins(await self.opened(ini))
 

@@ -6,6 +6,7 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from tests.auth.directories.mariadb import PASSWORD, USER, Mariadb, mariadb
+from tests.auth.directories.sql.contract import HELLO
 from tests.auth.directories.sql.served import ServedContract
 from tests.auth.directories.sql.values import NASTY
 
@@ -77,3 +78,16 @@ class MariadbTests(ServedContract, TestCase):
             found = await self.asked(connection, "user_query", {"name": nasty})
             self.assertEqual(list(found.rows), [])
             self.assertIsNone(await directory.find(nasty))
+
+    async def test_a_better_hash_is_never_cut_off(self) -> None:
+        """Where the server would do so without a word, and cannot take it back."""
+        was = self.server.admin("SELECT @@GLOBAL.sql_mode")[0][0]
+        self.addCleanup(self.server.admin, f"SET GLOBAL sql_mode = '{was}'")
+        self.server.admin("SET GLOBAL sql_mode = ''")
+        directory = await self.make_directory()
+        self.admin("ALTER TABLE people MODIFY hash VARCHAR(70), ENGINE = MyISAM")
+        self.admin(f"UPDATE people SET hash = '{HELLO}'")
+        person = await self.person(directory)
+        for _ in range(2):
+            self.assertIs(await directory.accepts(person, b"Hello world!"), True)
+            self.assertEqual(self.stored(), HELLO)

@@ -83,6 +83,15 @@ class SettingsTests(TestCase):
             self.assertIn(f"{library} is not installed", words)
             self.assertIn("pip install 'mailtwist[sql]'", words)
 
+    async def test_a_library_that_would_go_without_tls_is_not_used(self) -> None:
+        import pymysql
+
+        settings = self.read(SERVED.replace("postgresql", "mysql"))
+        self.patch(pymysql, "VERSION", (1, 1, 2, "final"))
+        [(setting, words)] = await check(settings, self.assembled())
+        self.assertEqual(setting, "driver")
+        self.assertIn("older than 1.2", words)
+
     def test_who_goes_without_tls(self) -> None:
         for lines, host, verified in (
             (SERVED, "db.example.org", True),

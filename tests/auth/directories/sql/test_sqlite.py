@@ -7,9 +7,10 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import Directory
+from mailtwist.auth.api import AccountUnavailable, Directory
 from mailtwist.auth.directories.sql.api import DatabaseAway
 from tests.auth.directories.sql.better import BetterHashes
+from tests.auth.directories.sql.contract import QUICK
 from tests.auth.directories.sql.values import ValuesContract
 
 
@@ -76,3 +77,12 @@ class SqliteTests(BetterHashes, ValuesContract, TestCase):
         finally:
             other.close()
         self.assertIs(await directory.accepts(person, b"x"), False)
+
+    async def test_text_that_is_none_is_trouble_of_one(self) -> None:
+        directory = await self.make_directory()
+        person = await self.person(directory)
+        self.put(2, "bob@example.org", QUICK)
+        self.admin("UPDATE people SET hash = CAST(x'24ff' AS TEXT) WHERE id = 1")
+        with self.assertRaises(AccountUnavailable):
+            await directory.accepts(person, b"secret")
+        self.assertIsNotNone(await directory.find("bob@example.org"))

@@ -71,7 +71,9 @@ class ValuesContract(Stocked):
         return await self.assembly.threads.run(connection.found, self._statements[query], values)
 
     async def changed(self, connection: Any, query: str, values: Any) -> Any:
-        return await self.assembly.threads.run(connection.changed, self._statements[query], values)
+        return await self.assembly.threads.run(
+            connection.changed, self._statements[query], values, lambda: True
+        )
 
     async def echoed(self, connection: Any, value: str) -> Any:
         one = statement(
@@ -85,4 +87,4 @@ class ValuesContract(Stocked):
         one = statement(Query.parse(text), DIALECTS[self.settings().driver], ("account", "name", "old"))
         for number, value in enumerate(values, 100):
             bound = {"account": str(number), "name": value, "old": f"hash {value}"}
-            await self.assembly.threads.run(connection.changed, one, bound)
+            await self.assembly.threads.run(connection.changed, one, bound, lambda: True)
