@@ -12,6 +12,7 @@ from mailtwist.auth.directories.oauthbearer.issuer import ASKED_AGAIN, OLD, PAUS
 from mailtwist.auth.directories.oauthbearer.settings import Settings, Url
 from mailtwist.config.values import Duration, Secret
 from mailtwist.kit.spawn import started, together
+from mailtwist.kit.steps import steps_heard
 from tests.auth.directories.oauth_case import Case
 from tests.auth.directories.oauth_provider import (
     AUDIENCE,
@@ -34,6 +35,13 @@ class Keys(Case):
         await together(*(self.good(self.provider.token()) for _ in range(10)))
         await self.good(self.provider.token())
         self.assertEqual(self.questions(), 1)
+
+    async def test_who_tries_a_token_hears_which_there_are(self) -> None:
+        said: list[str] = []
+        with steps_heard(said.append):
+            await self.good(self.provider.token())
+        keys = "rsa1 (RSA), ec1 (EC P-256), ed1 (OKP Ed25519)"
+        self.assertIn(f"read 3 keys from {self.provider.host}/keys: {keys}", said)
 
     async def test_a_new_key_is_found_and_old_ones_are_good_while_they_are_shown(self) -> None:
         old = self.provider.token()

@@ -187,5 +187,5 @@ async def _with_others(asking: Deferred[object]) -> None:
 
 def _names(keys: Sequence[Key]) -> str:
     return ", ".join(
-        f"{key.kid or '(no name)'} ({key.kind} {key.curve or key.algorithm})".strip() for key in keys
+        f"{key.kid or '(no name)'} ({f'{key.kind} {key.curve or key.algorithm}'.strip()})" for key in keys
     )
