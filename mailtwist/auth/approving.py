@@ -15,6 +15,7 @@ from mailtwist.auth.refusals import Refusals, the_refusals
 from mailtwist.config.part import Assembly
 from mailtwist.kit.clock import Clock
 from mailtwist.kit.events import Event
+from mailtwist.kit.spawn import spawn, together
 
 ASKING = Event(
     "approval.asking", "{account} is asked about a login by {protocol} from {address}, for {seconds} s"
@@ -54,7 +55,7 @@ class Approving:
         """He has said yes.  `LoginRefused` when not: no, or nothing in time, or he is not to be asked now.
         Whoever hangs up meanwhile has asked him nevertheless."""
         entry.left()
-        await guess.held()
+        await together(guess.held(), self._refusals.asking(login.account, login.secret))
         try:
             proof = await self._asked(login, question, phone)
         except (LoginRefused, CancelledError) as error:
@@ -64,6 +65,9 @@ class Approving:
                 self._notices.tell(login.account, "approval-enough", **login.facts())
             raise
         guess.right()
+        network = network_of(login.request.address)
+        forgiving = self._refusals.forgive(login.account, login.secret, question.form, network)
+        spawn(forgiving, "forgetting that somebody was asked")
         return proof
 
     async def _asked(self, login: Login, question: Question, phone: SupportsApproval) -> Proof:

@@ -77,6 +77,11 @@ class Refusals:
         stands = ago is not None and not await self._changed(account, ago)
         return Standing(stands, counted is not None, counted is not None or ago is not None)
 
+    async def asking(self, account: str, secret: bytes) -> None:
+        """The password is right, and its owner is being asked: until he says yes it costs nobody more than a
+        wrong one does, which was counted before."""
+        await self._volatile.refuse(self._mark("approval", account, secret), KNOWN_FOR)
+
     async def not_approved(
         self, account: str, secret: bytes, network: str, seconds: float = ASKED_AGAIN_AFTER
     ) -> None:

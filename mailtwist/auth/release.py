@@ -32,10 +32,11 @@ class Release:
         """It is the next multiple of the quantum after the least time that a refusal takes, from `begun` on,
         and no later than `LONGEST`, unless it has taken longer than that by itself.  `judged`: a directory
         has refused the password, or a service elsewhere the code.  `least`: so long somebody could have been
-        asked on his phone, and nobody sees whether he was."""
+        asked on his phone, and nobody sees whether he was; nor from what others wait, if they were as slow as
+        a wrong password, and a right one was none."""
         now = self._clock.seconds()
         elapsed = now - begun
-        if judged and (elapsed >= self._slowest or now >= self._until):
+        if judged and elapsed >= least and (elapsed >= self._slowest or now >= self._until):
             self._slowest, self._until = elapsed, now + LATELY
         slowest = self._slowest if now < self._until else 0.0
         longest = max(LONGEST, least)

@@ -8,6 +8,7 @@ from mailtwist.config.values import Duration
 from mailtwist.kit.spawn import started
 from tests.auth.house import AWAY, HOME, NAME, PASSWORD
 from tests.auth.test_approval import PATIENCE, ApprovalCase
+from tests.auth.watching import Gates
 
 
 class SeenTests(ApprovalCase):
@@ -54,6 +55,40 @@ class SeenTests(ApprovalCase):
             self.assertEqual(len(self.told("limits.alarm")), says == "nothing", (secret, says))
             self.events.clear()
             self.clock.advance(PATIENCE)
+
+    def test_what_is_asked_about_is_no_dearer_elsewhere_than_what_is_wrong(self) -> None:
+        """A wrong password was counted, and is free; so is a right one while its owner is asked."""
+        for secret in (PASSWORD, b"wrong"):
+            self.build()
+            self.begin(secret, HOME).addErrback(lambda failure: None)
+            for guess in (secret, *(b"guess %d" % number for number in range(6))):
+                waiting = self.begin(guess, AWAY)
+                self.clock.advance(2)
+                self.assertNoResult(waiting)
+                waiting.addErrback(lambda failure: None)
+            self.clock.advance(PATIENCE)
+
+    def test_after_a_yes_there_is_no_mark_of_it(self) -> None:
+        self.phone.state = "away"
+        waiting = self.begin(PASSWORD)
+        self.clock.advance(PATIENCE)
+        self.failureResultOf(waiting, LoginUnavailable)
+        self.phone.state = "answers"
+        self.approved()
+        self.ended()
+        self.approved(PASSWORD, AWAY)
+        self.assertEqual(self.ended(), [["forgiven"]])
+
+    def test_a_directory_that_is_slow_to_say_no_does_not_tell_it_by_others(self) -> None:
+        self.build(directory=(directory := Gates()))
+        directory.add(NAME, PASSWORD, "a1")
+        directory.gates = []
+        waiting = self.begin(b"wrong")
+        self.clock.advance(4)
+        directory.gates[0].callback(None)
+        self.clock.advance(PATIENCE - 4)
+        self.failureResultOf(waiting, LoginRefused)
+        self.assertEqual(self.refused(b"whatever", user=b"\xff"), "bad-name")
 
 
 class BoundedTests(ApprovalCase):
