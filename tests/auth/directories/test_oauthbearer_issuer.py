@@ -89,6 +89,33 @@ class Keys(Case):
         self.clock.advance(PAUSE)
         await self.good(self.provider.token())
 
+    async def test_one_that_is_away_may_have_a_new_key(self) -> None:
+        """Nobody can say then that a token is not good."""
+        await self.good(self.provider.token())
+        self.provider.rotate(OTHER_RSA, "rsa2")
+        new = self.provider.token(key=OTHER_RSA, header={"kid": "rsa2"})
+        self.provider.says = lambda path: (503, {}, b"busy")
+        self.clock.advance(ASKED_AGAIN)
+        self.assertIn("503", await self.away(new))
+        await self.good(self.provider.token())
+        self.provider.says = lambda path: None
+        await self.away(new)
+        self.clock.advance(ASKED_AGAIN)
+        await self.good(self.provider.token(key=OTHER_RSA, header={"kid": "rsa2"}))
+        await self.bad(self.provider.token(key=OTHER_RSA, header={"kid": "rsa3"}), "signed it")
+
+    async def test_one_that_was_silent_for_long_is_left_alone_for_a_moment(self) -> None:
+        self.provider.waits = Deferred()
+        waiting = started(self.directory.bearer(NAME, self.provider.token()))
+        self.clock.advance(5)
+        with self.assertRaises(LoginUnavailable):
+            await waiting
+        asked = started(self.directory.bearer(NAME, self.provider.token()))
+        self.assertTrue(asked.called)
+        with self.assertRaises(LoginUnavailable):
+            await asked
+        self.provider.waits.callback(None)
+
     async def test_keys_that_are_none_or_not_for_this(self) -> None:
         small = rsa.generate_private_key(public_exponent=65537, key_size=1024)
         self.provider.served = [
@@ -233,6 +260,13 @@ class Introspection(Case):
         await self.bad(self.active(exp="soon"), "exp")
         await self.good(self.active(aud=None, client_id=AUDIENCE))
         await self.good(self.active(iss=self.provider.issuer))
+
+    async def test_one_that_is_for_its_issuer_alone(self) -> None:
+        """It says that a refresh token is good, too."""
+        for more in ({"typ": "Refresh"}, {"typ": "Offline"}, {"token_use": "refresh_token"}, {"typ": "ID"}):
+            await self.bad(self.active(**more), "no access token")
+        for more in ({"typ": "Bearer"}, {"token_use": "access_token"}, {"nonce": "n"}):
+            await self.good(self.active(**more))
 
     async def test_without_an_end_a_session_has_none(self) -> None:
         self.build(end_at_expiry=True)

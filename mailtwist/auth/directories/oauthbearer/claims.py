@@ -9,8 +9,8 @@ from mailtwist.auth.directories.oauthbearer.jwt import NotOurs, Object
 from mailtwist.auth.directories.oauthbearer.settings import Settings
 from mailtwist.auth.names import BadName, canonical
 
-ACCESS = ("", "bearer", "at+jwt", "access")
-"""In a claim `typ` (Keycloak) or `token_use` (Amazon): what a token for us says it is."""
+ACCESS = ("", "bearer", "at+jwt", "access", "access_token")
+"""In a claim `typ` (Keycloak) or `token_use` (Amazon, Hydra): what a token for us says it is."""
 
 ID_TOKEN = ("nonce", "at_hash", "c_hash", "s_hash")
 """Claims of ID tokens, which are for the mail program and not for us.  Some providers put a nonce into
@@ -37,8 +37,7 @@ class Demands:
     def met(self, claims: Object, now: float, *, introspected: bool = False, type: str = "") -> Said:
         """`NotOurs` says which is not.  A token that is over meets them: `expires` tells."""
         self._of_issuer(claims, introspected)
-        if not introspected:
-            _must_be_access_token(claims, type)
+        _must_be_access_token(claims, type, introspected)
         expires = self._of_time(claims, now, introspected)
         self._of_rights(claims)
         return Said(self._name(claims), expires, self._factor(claims, now))
@@ -111,12 +110,13 @@ class Demands:
         return shown is not None and now - its.factor_age - its.clock_skew <= shown <= now + its.clock_skew
 
 
-def _must_be_access_token(claims: Object, type: str) -> None:
+def _must_be_access_token(claims: Object, type: str, introspected: bool) -> None:
+    """An issuer that is asked knows refresh tokens, too (rfc7662#2.1); they are for itself alone."""
     said = [claims.get(name, "") for name in ("typ", "token_use")]
     if any(not isinstance(one, str) or one.lower() not in ACCESS for one in said):
         raise NotOurs("it is no access token")
     sure = type.endswith("at+jwt") or any(said)
-    if not sure and any(name in claims for name in ID_TOKEN):
+    if not (sure or introspected) and any(name in claims for name in ID_TOKEN):
         raise NotOurs("it is an ID token, and no access token")
 
 

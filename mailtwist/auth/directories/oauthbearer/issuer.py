@@ -64,6 +64,8 @@ class Issuer:
             step("no key is called {kid}: keys are read again", kid=repr(kid))
             await self._refresh(ASKED_AGAIN)
             found = fitting(self._keys, kid, algorithm)
+        if not found and self._trouble:  # it may be a new key
+            raise LoginUnavailable(self._trouble)
         return found
 
     async def read_keys(self) -> int:
@@ -93,6 +95,7 @@ class Issuer:
             await self._fetch()
         except LoginUnavailable as away:
             self._trouble = away.reason
+            self._asked = self._clock.seconds()  # it is left alone from the end of a long silence on
             AWAY.log(directory=self._name, issuer=self._settings.issuer, error=away.reason)
 
     async def _fetch(self) -> None:
