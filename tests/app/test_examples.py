@@ -130,7 +130,7 @@ class Examples(SynchronousTestCase):
         server = self.server(
             "gateway-ldap.ini",
             ("ldap://ldap1.example.org, ldap://ldap2.example.org", ldap.url),
-            ("ca = /etc/ssl/company-ca.pem", f"ca = {ldap.certificate.root}"),
+            ("roots = /etc/ssl/company-ca.pem\nbind_dn", f"roots = {ldap.certificate.root}\nbind_dn"),
             ("file:/etc/mailtwist/ldap-password", READER_PASSWORD),
             ("https://2fa.example.org", f"https://localhost:{codes.port}"),
             ("roots = /etc/ssl/company-ca.pem", f"roots = {codes.root}"),

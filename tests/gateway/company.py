@@ -21,7 +21,7 @@ netbios = EXAMPLE
 [directory:people]
 type = ldap
 servers = {{servers}}
-ca = {{root}}
+roots = {{root}}
 bind_dn = {READER}
 bind_password = {READER_PASSWORD}
 base = {BELOW}

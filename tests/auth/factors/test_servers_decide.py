@@ -109,7 +109,7 @@ class RadiusTests(DecidedCase):
 class ConcatTests(DecidedCase):
     async def begun(self) -> None:
         assembly = self.assemble()
-        one = {"servers": ldap_settings().servers.parse(slapd().url), "ca": File(slapd().certificate.root)}
+        one = {"servers": ldap_settings().servers.parse(slapd().url), "roots": File(slapd().certificate.root)}
         directory = LdapDirectory(ldap_settings(**one), assembly)
         self.addCleanup(directory.stop)
         self.parts["directory"]["people"] = directory

@@ -18,7 +18,7 @@ async def tried(settings: Settings, assembly: Assembly) -> list[tuple[str, str]]
     try:
         directory = LdapDirectory(settings, assembly)
     except ValueError as error:
-        return [("ca", str(error))]
+        return [("roots", str(error))]
     found = []
     try:
         await directory.start()

@@ -194,7 +194,7 @@ class LdapDirectory:
 def manner(settings: Settings) -> Manner:
     """ValueError with a sentence when a file cannot be used."""
     try:
-        outbound = Outbound(settings.ca, certificate=settings.certificate, key=settings.key)
+        outbound = Outbound(settings.roots, certificate=settings.certificate, key=settings.key)
     except BadCertificate as bad:
         raise ValueError(bad.words) from None
     password = settings.bind_password.reveal_octets() if settings.bind_password else b""

@@ -50,7 +50,7 @@ class Settings:
         False,
         words="Passwords go in clear to servers that are not on this machine. Never, on a real network.",
     )
-    ca: File | None = setting(
+    roots: File | None = setting(
         None,
         words="A PEM file of the authorities that servers' certificates are to be from; by default those that"
         " the system trusts.",

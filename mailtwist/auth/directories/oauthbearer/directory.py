@@ -35,7 +35,7 @@ class OAuthBearer:
         self._clock = assembly.clock
         self._domains = frozenset(settings.domains)
         self._demands = Demands(settings, assembly.login.default_domain or "")
-        self._https = Https(assembly.clock, seconds=settings.time, largest=LARGEST, roots=settings.roots)
+        self._https = Https(assembly.clock, seconds=settings.timeout, largest=LARGEST, roots=settings.roots)
         self._issuer = Issuer(assembly.name, settings, self._https, assembly.clock)
         self._key = token_bytes(32)
         self._answers: Remembered[bytes, Object] = Remembered(assembly.clock.seconds, settings.remembered)

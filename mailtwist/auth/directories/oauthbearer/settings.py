@@ -158,7 +158,7 @@ class Settings:
         words="Certificates in PEM that the provider's is trusted by, in place of the system's.",
         example="ca.pem",
     )
-    time: Annotated[Duration, AtLeast(1), AtMost(30)] = setting(
+    timeout: Annotated[Duration, AtLeast(1), AtMost(30)] = setting(
         Duration(5), words="How long an answer of the provider may take."
     )
 

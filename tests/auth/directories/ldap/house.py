@@ -23,7 +23,7 @@ def settings(**changed: Any) -> Settings:
     """Search, then bind, at the one slapd of the suite, by StartTLS."""
     its: dict[str, Any] = {
         "servers": Urls.parse(slapd().url),
-        "ca": File(slapd().certificate.root),
+        "roots": File(slapd().certificate.root),
         "base": BASE,
         "bind_dn": READER,
         "bind_password": Secret(READER_PASSWORD),

@@ -90,7 +90,7 @@ class TrustTests(ServersCase):
     async def test_a_certificate_for_another_name_is_refused(self) -> None:
         other = self.another("other-name", "ldap.example.org")
         for url in (other.url, other.tls_url):
-            directory = self.directory(servers=Urls.parse(url), ca=File(other.certificate.root))
+            directory = self.directory(servers=Urls.parse(url), roots=File(other.certificate.root))
             self.assertIn("ldap.example.org", await self.reason(directory))
             self.assertNotIn(READER, other.log)
 
@@ -98,7 +98,7 @@ class TrustTests(ServersCase):
         stranger = self.mktemp()
         with open(stranger, "wb") as file:
             file.write(Authority("Somebody else").pem)
-        reason = await self.reason(self.directory(ca=File(stranger)))
+        reason = await self.reason(self.directory(roots=File(stranger)))
         self.assertIn('comes from "Root of the servers behind", which is not trusted here', reason)
 
     async def test_a_certificate_that_has_expired_is_refused(self) -> None:
@@ -263,8 +263,8 @@ class CheckTests(ServersCase):
         self.assertIn("has no entry ou=nowhere,dc=example,dc=org", words)
         ((setting, words),) = await self.said(group_base="ou=nowhere,dc=example,dc=org")
         self.assertEqual(setting, "group_base")
-        ((setting, words),) = await self.said(ca=File("/nowhere.pem"))
-        self.assertEqual(setting, "ca")
+        ((setting, words),) = await self.said(roots=File("/nowhere.pem"))
+        self.assertEqual(setting, "roots")
         ((setting, words),) = await self.said(base="")
         self.assertEqual(setting, "base")
         its: dict[str, Any] = {"bind_dn": "", "bind_password": None, "base": ""}

@@ -55,7 +55,11 @@ class FakeCase(LdapCase):
         return self.search
 
     def made(self, **changed: Any) -> LdapDirectory:
-        its: dict[str, Any] = {"servers": Urls.parse(",".join(self.servers)), "starttls": False, "ca": None}
+        its: dict[str, Any] = {
+            "servers": Urls.parse(",".join(self.servers)),
+            "starttls": False,
+            "roots": None,
+        }
         its.update(schema="ad", base="DC=corp,DC=test", bind_dn="", bind_password=None, timeout=Duration(5))
         return self.directory(**{**its, **changed})
 
