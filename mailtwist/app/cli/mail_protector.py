@@ -19,11 +19,14 @@ from mailtwist.state.redis.place import Url
 from mailtwist.state.redis.settings import RedisSettings, reached
 
 MOST_KEYS = 1_000_000
+MOST_ANSWERS = 1_000_000
+"""To the question for keys, each with about a thousand of them."""
 LARGEST = 1 << 16
 """Octets of what it keeps for a name; five strings of its own have three hundred."""
 
 TOKEN, TRIES, BANNED, ADDRESS = b"USER_TOKEN_", b"USER_LOGIN_", b"IP_BLACK_", b"IP_LOGIN_"
 
+NO_REDIS = "it answers what no Redis would, so nothing of it is told"
 NO_PASSWORDS = (
     "mail_protector keeps no passwords, so nobody is imported: these are the names that have got in there."
     " They need an account or a directory here, and a second factor: mailtwist otp enroll NAME."
@@ -82,6 +85,8 @@ async def _seen(inside: Inside, settings: RedisSettings) -> Seen:
         return await _read(link)
     except ErrorReply as error:
         raise CannotDo(f"{settings.url}: {error}") from None
+    except (TypeError, ValueError, AttributeError):
+        raise CannotDo(f"{settings.url}: {NO_REDIS}") from None
     finally:
         link.give_up("all is read")
 
@@ -103,7 +108,7 @@ async def _keys(link: Link) -> AsyncIterator[bytes]:
     """Each once."""
     found: set[bytes] = set()
     cursor = b"0"
-    while True:
+    for _ in range(MOST_ANSWERS):
         cursor, keys = await link.ask(b"SCAN", cursor, b"COUNT", b"1000")
         for key in keys:
             if key not in found and key.startswith((TOKEN, TRIES, BANNED, ADDRESS)):
@@ -113,6 +118,7 @@ async def _keys(link: Link) -> AsyncIterator[bytes]:
             return
         if len(found) > MOST_KEYS:
             raise CannotDo(f"there are more than {MOST_KEYS} keys of mail_protector in there")
+    raise ValueError("it never comes to an end")
 
 
 async def _strings(link: Link, key: bytes) -> int:

@@ -20,6 +20,7 @@ from mailtwist.config.problems import shown
 
 MAIL_PROTECTOR = "mail_protector"
 WHY = "password-changed"
+STAYS_DISABLED = "he is disabled here, and stays so; mailtwist user enable lets him in again"
 
 
 def import_arguments(parser: ArgumentParser) -> None:
@@ -122,7 +123,10 @@ async def _place(
             plan.here.append(line.name)
             return
         if person is not None:
-            plan.replaced.append(Hashed(line.name, line.stored, line.enabled, person.account))
+            enabled = line.enabled and person.enabled
+            plan.replaced.append(Hashed(line.name, line.stored, enabled, person.account))
+            if line.enabled and not enabled:
+                plan.notes.append(f"{shown(line.name)}: {STAYS_DISABLED}")
             return _note(plan, line)
         if here:
             break

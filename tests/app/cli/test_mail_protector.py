@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mailtwist.app.cli import mail_protector
 from mailtwist.app.cli.mail_protector import LARGEST
 from mailtwist.app.cli.user import command, work
 from mailtwist.auth.api import LoginRefused, LoginRequest
@@ -148,6 +149,43 @@ class MailProtectorTests(InsideCase):
             found, _, errors = await self.imported(url, *argv, stdin=stdin)
             self.assertEqual(found, status, errors)
             self.assertNotIn("wrong\n", errors)
+
+
+class Liar:
+    """A server that was asked for keys, and says the same for ever."""
+
+    def __init__(self, **says: Any) -> None:
+        self.says = says
+        self.gone = False
+
+    async def commands(self, heard: object) -> "Liar":
+        return self
+
+    async def ask(self, word: bytes, *more: bytes) -> Any:
+        return self.says[word.decode()]
+
+    def give_up(self, why: str) -> None:
+        self.gone = True
+
+
+class LiarTests(InsideCase):
+    async def test_what_is_no_redis_is_told(self) -> None:
+        self.patch(mail_protector, "MOST_ANSWERS", 100)
+        names = [b"0", [b"USER_TOKEN_ann"]]
+        banned = [b"0", [b"IP_BLACK_192.0.2.1"]]
+        for says in (
+            *({"SCAN": answer} for answer in (None, 5, b"0", [b"0"], [b"0", 5], [b"0", [5]], [b"7", []])),
+            *({"SCAN": banned, "TTL": answer} for answer in (None, b"soon", [1])),
+            {"SCAN": names, "TYPE": b"string", "STRLEN": None},
+            *({"SCAN": names, "TYPE": b"string", "STRLEN": b"5", "GET": answer} for answer in (5, [b"x"])),
+        ):
+            liar = Liar(**says)
+            self.patch(mail_protector, "reached", lambda *about, liar=liar, **more: liar)
+            argv = ("import", "--from", "mail_protector", "redis://127.0.0.1:1/0")
+            status, out, errors = await self.said(command, work, *argv)
+            self.assertEqual((status, out), (1, ""), says)
+            self.assertIn("what no Redis would", errors)
+            self.assertTrue(liar.gone)
 
 
 @cache

@@ -195,6 +195,14 @@ class ImportTests(ImportCase):
             [(one["account"], one["enabled"]) for one in after], [(json.loads(before)[0]["account"], False)]
         )
 
+    async def test_who_is_disabled_here_is_not_let_in_by_a_file(self) -> None:
+        for words in (("add", "ann", "--password-stdin"), ("disable", "ann")):
+            await self.said(command, work, *words, stdin=b"x\n")
+        told = await self.told("htpasswd", self.file("web", f"ann:{SHA512}"), "--replace")
+        self.assertEqual(told["replaced"], ["ann@example.org"])
+        self.assertIn("stays so", told["notes"][0])
+        self.assertEqual(await self.people(), {"ann@example.org": False})
+
     async def test_sessions_of_a_replaced_password_end(self) -> None:
         await self.said(command, work, "add", "ann", "--password-stdin", stdin=b"x\n")
         await self.told("htpasswd", self.file("web", f"ann:{SHA512}"), "--replace")
