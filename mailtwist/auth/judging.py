@@ -166,7 +166,7 @@ class Judge:
         others have just found nobody there."""
         rest = self._rests.of(phone)
         try:
-            rest.check()
+            rest.check(beside=True)
         except LoginUnavailable:
             raise LoginRefused("asked-already") from None
         asked = replace(self.asked(request, who), seconds=seconds)

@@ -52,18 +52,19 @@ class Rest:
         self._begun_by = ""
         self._alone: dict[str, float] = {}
 
-    def check(self) -> None:
-        """`LoginUnavailable` when nobody may ask it now."""
-        if self._resting and (self._tried_by is not None or self._clock.seconds() < self._until):
+    def check(self, *, beside: bool = False) -> None:
+        """`LoginUnavailable` when nobody may ask it now.  `beside`: also beside somebody who tries."""
+        tried = self._tried_by is not None and not beside
+        if self._resting and (tried or self._clock.seconds() < self._until):
             raise LoginUnavailable("factor-away")
 
     async def asked(self, ask: Callable[[], Awaitable[T]], who: str, *, certain: bool = False) -> T:
         """What it answers; `LoginUnavailable` while it is away.  `who` is what counts as one client.
         `certain`: he has shown that he knows something, and could tell from the difference; so one is
-        enough."""
-        self.check()
+        enough, and who has come so far does not have to come again because another one tries."""
+        self.check(beside=certain)
         me = object()
-        if self._resting:
+        if self._resting and self._tried_by is None:
             self._tried_by = me
         try:
             with standing_aside_if_slow(self._clock):

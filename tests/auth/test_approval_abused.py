@@ -172,6 +172,25 @@ class ShutOutTests(ApprovalCase):
             one.addErrback(lambda failure: failure.trap(LoginRefused, LoginUnavailable))
         self.clock.advance(2 * PATIENCE)
 
+    def test_who_comes_while_another_one_tries_is_asked_too(self) -> None:
+        """His password was right, and he is not told that it was wrong because somebody else was first."""
+        directory = Gates()
+        self.build(directory=directory)
+        for name, account in ((NAME, "a1"), ("bob@example.org", "a2"), ("eve@example.org", "eve")):
+            directory.add(name, PASSWORD, account)
+        self.eve_comes()
+        self.phone.says = "nothing"
+        directory.gates = []
+        users = (NAME, "bob@example.org")
+        waiting = [self.begin(PASSWORD, address, user=user) for address, user in zip((HOME, AWAY), users)]
+        for gate in directory.gates:
+            gate.callback(None)
+        self.assertEqual([one.account for one in self.phone.asked], ["a1", "a2"])
+        for one in list(self.phone.waiting):
+            one.callback("yes")
+        for login in waiting:
+            self.successResultOf(login)
+
     def test_but_when_nobody_can_be_asked_all_hear_it(self) -> None:
         self.eve_comes()
         self.accepted(PASSWORD, HOME)
