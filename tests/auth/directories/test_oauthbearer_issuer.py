@@ -121,7 +121,7 @@ class Keys(Case):
         self.provider.served = [
             jwk(RSA, "rsa1", use="enc"),
             jwk(RSA, "rsa1", alg="RS512"),
-            jwk(RSA, "rsa1", key_ops=["sign"]),
+            *(jwk(RSA, "rsa1", key_ops=does) for does in (["sign"], None, 5, "verify")),
             jwk(small, "small"),
             {"kty": "oct", "kid": "rsa1", "k": "c2VjcmV0"},
             *({"kty": "RSA", "kid": "rsa1", "n": n, "e": "AQAB"} for n in ("", "!", 5, None, "A" * 9000)),

@@ -81,11 +81,15 @@ def published(document: Object) -> list[Key]:
 def _key(document: Mapping[str, Any]) -> Key | None:
     kind, kid, algorithm = (_text(document, name) for name in ("kty", "kid", "alg"))
     members = _PUBLIC.get(kind, ())
-    signs = document.get("use", "sig") == "sig" and "verify" in document.get("key_ops", ("verify",))
-    if not members or not signs or len(kid) > LONGEST_KID:
+    if not members or not _signs(document) or len(kid) > LONGEST_KID:
         return None
     public = _imported({"kty": kind, **{name: document.get(name) for name in members}})
     return None if public is None else Key(kid, kind, _text(document, "crv"), algorithm, public)
+
+
+def _signs(document: Mapping[str, Any]) -> bool:
+    does = document.get("key_ops", ["verify"])
+    return document.get("use", "sig") == "sig" and isinstance(does, list) and "verify" in does
 
 
 def _imported(document: dict[str, Any]) -> Any | None:
