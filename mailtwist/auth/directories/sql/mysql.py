@@ -1,9 +1,11 @@
 """MySQL and MariaDB, by PyMySQL."""
 
+import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from threading import Timer
 from typing import Any
 
 from mailtwist.auth.directories.sql.api import (
@@ -61,7 +63,8 @@ class Mysql:
         settings = self._settings
         where = {"unix_socket": place} if settings.socket else {"host": place}
         try:
-            db: Any = pymysql.connect(
+            db: Any = pymysql.Connection(
+                defer_connect=True,
                 port=settings.port or PORTS["mysql"],
                 user=settings.user,
                 password=settings.password.reveal() if settings.password else "",
@@ -74,13 +77,15 @@ class Mysql:
                 **where,
                 **self._tls(place),
             )
+            self._greeted(db, place)
         except (pymysql.Error, OSError) as error:
             raise away(place, _words(error)) from None
         except Exception as error:
             raise away(place, _no_mysql(error)) from None
         connection = MysqlConnection(db, place)
         try:
-            connection.begin(self._seconds, settings.update_password_query is None)
+            with _cut_off(connection.abort, self._seconds):
+                connection.begin(self._seconds, settings.update_password_query is None)
         except Exception:
             connection.close()
             raise
@@ -94,6 +99,30 @@ class Mysql:
         )
         return connection
 
+    def _greeted(self, db: Any, place: str) -> None:
+        db._secure = bool(self._settings.socket)  # the driver says so of sockets that it makes
+        line = self._line(db, place)
+        wire = Wire(line.fileno())
+        try:
+            with _cut_off(wire.cut, self._seconds):
+                db.connect(line)
+        finally:
+            wire.close()
+
+    def _line(self, db: Any, place: str) -> socket.socket:
+        if not self._settings.socket:
+            line = socket.create_connection((place, db.port), db.connect_timeout)
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return line
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.settimeout(db.connect_timeout)
+            line.connect(place)
+        except OSError:
+            line.close()
+            raise
+        return line
+
     def _tls(self, place: str) -> dict[str, Any]:
         if not self._settings.verified(place):
             clear = {} if self._settings.socket else {b"mysql_clear_password": NoClearPassword}
@@ -101,6 +130,18 @@ class Mysql:
         context = ssl.create_default_context(cafile=self._settings.roots)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return {"ssl": context}
+
+
+@contextmanager
+def _cut_off(cut: Callable[[], None], seconds: float) -> Iterator[None]:
+    """The driver waits for each octet alone; a server that has always one more is cut off in time."""
+    late = Timer(seconds, cut)
+    late.daemon = True
+    late.start()
+    try:
+        yield
+    finally:
+        late.cancel()
 
 
 class NoClearPassword:

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from twisted.trial.unittest import TestCase
@@ -70,10 +70,12 @@ class PoolTests(TestCase):
 
 
 class LyingServer:
-    """Says the same to everybody, and goes."""
+    """Says the same to everybody, and goes, or has always `more` to say."""
 
-    def __init__(self, words: bytes) -> None:
+    def __init__(self, words: bytes, more: bytes = b"") -> None:
         self.words = words
+        self.more = more
+        self.ended = Event()
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
         self.thread = Thread(target=self.answer)
@@ -87,8 +89,11 @@ class LyingServer:
                 return
             with one, contextlib.suppress(OSError):
                 one.sendall(self.words)
+                while self.more and not self.ended.wait(0.2):
+                    one.sendall(self.more)
 
     def stop(self) -> None:
+        self.ended.set()
         self.listening.shutdown(socket.SHUT_RDWR)
         self.listening.close()
         self.thread.join()
@@ -122,5 +127,17 @@ class LyingServers(TestCase):
                 for driver, make in (("mysql", Mysql), ("postgresql", Postgresql)):
                     with self.assertRaises(DatabaseAway):
                         make(self.settings(driver, server.port)).connect("127.0.0.1")
+            finally:
+                server.stop()
+
+    def test_one_that_has_always_one_octet_more_is_away(self) -> None:
+        for driver, make, words in (
+            ("mysql", Mysql, b"\xff\xff\xff\0\x0a"),
+            ("postgresql", Postgresql, b"E\0\0\x70\0S"),
+        ):
+            server = LyingServer(words, b"x")
+            try:
+                with self.assertRaises(DatabaseAway):
+                    make(self.settings(driver, server.port)).connect("127.0.0.1")
             finally:
                 server.stop()
