@@ -149,8 +149,10 @@ class PostgresqlConnection:
             yield
         except psycopg.Error as error:
             state = error.sqlstate or ""
-            if state in _UNSAYABLE or (not state and isinstance(error, psycopg.DataError)):
+            if state in _UNSAYABLE:
                 raise NotSayable from None
+            if not state and isinstance(error, psycopg.DataError):
+                raise refused("somebody's row has a value in it that cannot be read") from None
             raise self._trouble(error, state) from None
         except UnicodeEncodeError:
             raise NotSayable from None

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from mailtwist.auth.api import LoginUnavailable
+from mailtwist.auth.api import AccountUnavailable, LoginUnavailable
 from mailtwist.auth.directories.sql.api import DatabaseAway
 from mailtwist.testing.directory import NAME
 from tests.auth.directories.postgresql import PASSWORD, USER, Postgresql, postgresql
@@ -44,6 +44,13 @@ class PostgresqlTests(ServedContract, TestCase):
         )
         person = await self.person(directory)
         self.assertEqual((person.enabled, person.groups), (False, ("a b", "c")))
+
+    async def test_a_row_that_cannot_be_read_is_not_nobodys(self) -> None:
+        self.stock()
+        query = "SELECT email AS name, hash AS password, '-infinity'::date AS enabled FROM people"
+        directory = await self.opened(user_query=f"{query} WHERE email = {{name}}")
+        with self.assertRaises(AccountUnavailable):
+            await directory.find(NAME)
 
     async def test_names_that_a_database_in_latin_1_cannot_have_are_nobodys(self) -> None:
         self.database = "latin"
