@@ -376,24 +376,6 @@ class Stocked(DirectoryContract):
             self.assertIs(await directory.accepts(stranger, PASSWORD), False, name)
         self.assertEqual(asked, [(QUICK, PASSWORD)] * 3)
 
-    async def test_a_strangers_password_is_not_remembered(self) -> None:
-        """A second try that is over sooner would tell whoever guesses that it is somebody's."""
-        directory = await self.make_directory(update_password_query="")
-        person = await self.person(directory)
-        self.patch(directory._passwords, "_remembered", 3600.0)
-        self.assertIs(await directory.accepts(person, b"wrong"), False)
-        made: list[bytes] = []
-        verified = directory._passwords._verified
-        self.patch(
-            directory._passwords, "_verified", lambda hash, word: made.append(word) or verified(hash, word)
-        )
-        for word in (PASSWORD, PASSWORD):
-            self.assertIs(await directory.accepts(Person("?", "nobody@example.org"), word), False)
-        self.assertIs(await directory.accepts(person, PASSWORD), True)
-        self.assertIs(await directory.accepts(person, PASSWORD), True)
-        self.assertIs(await directory.accepts(Person("?", "nobody@example.org"), PASSWORD), False)
-        self.assertEqual(made, [PASSWORD] * 4)
-
     async def test_whoever_goes_leaves_nobody_without_a_connection(self) -> None:
         query = f"SELECT email AS name, {self.slow} AS password FROM people WHERE email = {{name}}"
         directory = await self.make_directory(user_query=query, timeout="300 ms", connections="1")

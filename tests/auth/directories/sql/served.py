@@ -7,6 +7,7 @@ from mailtwist.auth.directories.sql.api import DatabaseAway
 from mailtwist.kit.spawn import started, together
 from mailtwist.testing.directory import NAME, PASSWORD
 from tests.auth.directories.sql.better import BetterHashes
+from tests.auth.directories.sql.remembered import RememberedPasswords
 from tests.auth.directories.sql.values import ValuesContract
 from tests.peers.programs import free_ports
 from tests.tls.made import Authority
@@ -14,7 +15,7 @@ from tests.tls.made import Authority
 LOCAL = "driver", "host", "port", "tls", "roots"
 
 
-class ServedContract(BetterHashes, ValuesContract):
+class ServedContract(BetterHashes, RememberedPasswords, ValuesContract):
     driver = ""
     database = ""
     user, password = "", ""

@@ -11,10 +11,11 @@ from mailtwist.auth.api import AccountUnavailable, Directory
 from mailtwist.auth.directories.sql.api import DatabaseAway
 from tests.auth.directories.sql.better import BetterHashes
 from tests.auth.directories.sql.contract import QUICK
+from tests.auth.directories.sql.remembered import RememberedPasswords
 from tests.auth.directories.sql.values import ValuesContract
 
 
-class SqliteTests(BetterHashes, ValuesContract, TestCase):
+class SqliteTests(BetterHashes, RememberedPasswords, ValuesContract, TestCase):
     slow = (
         "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)"
         " SELECT max(i) FROM n)"
