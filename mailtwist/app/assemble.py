@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mailtwist.config.part import (
     OnlyForOne,
     SupportsBind,
-    SupportsLeaving,
+    SupportsLastCall,
     SupportsReload,
     SupportsStart,
     SupportsStop,
@@ -173,11 +173,11 @@ class Assembled:
             await self.stop()
             raise
 
-    def leave(self) -> None:
+    def last_call(self) -> None:
         """The process begins to end."""
         for _, part in self._begun:
-            if isinstance(part, SupportsLeaving):
-                part.leave()
+            if isinstance(part, SupportsLastCall):
+                part.last_call()
 
     async def stop(self) -> None:
         """What had begun has ended, in reverse order; one that fails does not keep the others."""

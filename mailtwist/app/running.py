@@ -235,7 +235,7 @@ class MailServer(Service):
             signal.signal(number, lambda *_: _in_reactor(self._hurry))
         await together(*(one.close_ports() for one in services))
         grace = 0 if self._orphaned else self.assembled.config.server.shutdown_deadline
-        self.assembled.leave()
+        self.assembled.last_call()
         STOPPING.log(connections=sum(len(one.present) for one in services), grace=grace)
         await together(*(one.finish(grace) for one in services))
         await self.assembled.stop()

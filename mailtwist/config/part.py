@@ -98,10 +98,10 @@ class SupportsStop(Protocol):
 
 
 @runtime_checkable
-class SupportsLeaving(Protocol):
+class SupportsLastCall(Protocol):
     """A built part that lets clients wait for what cannot come any more when the process ends."""
 
-    def leave(self) -> None:
+    def last_call(self) -> None:
         """No port is open any more; those who are here have some grace."""
 
 

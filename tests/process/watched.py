@@ -268,5 +268,5 @@ def run(asked: str) -> None:
         setattr(part, method, watching)
 
     noted(SqliteDirectory, "accepts", "directory", lambda person, password: (person.name, password))
-    noted(Totp, "verify", "factor", lambda account, code: (account, code.encode()))
+    noted(Totp, "verify", "factor", lambda asked, code: (asked.account, code.encode()))
     twistd.run()

@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Any
 
 from mailtwist.auth.buckets import key_of
-from mailtwist.auth.factors.api import Proof
+from mailtwist.auth.factors.api import Asked, Proof
 from mailtwist.auth.factors.device_code import DeviceCodes
 from mailtwist.auth.factors.device_code import Settings as DeviceCodeSettings
 from mailtwist.config.limits import DAY, HOUR, LimitsSettings
@@ -243,11 +243,11 @@ class ShortCodes:
     def at(self, account: str, step: int) -> str:
         return f"{int.from_bytes(sha256(f'{SEED} {account} {step}'.encode()).digest()[:8]) % self.SPACE:03d}"
 
-    async def verify(self, account: str, code: str) -> Proof | None:
+    async def verify(self, asked: Asked, code: str) -> Proof | None:
         self.asked += 1
         now = int(self._now()) // 30
         for step in range(now - 1, now + 2):
-            if self.at(account, step) == code:
+            if self.at(asked.account, step) == code:
                 return Proof("t", step, self.kind)
         return None
 

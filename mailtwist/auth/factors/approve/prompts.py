@@ -90,7 +90,7 @@ class Prompts:
             raise LoginUnavailable("what a person would answer got lost")
         return word.startswith(YES)
 
-    def leave(self) -> None:
+    def last_call(self) -> None:
         """The process ends, and nobody can answer any more: that is nobody's no."""
         self._leaving = True
         for one in list(self._hearing):

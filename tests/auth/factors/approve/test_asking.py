@@ -112,7 +112,7 @@ class AnswerTests(ApproveCase):
         await self.begin()
         login = self.login()
         message = await self.message()
-        self.prompts.leave()
+        self.prompts.last_call()
         await self.assertFailure(login, AccountUnavailable)
         await self.assertFailure(self.login(), AccountUnavailable)
         self.assertEqual((await self.post(self.link(message, "approve"))).status, 410)
