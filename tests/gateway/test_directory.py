@@ -146,13 +146,13 @@ class OpeningTests(TestCase):
             await directory.accepts(person, b"wrong")
 
     async def test_people_that_are_one_there_are_of_one_domain_here(self) -> None:
-        dovecot().add("ann", PASSWORD)
+        dovecot().add("otto", PASSWORD)
         upstream = await begun(self, dovecot(), user_name="local", domain=Hostname("example.org"))
         for domains in ("", "example.org, example.net"):
             with self.assertRaises(ValueError):
                 await asking(self, upstream, domains=Hostnames.parse(domains) if domains else Hostnames())
         directory = await asking(self, upstream, domains=Hostnames.parse("example.org"))
-        session: Any = await directory.open(await directory.find(NAME), PASSWORD, request())
+        session: Any = await directory.open(await directory.find("otto@example.org"), PASSWORD, request())
         await session.close()
 
     def test_one_of_two_has_to_be_said(self) -> None:
