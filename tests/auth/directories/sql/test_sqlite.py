@@ -68,7 +68,7 @@ class SqliteTests(BetterHashes, RememberedPasswords, ValuesContract, TestCase):
         self.assertEqual(self.file.read_bytes(), before)
 
     async def test_who_writes_holds_up_nobody_for_long(self) -> None:
-        directory = await self.make_directory(timeout="300 ms")
+        directory = await self.make_directory(timeout="2 s")
         person = await self.person(directory)
         other = sqlite3.connect(self.file, isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
