@@ -174,10 +174,13 @@ class Assembled:
             raise
 
     def last_call(self) -> None:
-        """The process begins to end."""
-        for _, part in self._begun:
+        """The process begins to end; what fails to hear of it does not keep it from that."""
+        for words, part in self._begun:
             if isinstance(part, SupportsLastCall):
-                part.last_call()
+                try:
+                    part.last_call()
+                except Exception:
+                    NOT_STOPPED.failure(part=words)
 
     async def stop(self) -> None:
         """What had begun has ended, in reverse order; one that fails does not keep the others."""
